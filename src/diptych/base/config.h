@@ -23,7 +23,10 @@
 namespace diptych {
 
 /** Reads fields from a TOML file and overrides. Keys are `section.name`. Throws Error(config) with file, line and the
- *  nearest known name for an unknown key, and with the expected type for a wrong one. */
+ *  nearest known name for an unknown key, and with the expected type for a wrong one.
+ *  A top-level `base = "other.toml"` (relative to the file that says so) names a recipe that is read first; bases may
+ *  chain, a cycle is an error. An override is `section.name=value` with a TOML value, or a bare word for a string; it
+ *  beats every file. An integer is accepted where a double is asked, never the reverse. */
 class ConfigReader {
  public:
   ConfigReader(const std::filesystem::path& file, const std::vector<std::string>& overrides);
@@ -58,7 +61,8 @@ class ConfigReader {
   std::unique_ptr<State> state_;
 };
 
-/** Prints fields as commented TOML that ConfigReader reads back to equal values. */
+/** Prints fields as commented TOML that ConfigReader reads back to equal values. Fields of a section come out before
+ *  its sub-sections, as TOML demands, in whatever order they are visited. */
 class ConfigPrinter {
  public:
   void operator()(std::string_view name, bool& value, std::string_view comment);
@@ -86,6 +90,7 @@ class ConfigPrinter {
   void line(std::string_view name, const std::string& value, std::string_view comment);
   std::string text_;
   std::vector<std::string> path_;
+  std::vector<size_t> field_end_{0};  // for each open section: offset in text_ where its next field goes
 };
 
 template <class Config>

@@ -1,0 +1,158 @@
+#include "diptych/algorithm/advantages.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <stdexcept>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace {
+
+struct Moments {
+  double mean = 0;
+  double std = 0;
+  bool spread = false;  // two values differ; the rounded std of equal values need not be 0
+};
+
+Moments moments(std::span<const double> values) {
+  Moments result;
+  if (values.empty()) return result;
+  for (double value : values) result.mean += value;
+  result.mean /= static_cast<double>(values.size());
+  double squares = 0;
+  for (double value : values) squares += (value - result.mean) * (value - result.mean);
+  result.std = std::sqrt(squares / static_cast<double>(values.size()));
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  result.spread = *low < *high;
+  return result;
+}
+
+void require_same_size(size_t samples, size_t other, const char* what) {
+  if (other != samples) throw std::invalid_argument(cat("advantages: ", samples, " rewards, ", other, " ", what));
+}
+
+/** The samples that count, in ascending order. */
+std::vector<size_t> valid_members(std::span<const double> values, const std::vector<bool>& valid) {
+  if (!valid.empty()) require_same_size(values.size(), valid.size(), "validity flags");
+  std::vector<size_t> members;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!valid.empty() && !valid[i]) continue;
+    if (!std::isfinite(values[i])) {
+      throw Error(ExitCode::numerics, {.where = cat("advantages, sample ", i),
+                                       .expected = "a finite reward, or the sample marked as invalid",
+                                       .got = cat(values[i]),
+                                       .hint = ""});
+    }
+    members.push_back(i);
+  }
+  return members;
+}
+
+Moments moments_of(std::span<const double> values, const std::vector<size_t>& members) {
+  std::vector<double> selected;
+  for (size_t i : members) selected.push_back(values[i]);
+  return moments(selected);
+}
+
+/** With empty `baselines` the baseline is the group mean. */
+Advantages normalised(std::span<const double> rewards, std::span<const double> baselines,
+                      std::span<const int64_t> groups, const std::vector<bool>& valid,
+                      const AdvantageOptions& options) {
+  require_same_size(rewards.size(), groups.size(), "group ids");
+  const std::vector<size_t> valid_samples = valid_members(rewards, valid);
+  const Moments round = moments_of(rewards, valid_samples);
+  std::map<int64_t, GroupStatistics> statistics;
+  std::map<int64_t, std::vector<size_t>> members;
+  for (int64_t group : groups) {
+    statistics[group].group = group;
+    ++statistics[group].size;
+  }
+  for (size_t i : valid_samples) members[groups[i]].push_back(i);
+
+  Advantages result;
+  result.values.assign(rewards.size(), 0.0);
+  result.valid_samples = static_cast<int64_t>(valid_samples.size());
+  for (auto& [id, group] : statistics) {
+    const Moments own = moments_of(rewards, members[id]);
+    const Moments& scope = options.std_scope == StdScope::group ? own : round;
+    group.valid = static_cast<int64_t>(members[id].size());
+    group.mean = own.mean;
+    group.std = own.std;
+    const bool on_baseline =
+        baselines.empty() ? !own.spread
+                          : std::ranges::all_of(members[id], [&](size_t i) { return rewards[i] == baselines[i]; });
+    group.zero_spread = on_baseline || (!options.mean_only && !scope.spread);
+    result.zero_spread_groups += group.zero_spread;
+    if (!group.zero_spread) {
+      const double scale = options.mean_only ? 1 : scope.std + options.epsilon;
+      for (size_t i : members[id])
+        result.values[i] = (rewards[i] - (baselines.empty() ? own.mean : baselines[i])) / scale;
+    }
+    result.groups.push_back(group);
+  }
+  result.values = clamp_advantages(result.values, options.clamp);
+  return result;
+}
+
+}  // namespace
+
+Advantages group_advantages(std::span<const double> rewards, std::span<const int64_t> groups,
+                            const std::vector<bool>& valid, const AdvantageOptions& options) {
+  return normalised(rewards, {}, groups, valid, options);
+}
+
+Advantages baseline_advantages(std::span<const double> rewards, std::span<const double> baselines,
+                               std::span<const int64_t> groups, const std::vector<bool>& valid,
+                               const AdvantageOptions& options) {
+  require_same_size(rewards.size(), baselines.size(), "baselines");
+  return normalised(rewards, baselines, groups, valid, options);
+}
+
+Advantages gdpo_advantages(const std::vector<std::vector<double>>& rewards, std::span<const double> weights,
+                           std::span<const int64_t> groups, const std::vector<bool>& valid,
+                           const AdvantageOptions& options) {
+  require_same_size(rewards.size(), weights.size(), "weights of rewards");
+  AdvantageOptions single = options;
+  single.clamp = 0;
+  std::vector<double> total(groups.size(), 0.0);
+  std::vector<double> values(groups.size(), 0.0);
+  std::vector<Advantages> parts;
+  for (size_t k = 0; k < rewards.size(); ++k) {
+    parts.push_back(group_advantages(rewards[k], groups, valid, single));
+    for (size_t i = 0; i < groups.size(); ++i) {
+      values[i] += weights[k] * parts[k].values[i];
+      if (valid.empty() || valid[i]) total[i] += weights[k] * rewards[k][i];
+    }
+  }
+  Advantages result = group_advantages(total, groups, valid, single);
+  result.values = clamp_advantages(values, options.clamp);
+  result.zero_spread_groups = 0;
+  for (size_t g = 0; g < result.groups.size(); ++g) {
+    result.groups[g].zero_spread =
+        std::ranges::all_of(parts, [&](const Advantages& part) { return part.groups[g].zero_spread; });
+    result.zero_spread_groups += result.groups[g].zero_spread;
+  }
+  return result;
+}
+
+std::vector<double> round_zscore(std::span<const double> values, const std::vector<bool>& valid, double epsilon) {
+  const std::vector<size_t> members = valid_members(values, valid);
+  const Moments round = moments_of(values, members);
+  std::vector<double> result(values.size(), 0.0);
+  if (!round.spread) return result;
+  for (size_t i : members) result[i] = (values[i] - round.mean) / (round.std + epsilon);
+  return result;
+}
+
+std::vector<double> clamp_advantages(std::span<const double> values, double limit) {
+  std::vector<double> result(values.begin(), values.end());
+  if (limit == 0) return result;
+  for (double& value : result) value = std::clamp(value, -limit, limit);
+  return result;
+}
+
+}  // namespace diptych

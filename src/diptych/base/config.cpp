@@ -1,0 +1,308 @@
+#include "diptych/base/config.h"
+
+#include <algorithm>
+#include <cassert>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include <toml++/toml.h>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/** A value or a table of a recipe, found under its full key. */
+struct Entry {
+  std::shared_ptr<const toml::node> node;
+  std::string where;  // file:line, or the override
+};
+using Entries = std::map<std::string, Entry>;
+
+[[noreturn]] void fail(const std::string& where, const std::string& expected, const std::string& got,
+                       const std::string& hint = "") {
+  throw Error(ExitCode::config, {where, expected, got, hint});
+}
+
+size_t edit_distance(std::string_view left, std::string_view right) {
+  std::vector<size_t> row(right.size() + 1);
+  for (size_t j = 0; j <= right.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= left.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= right.size(); ++j) {
+      const size_t substituted = diagonal + (left[i - 1] != right[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string did_you_mean(const std::string& key, const std::set<std::string>& known) {
+  if (known.empty()) return "";
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
+    return edit_distance(key, a) < edit_distance(key, b);
+  });
+  return cat("did you mean '", *nearest, "'?");
+}
+
+std::string describe(const toml::node& node) {
+  std::ostringstream value;
+  value << toml::default_formatter(node);
+  const auto with_value = [&](const char* type) { return cat(type, " ", value.str()); };
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return with_value("the list");
+    case toml::node_type::string:
+      return with_value("the string");
+    case toml::node_type::integer:
+      return with_value("the integer");
+    case toml::node_type::floating_point:
+      return with_value("the number");
+    case toml::node_type::boolean:
+      return with_value("the boolean");
+    default:
+      return with_value("the date or time");
+  }
+}
+
+// Later insertions win, so bases go first and overrides last. A nested table is kept beside its values: an empty
+// unknown section and a value in the place of a section must be noticed too.
+void flatten(const toml::table& table, const std::string& prefix,
+             const std::function<std::string(const toml::node&)>& where, Entries& entries) {
+  for (const auto& [name, node] : table) {
+    const std::string_view text = name.str();
+    // A quoted key with a dot inside is not the key of that section.
+    const std::string key = prefix + (text.find('.') == text.npos ? std::string(text) : cat('"', text, '"'));
+    entries[key] = {node.visit([](const auto& typed) -> std::shared_ptr<const toml::node> {
+                      return std::make_shared<std::remove_cvref_t<decltype(typed)>>(typed);
+                    }),
+                    where(node)};
+    if (const toml::table* inner = node.as_table()) flatten(*inner, key + ".", where, entries);
+  }
+}
+
+std::string read_recipe(const fs::path& file, const std::string& named_by) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  if (!stream || fs::is_directory(file) || (stream.peek() != EOF && !(text << stream.rdbuf()))) {
+    fail(named_by.empty() ? file.string() : named_by, "a readable recipe file",
+         cat("'", file.string(), "', which ", fs::exists(file) ? "cannot be read" : "does not exist"),
+         cat("check the path; the current folder is ", fs::current_path().string()));
+  }
+  return text.str();
+}
+
+/** Reads `file` and, before it, its chain of bases. `named_by` is the place that names the file, empty for the first.
+ */
+void read_file_into(const fs::path& file, const std::string& named_by, std::vector<fs::path>& chain, Entries& entries) {
+  const std::string text = read_recipe(file, named_by);
+  const fs::path identity = fs::weakly_canonical(file);
+  if (std::find(chain.begin(), chain.end(), identity) != chain.end())
+    fail(named_by, "a base that does not lead back to this recipe", cat("a cycle through '", file.string(), "'"));
+  chain.push_back(identity);
+
+  toml::table table;
+  try {
+    table = toml::parse(text, file.string());
+  } catch (const toml::parse_error& error) {
+    fail(cat(file.string(), ":", error.source().begin.line), "valid TOML", std::string(error.description()));
+  }
+  const auto where = [&](const toml::node& node) { return cat(file.string(), ":", node.source().begin.line); };
+  if (const toml::node* base = table.get("base")) {
+    const std::string line = where(*base);
+    const auto name = base->value<std::string>();
+    if (!name) fail(line + ": base", "the path of another recipe, in quotes", describe(*base));
+    read_file_into(file.parent_path() / *name, line, chain, entries);
+    table.erase("base");
+  }
+  flatten(table, "", where, entries);
+}
+
+std::string trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == text.npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
+}
+
+/** The right side of an override: a TOML value, or else the text itself as a string. */
+toml::table parse_override_value(const std::string& text, const std::string& where) {
+  std::string problem = "more than one value";
+  try {
+    toml::table table = toml::parse("value = " + text);
+    if (table.size() == 1) return table;
+  } catch (const toml::parse_error& error) {
+    problem = error.description();
+  }
+  if (!text.empty() && std::string_view("[{\"'").find(text[0]) != std::string_view::npos)
+    fail(where, "a TOML value after the '='", cat(text, " (", problem, ")"), "mind the quotes of the shell");
+  return toml::table{{"value", text}};
+}
+
+void apply_override(const std::string& text, Entries& entries) {
+  const std::string where = cat("override '", text, "'");
+  const size_t equals = text.find('=');
+  const std::string key = trimmed(std::string_view(text).substr(0, equals));
+  if (equals == text.npos || key.empty()) fail(where, "section.name=value", text);
+  const toml::table parsed = parse_override_value(trimmed(std::string_view(text).substr(equals + 1)), where);
+
+  Entries flat;
+  flatten(
+      parsed, "", [&](const toml::node&) { return where; }, flat);
+  for (auto& [name, entry] : flat) entries[key + name.substr(std::string_view("value").size())] = std::move(entry);
+}
+
+template <class Value>
+constexpr const char* type_name() {
+  if constexpr (std::is_same_v<Value, bool>) return "true or false";
+  if constexpr (std::is_same_v<Value, int64_t>) return "an integer";
+  if constexpr (std::is_same_v<Value, double>) return "a number";
+  if constexpr (std::is_same_v<Value, std::string>) return "a string";
+}
+
+template <class Value>
+Value convert(const toml::node& node, const std::string& where) {
+  if (const auto value = node.value_exact<Value>()) return *value;
+  if constexpr (std::is_same_v<Value, double>) {
+    if (const auto value = node.value_exact<int64_t>()) return static_cast<double>(*value);
+  }
+  fail(where, type_name<Value>(), describe(node), std::is_same_v<Value, std::string> ? "put the value in quotes" : "");
+}
+
+template <class Value>
+std::vector<Value> convert_list(const toml::node& node, const std::string& where) {
+  const toml::array* items = node.as_array();
+  if (items == nullptr) fail(where, cat("a list [...] with items that are ", type_name<Value>()), describe(node));
+  std::vector<Value> values;
+  for (const toml::node& item : *items)
+    values.push_back(convert<Value>(item, cat(where, ", item ", values.size() + 1, " of the list")));
+  return values;
+}
+
+}  // namespace
+
+struct ConfigReader::State {
+  Entries entries;
+  std::vector<std::string> path;
+  std::set<std::string> fields;
+  std::set<std::string> sections;
+
+  std::string full_key(std::string_view name) const {
+    std::string key;
+    for (const std::string& part : path) key += part + ".";
+    return key + std::string(name);
+  }
+
+  /** The entry of a field of the current section, null if no file and no override has it. */
+  const Entry* find(std::string_view name) {
+    const std::string key = full_key(name);
+    const bool is_new = fields.insert(key).second;
+    assert(is_new && "two fields share a key");
+    static_cast<void>(is_new);
+    const auto found = entries.find(key);
+    return found == entries.end() ? nullptr : &found->second;
+  }
+
+  std::string where(const Entry& entry, std::string_view name) const { return cat(entry.where, ": ", full_key(name)); }
+
+  template <class Value>
+  const Entry* read(std::string_view name, Value& value) {
+    const Entry* entry = find(name);
+    if (entry != nullptr) value = convert<Value>(*entry->node, where(*entry, name));
+    return entry;
+  }
+
+  template <class Value>
+  void read_list(std::string_view name, std::vector<Value>& values) {
+    const Entry* entry = find(name);
+    if (entry != nullptr) values = convert_list<Value>(*entry->node, where(*entry, name));
+  }
+
+  template <class Value>
+  void read_range(std::string_view name, Value& value, Value low, Value high) {
+    const Entry* entry = read(name, value);
+    // Written so that NaN fails.
+    if (entry != nullptr && !(value >= low && value <= high))
+      fail(where(*entry, name), cat(type_name<Value>(), " from ", low, " to ", high), cat(value));
+  }
+};
+
+ConfigReader::ConfigReader(const fs::path& file, const std::vector<std::string>& overrides)
+    : state_(std::make_unique<State>()) {
+  std::vector<fs::path> chain;
+  read_file_into(file, "", chain, state_->entries);
+  for (const std::string& text : overrides) apply_override(text, state_->entries);
+}
+
+ConfigReader::~ConfigReader() = default;
+
+void ConfigReader::operator()(std::string_view name, bool& value, std::string_view) {
+  state_->read(name, value);
+}
+void ConfigReader::operator()(std::string_view name, int64_t& value, std::string_view) {
+  state_->read(name, value);
+}
+void ConfigReader::operator()(std::string_view name, double& value, std::string_view) {
+  state_->read(name, value);
+}
+void ConfigReader::operator()(std::string_view name, std::string& value, std::string_view) {
+  state_->read(name, value);
+}
+void ConfigReader::operator()(std::string_view name, std::vector<std::string>& value, std::string_view) {
+  state_->read_list(name, value);
+}
+void ConfigReader::operator()(std::string_view name, std::vector<int64_t>& value, std::string_view) {
+  state_->read_list(name, value);
+}
+void ConfigReader::operator()(std::string_view name, std::vector<double>& value, std::string_view) {
+  state_->read_list(name, value);
+}
+
+void ConfigReader::choice(std::string_view name, std::string& value, const std::vector<std::string>& choices,
+                          std::string_view) {
+  const Entry* entry = state_->read(name, value);
+  if (entry != nullptr && std::find(choices.begin(), choices.end(), value) == choices.end())
+    fail(state_->where(*entry, name), cat("one of ", join(choices, ", ")), cat("'", value, "'"));
+}
+
+void ConfigReader::range(std::string_view name, double& value, double low, double high, std::string_view) {
+  state_->read_range(name, value, low, high);
+}
+void ConfigReader::range(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view) {
+  state_->read_range(name, value, low, high);
+}
+
+void ConfigReader::enter(std::string_view name) {
+  state_->sections.insert(state_->full_key(name));
+  state_->path.emplace_back(name);
+}
+
+void ConfigReader::leave() {
+  state_->path.pop_back();
+}
+
+void ConfigReader::finish() {
+  for (const auto& [key, entry] : state_->entries) {
+    if (state_->fields.contains(key)) continue;
+    const bool is_table = entry.node->is_table();
+    if (!state_->sections.contains(key)) {
+      // Of an unknown table with content, the keys inside are the more telling report.
+      if (is_table && !entry.node->as_table()->empty()) continue;
+      fail(entry.where, is_table ? "a known section" : "a known key", cat("unknown '", key, "'"),
+           did_you_mean(key, is_table ? state_->sections : state_->fields));
+    }
+    if (!is_table) fail(cat(entry.where, ": ", key), cat("the section [", key, "]"), describe(*entry.node));
+  }
+}
+
+}  // namespace diptych

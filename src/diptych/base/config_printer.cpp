@@ -1,0 +1,103 @@
+#include <charconv>
+
+#include "diptych/base/config.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace {
+
+std::string literal(bool value) {
+  return value ? "true" : "false";
+}
+
+std::string literal(int64_t value) {
+  return std::to_string(value);
+}
+
+std::string literal(double value) {
+  char buffer[32];
+  // Without a precision, to_chars writes the shortest text that reads back to the same double.
+  std::string text(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  if (text.find_first_not_of("-0123456789") == text.npos) text += ".0";
+  return text;
+}
+
+std::string literal(const std::string& value) {
+  std::string text = "\"";
+  for (const char c : value) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      text += {'\\', c};
+    } else if (code < 0x20 || code == 0x7f) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04X", code);
+      text += escape;
+    } else {
+      text += c;
+    }
+  }
+  return text + '"';
+}
+
+template <class Value>
+std::string literal(const std::vector<Value>& values) {
+  std::vector<std::string> items;
+  for (const Value& value : values) items.push_back(literal(value));
+  return cat("[", join(items, ", "), "]");
+}
+
+}  // namespace
+
+void ConfigPrinter::operator()(std::string_view name, bool& value, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+void ConfigPrinter::operator()(std::string_view name, int64_t& value, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+void ConfigPrinter::operator()(std::string_view name, double& value, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+void ConfigPrinter::operator()(std::string_view name, std::string& value, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+void ConfigPrinter::operator()(std::string_view name, std::vector<std::string>& value, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+void ConfigPrinter::operator()(std::string_view name, std::vector<int64_t>& value, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+void ConfigPrinter::operator()(std::string_view name, std::vector<double>& value, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+
+void ConfigPrinter::choice(std::string_view name, std::string& value, const std::vector<std::string>& choices,
+                           std::string_view comment) {
+  line(name, literal(value), cat(comment, " (", join(choices, ", "), ")"));
+}
+
+void ConfigPrinter::range(std::string_view name, double& value, double, double, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+void ConfigPrinter::range(std::string_view name, int64_t& value, int64_t, int64_t, std::string_view comment) {
+  line(name, literal(value), comment);
+}
+
+void ConfigPrinter::enter(std::string_view name) {
+  path_.emplace_back(name);
+  text_ += cat(text_.empty() ? "" : "\n", "[", join(path_, "."), "]\n");
+  field_end_.push_back(text_.size());
+}
+
+void ConfigPrinter::leave() {
+  path_.pop_back();
+  field_end_.pop_back();
+}
+
+void ConfigPrinter::line(std::string_view name, const std::string& value, std::string_view comment) {
+  const std::string text = cat(name, " = ", value, comment.empty() ? "" : "  # ", comment, "\n");
+  text_.insert(field_end_.back(), text);
+  field_end_.back() += text.size();
+}
+
+}  // namespace diptych

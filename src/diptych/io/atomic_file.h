@@ -1,0 +1,31 @@
+#pragma once
+// A file that appears under its name only when it is complete.
+
+#include <cstddef>
+#include <filesystem>
+
+namespace diptych {
+
+/** Collects writes in a temporary file beside `path`. commit() flushes it to disk and renames it over `path`; without a
+ *  commit the destructor removes it and `path` stays as it was. Throws Error(io). */
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::filesystem::path& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* data, size_t size);
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+};
+
+/** Writes all bytes to a file descriptor, going on after partial writes and signals. False, with errno set, on failure.
+ */
+bool write_all(int descriptor, const void* data, size_t size);
+
+}  // namespace diptych

@@ -1,0 +1,86 @@
+#include <csetjmp>
+#include <cstdio>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/io/image_codecs.h"
+
+namespace diptych {
+
+namespace {
+
+// As with libpng, errors arrive by longjmp: the state lives in JpegReader, whose owner sits above every setjmp.
+struct JpegReader {
+  jpeg_decompress_struct state{};
+  jpeg_error_mgr errors{};
+  std::jmp_buf on_failure;
+  char problem[JMSG_LENGTH_MAX] = "";
+  bool is_truncated = false;
+  std::vector<uint8_t> pixels;
+
+  ~JpegReader() { jpeg_destroy_decompress(&state); }
+};
+
+JpegReader& reader_of(j_common_ptr state) {
+  return *static_cast<JpegReader*>(state->client_data);
+}
+
+void on_error(j_common_ptr state) {
+  state->err->format_message(state, reader_of(state).problem);
+  std::longjmp(reader_of(state).on_failure, 1);
+}
+
+// Most warnings are about stray bytes that do no harm; only missing data is an error.
+void on_message(j_common_ptr state, int level) {
+  const int code = state->err->msg_code;
+  if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER)) reader_of(state).is_truncated = true;
+}
+
+bool read_header(JpegReader& reader, const uint8_t* bytes, unsigned long size) {
+  if (setjmp(reader.on_failure) != 0) return false;
+  jpeg_create_decompress(&reader.state);
+  jpeg_mem_src(&reader.state, bytes, size);
+  jpeg_read_header(&reader.state, TRUE);
+  return true;
+}
+
+bool read_pixels(JpegReader& reader) {
+  if (setjmp(reader.on_failure) != 0) return false;
+  reader.state.out_color_space = JCS_RGB;
+  jpeg_start_decompress(&reader.state);
+  const size_t stride = size_t{reader.state.output_width} * 3;
+  while (reader.state.output_scanline < reader.state.output_height) {
+    JSAMPROW row = reader.pixels.data() + reader.state.output_scanline * stride;
+    jpeg_read_scanlines(&reader.state, &row, 1);
+  }
+  jpeg_finish_decompress(&reader.state);
+  return true;
+}
+
+}  // namespace
+
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
+  JpegReader reader;
+  reader.state.err = jpeg_std_error(&reader.errors);
+  reader.state.client_data = &reader;
+  reader.errors.error_exit = on_error;
+  reader.errors.emit_message = on_message;
+  const auto fail = [&](const std::string& problem) {
+    throw Error(ExitCode::data,
+                {name, "an RGB or grey JPEG image", problem, "open and save it again, or leave it out"});
+  };
+
+  if (!read_header(reader, bytes.data(), bytes.size())) fail(reader.problem);
+  check_image_size(reader.state.image_width, reader.state.image_height, name);
+  if (reader.state.num_components == 4) fail("a CMYK image");
+  reader.pixels.resize(size_t{reader.state.image_width} * reader.state.image_height * 3);
+  if (!read_pixels(reader)) fail(reader.problem);
+  if (reader.is_truncated) fail("the file ends too early or is damaged");
+  return {static_cast<int>(reader.state.output_height), static_cast<int>(reader.state.output_width),
+          std::move(reader.pixels)};
+}
+
+}  // namespace diptych

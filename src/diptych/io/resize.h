@@ -1,0 +1,28 @@
+#pragma once
+// Image sizes and pixels as BAGEL prepares them for its autoencoder and its ViT.
+
+#include <cstdint>
+#include <utility>
+
+#include "diptych/io/image.h"
+
+namespace diptych {
+
+/** Limits of one transform (BAGEL data/transforms.py, MaxLongEdgeMinShortEdgeResize); pixels. */
+struct ResizeRule {
+  int64_t max_long = 0;
+  int64_t min_short = 0;
+  int64_t stride = 1;
+  int64_t max_pixels = 14 * 14 * 9 * 1024;
+};
+
+/** Size (width, height) after the rule. The long side shrinks to max_long, then the short side grows to min_short, both
+ *  sides go to multiples of the stride (half to even), and the result is scaled down again above max_pixels / img_num
+ *  pixels (both sides by the ratio of pixels, not its root, as in BAGEL) and above max_long. */
+std::pair<int, int> resized_size(int width, int height, const ResizeRule& rule, int img_num = 1);
+
+/** Bicubic resize with antialiasing, equal to Pillow's Image.resize(BICUBIC) in every byte: a = -0.5, support widened
+ *  when shrinking, the horizontal pass first, rounded and clamped to 8 bits after each pass. */
+Image resize_bicubic(const Image& image, int width, int height);
+
+}  // namespace diptych

@@ -1,0 +1,219 @@
+#include "diptych/shapes/detect.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "diptych/shapes/detect_pieces.h"
+#include "diptych/shapes/render.h"
+
+namespace diptych::shapes {
+
+namespace {
+
+constexpr double kSmallestArea = 0.04;  // of a circle of the world's radius
+constexpr double kOverlapSpread = 0.02;   // a lead of this much overlap makes a shape e times as likely
+constexpr double kNoFit = 0.55;           // overlap that is as good as none
+constexpr double kFullFit = 0.88;         // overlap of a clean picture
+constexpr double kColourSpread = 35;      // RGB units: standard deviation of a colour around its palette entry
+constexpr double kForeignColour = 80;     // RGB distance at which "no palette colour" is as likely
+constexpr double kUnevenFill = 60;        // RGB standard deviation of the fill at which purity is a half
+
+/** Where pixel (column, row) lies in an array that covers `box` row by row. */
+struct Patch {
+  PixelBox box;
+  std::vector<double> values;
+
+  int width() const { return box.right - box.left + 1; }
+  double& at(int column, int row) { return values[(row - box.top) * width() + column - box.left]; }
+  double at(int column, int row) const { return values[(row - box.top) * width() + column - box.left]; }
+};
+
+Rgb pixel_at(const Image& image, int column, int row) {
+  const uint8_t* pixel = &image.pixels[(static_cast<size_t>(row) * image.width + column) * 3];
+  return {double(pixel[0]), double(pixel[1]), double(pixel[2])};
+}
+
+double squared_distance(const Rgb& a, const Rgb& b) {
+  const double red = a[0] - b[0], green = a[1] - b[1], blue = a[2] - b[2];
+  return red * red + green * green + blue * blue;
+}
+
+double ramp(double value, double zero, double one) { return std::clamp((value - zero) / (one - zero), 0.0, 1.0); }
+
+struct Fill {
+  Rgb colour{};
+  double deviation = 0;  // RGB standard deviation
+};
+
+/** Colour of the pixels whose four neighbours belong to the piece too; of all its pixels if it has no such core. */
+Fill measure_fill(const Image& image, const Pieces& pieces, int label) {
+  const PixelBox& box = pieces.boxes[label - 1];
+  const auto belongs = [&](int column, int row) {
+    return column >= 0 && row >= 0 && column < image.width && row < image.height &&
+           pieces.labels[row * image.width + column] == label;
+  };
+  std::vector<Rgb> all, core;
+  for (int row = box.top; row <= box.bottom; ++row) {
+    for (int column = box.left; column <= box.right; ++column) {
+      if (!belongs(column, row)) continue;
+      all.push_back(pixel_at(image, column, row));
+      if (belongs(column - 1, row) && belongs(column + 1, row) && belongs(column, row - 1) && belongs(column, row + 1))
+        core.push_back(all.back());
+    }
+  }
+  const std::vector<Rgb>& pixels = core.empty() ? all : core;
+  Fill fill;
+  for (const Rgb& pixel : pixels)
+    for (int channel = 0; channel < 3; ++channel) fill.colour[channel] += pixel[channel] / pixels.size();
+  double variance = 0;
+  for (const Rgb& pixel : pixels) variance += squared_distance(pixel, fill.colour) / pixels.size();
+  fill.deviation = std::sqrt(variance);
+  return fill;
+}
+
+/** How much of each pixel of the piece and its rim is covered: the pixel's place on the line from the background to
+ *  the fill. */
+Patch measure_cover(const Image& image, const Pieces& pieces, int label, const Rgb& background, const Rgb& colour) {
+  const PixelBox& inner = pieces.boxes[label - 1];
+  Patch cover{{std::max(0, inner.left - 1), std::max(0, inner.top - 1), std::min(image.width - 1, inner.right + 1),
+               std::min(image.height - 1, inner.bottom + 1)},
+              {}};
+  const PixelBox& box = cover.box;
+  cover.values.assign(static_cast<size_t>(cover.width()) * (box.bottom - box.top + 1), 0);
+  const auto near_piece = [&](int column, int row) {
+    for (int y = std::max(box.top, row - 1); y <= std::min(box.bottom, row + 1); ++y)
+      for (int x = std::max(box.left, column - 1); x <= std::min(box.right, column + 1); ++x)
+        if (pieces.labels[y * image.width + x] == label) return true;
+    return false;
+  };
+  const double contrast = squared_distance(colour, background);
+  for (int row = box.top; row <= box.bottom; ++row) {
+    for (int column = box.left; column <= box.right; ++column) {
+      const int owner = pieces.labels[row * image.width + column];
+      if (owner != label && (owner != 0 || !near_piece(column, row))) continue;
+      const Rgb pixel = pixel_at(image, column, row);
+      double product = 0;
+      for (int channel = 0; channel < 3; ++channel)
+        product += (pixel[channel] - background[channel]) * (colour[channel] - background[channel]);
+      cover.at(column, row) = std::clamp(product / contrast, 0.0, 1.0);
+    }
+  }
+  return cover;
+}
+
+/** Box of the piece; an edge lies inside its outermost pixels by as much as these are uncovered. */
+Box soft_box(const Patch& cover, const PixelBox& inner) {
+  const PixelBox& box = cover.box;
+  const auto column_maximum = [&](int column) {
+    if (column < box.left || column > box.right) return 0.0;
+    double largest = 0;
+    for (int row = box.top; row <= box.bottom; ++row) largest = std::max(largest, cover.at(column, row));
+    return largest;
+  };
+  const auto row_maximum = [&](int row) {
+    if (row < box.top || row > box.bottom) return 0.0;
+    double largest = 0;
+    for (int column = box.left; column <= box.right; ++column) largest = std::max(largest, cover.at(column, row));
+    return largest;
+  };
+  return {inner.left + 1 - column_maximum(inner.left) - column_maximum(inner.left - 1),
+          inner.top + 1 - row_maximum(inner.top) - row_maximum(inner.top - 1),
+          inner.right + column_maximum(inner.right) + column_maximum(inner.right + 1),
+          inner.bottom + row_maximum(inner.bottom) + row_maximum(inner.bottom + 1)};
+}
+
+struct Mass {
+  double area = 0;
+  Point centre;
+};
+
+Mass measure_mass(const Patch& cover) {
+  Mass mass;
+  for (int row = cover.box.top; row <= cover.box.bottom; ++row) {
+    for (int column = cover.box.left; column <= cover.box.right; ++column) {
+      const double value = cover.at(column, row);
+      mass.area += value;
+      mass.centre.x += value * (column + 0.5);
+      mass.centre.y += value * (row + 0.5);
+    }
+  }
+  mass.centre = {mass.centre.x / mass.area, mass.centre.y / mass.area};
+  return mass;
+}
+
+/** Soft intersection over union with the template of equal area and centre of mass. */
+double overlap(const Patch& cover, const Mass& mass, Shape shape, double radius) {
+  const double y = mass.centre.y - unit_mass_offset(shape) * radius;
+  double intersection = 0;
+  for (int row = cover.box.top; row <= cover.box.bottom; ++row) {
+    for (int column = cover.box.left; column <= cover.box.right; ++column) {
+      const double value = cover.at(column, row);
+      if (value > 0)
+        intersection += std::min(value, coverage(shape, column + 0.5 - mass.centre.x, row + 0.5 - y, radius));
+    }
+  }
+  return intersection / (2 * mass.area - intersection);
+}
+
+/** Softmax of overlaps, times how well the best template fits in outline and in size. */
+void score_shape(const Patch& cover, const World& world, Detection& detection) {
+  const Mass mass = measure_mass(cover);
+  std::array<double, kShapeNames.size()> radii{}, overlaps{};
+  for (size_t shape = 0; shape < overlaps.size(); ++shape) {
+    radii[shape] = std::sqrt(mass.area / unit_area(static_cast<Shape>(shape)));
+    overlaps[shape] = overlap(cover, mass, static_cast<Shape>(shape), radii[shape]);
+  }
+  const size_t best = std::max_element(overlaps.begin(), overlaps.end()) - overlaps.begin();
+  detection.shape = static_cast<Shape>(best);
+  detection.scale = radii[best] / world.radius;
+  // Up to a quarter too large or too small is free, twice or half is no object of this world.
+  const double right_size = ramp(std::abs(std::log2(detection.scale)), 1.0, 0.3);
+  detection.fit = ramp(overlaps[best], kNoFit, kFullFit) * right_size;
+  double sum = 0;
+  for (double value : overlaps) sum += std::exp((value - overlaps[best]) / kOverlapSpread);
+  for (size_t shape = 0; shape < overlaps.size(); ++shape)
+    detection.shape_scores[shape] =
+        std::exp((overlaps[shape] - overlaps[best]) / kOverlapSpread) / sum * detection.fit;
+  detection.shape_confidence = detection.shape_scores[best];
+}
+
+/** Posterior of the palette under Gaussian drift, against a constant density of foreign colours, times purity. */
+void score_colour(const Fill& fill, Detection& detection) {
+  const auto density = [](double squared) { return std::exp(-squared / (2 * kColourSpread * kColourSpread)); };
+  detection.purity = 1 / (1 + fill.deviation * fill.deviation / (kUnevenFill * kUnevenFill));
+  double sum = density(kForeignColour * kForeignColour);
+  for (size_t colour = 0; colour < kColourNames.size(); ++colour) {
+    detection.colour_scores[colour] = density(squared_distance(fill.colour, rgb(static_cast<Colour>(colour))));
+    sum += detection.colour_scores[colour];
+  }
+  for (double& score : detection.colour_scores) score *= detection.purity / sum;
+  const auto best = std::max_element(detection.colour_scores.begin(), detection.colour_scores.end());
+  detection.colour = static_cast<Colour>(best - detection.colour_scores.begin());
+  detection.colour_confidence = *best;
+}
+
+}  // namespace
+
+std::vector<Detection> detect(const Image& image, const World& world) {
+  const double grey = world.background;
+  const Rgb background = {grey, grey, grey};
+  const double smallest_area = kSmallestArea * std::numbers::pi * world.radius * world.radius;
+  const Pieces pieces = find_pieces(image, background);
+  std::vector<Detection> detections;
+  for (int label = 1; label <= static_cast<int>(pieces.boxes.size()); ++label) {
+    if (pieces.areas[label - 1] < smallest_area) continue;
+    const Fill fill = measure_fill(image, pieces, label);
+    const Patch cover = measure_cover(image, pieces, label, background, fill.colour);
+    Detection& detection = detections.emplace_back();
+    detection.box = soft_box(cover, pieces.boxes[label - 1]);
+    detection.x = (detection.box.left + detection.box.right) / 2;
+    detection.y = (detection.box.top + detection.box.bottom) / 2;
+    score_shape(cover, world, detection);
+    score_colour(fill, detection);
+    detection.confidence = detection.shape_confidence * detection.colour_confidence;
+  }
+  return detections;
+}
+
+}  // namespace diptych::shapes

@@ -1,0 +1,37 @@
+#pragma once
+// Finds the objects of a shapes picture: an exact detector for clean pictures whose confidences fall smoothly with
+// blur, noise, colour drift and deformation.
+
+#include <array>
+#include <vector>
+
+#include "diptych/io/image.h"
+#include "diptych/shapes/position_rule.h"
+#include "diptych/shapes/scene.h"
+
+namespace diptych::shapes {
+
+/** One connected piece of foreground. Objects that touch or overlap are one detection, with a low confidence. */
+struct Detection {
+  double x = 0;  // middle of the box, pixels
+  double y = 0;
+  Box box;  // pixels, with fractions from partly covered rims
+  Shape shape = Shape::circle;
+  Colour colour = Colour::red;
+  double shape_confidence = 0;   // largest shape score
+  double colour_confidence = 0;  // largest colour score
+  double confidence = 0;         // product of both
+  std::array<double, 6> shape_scores{};   // probabilities; the sum falls below 1 as the object fits no shape
+  std::array<double, 8> colour_scores{};  // probabilities; the sum falls below 1 as the object has no palette colour
+  double fit = 0;     // [0, 1]: overlap with the best template, 1 for a clean outline of the right size
+  double purity = 0;  // [0, 1]: evenness of the fill, 1 for one colour
+  double scale = 0;   // size over the size of the world's objects
+};
+
+/** Detections in reading order of their first pixel. Foreground is what differs from the background by more than half
+ *  of the strongest difference nearby; pieces are 8-connected over all colours, since rims mix colours; pieces under 4 %
+ *  of a circle's area are ignored. The colour comes from the piece without its rim, the shape from the soft
+ *  intersection over union with templates of equal area and centre of mass. Any image size is accepted. */
+std::vector<Detection> detect(const Image& image, const World& world);
+
+}  // namespace diptych::shapes

@@ -1,0 +1,114 @@
+#include "diptych/shapes/render.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace diptych::shapes {
+
+namespace {
+
+constexpr double kRingHole = 0.5;    // of the radius
+constexpr double kCrossArm = 1.0 / 3;  // half width, of the radius
+const double kHalfDiagonal = std::numbers::sqrt2 / 2;
+
+double box_distance(double x, double y, double half_width, double half_height) {
+  return std::max(std::abs(x) - half_width, std::abs(y) - half_height);
+}
+
+/** Negative inside, positive outside, and never larger in size than the distance to the outline. */
+double outline_distance(Shape shape, double x, double y, double radius) {
+  switch (shape) {
+    case Shape::circle:
+      return std::sqrt(x * x + y * y) - radius;
+    case Shape::square:
+      return box_distance(x, y, radius, radius);
+    case Shape::triangle:
+      // The sides run from (0, -radius) to (+-radius, radius).
+      return std::max(y - radius, (2 * std::abs(x) - y - radius) / std::sqrt(5.0));
+    case Shape::diamond:
+      return (std::abs(x) + std::abs(y) - radius) * kHalfDiagonal;
+    case Shape::cross:
+      return std::min(box_distance(x, y, radius, radius * kCrossArm), box_distance(x, y, radius * kCrossArm, radius));
+    case Shape::ring: {
+      const double distance = std::sqrt(x * x + y * y);
+      return std::max(distance - radius, radius * kRingHole - distance);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+Rgb rgb(Colour colour) {
+  const std::array<uint8_t, 3>& bytes = kColourRgb[static_cast<size_t>(colour)];
+  return {double(bytes[0]), double(bytes[1]), double(bytes[2])};
+}
+
+double coverage(Shape shape, double x, double y, double radius, int supersample) {
+  const double distance = outline_distance(shape, x, y, radius);
+  if (std::abs(distance) >= kHalfDiagonal) return distance < 0 ? 1 : 0;
+  int inside = 0;
+  for (int row = 0; row < supersample; ++row) {
+    const double sample_y = y - 0.5 + (row + 0.5) / supersample;
+    for (int column = 0; column < supersample; ++column) {
+      const double sample_x = x - 0.5 + (column + 0.5) / supersample;
+      inside += outline_distance(shape, sample_x, sample_y, radius) < 0;
+    }
+  }
+  return static_cast<double>(inside) / (supersample * supersample);
+}
+
+double unit_area(Shape shape) {
+  switch (shape) {
+    case Shape::circle:
+      return std::numbers::pi;
+    case Shape::square:
+      return 4;
+    case Shape::triangle:
+    case Shape::diamond:
+      return 2;
+    case Shape::cross:
+      return 8 * kCrossArm - 4 * kCrossArm * kCrossArm;
+    case Shape::ring:
+      return std::numbers::pi * (1 - kRingHole * kRingHole);
+  }
+  return 0;
+}
+
+double unit_mass_offset(Shape shape) { return shape == Shape::triangle ? 1.0 / 3 : 0; }
+
+Point centre(const Object& object, const World& world) {
+  const double cell = static_cast<double>(world.canvas) / world.cells;
+  return {(object.cell % world.cells + 0.5) * cell + object.offset_x,
+          (object.cell / world.cells + 0.5) * cell + object.offset_y};
+}
+
+Image blank(const World& world) {
+  const size_t bytes = static_cast<size_t>(world.canvas) * world.canvas * 3;
+  return {world.canvas, world.canvas, std::vector<uint8_t>(bytes, world.background)};
+}
+
+void paint(Image& image, Shape shape, Point centre, double radius, const Rgb& colour) {
+  const int first_row = std::max(0, static_cast<int>(std::floor(centre.y - radius)));
+  const int last_row = std::min(image.height - 1, static_cast<int>(std::floor(centre.y + radius)));
+  const int first_column = std::max(0, static_cast<int>(std::floor(centre.x - radius)));
+  const int last_column = std::min(image.width - 1, static_cast<int>(std::floor(centre.x + radius)));
+  for (int row = first_row; row <= last_row; ++row) {
+    for (int column = first_column; column <= last_column; ++column) {
+      const double share = coverage(shape, column + 0.5 - centre.x, row + 0.5 - centre.y, radius);
+      uint8_t* pixel = &image.pixels[(static_cast<size_t>(row) * image.width + column) * 3];
+      for (int channel = 0; channel < 3; ++channel)
+        pixel[channel] = static_cast<uint8_t>(std::lround(pixel[channel] + share * (colour[channel] - pixel[channel])));
+    }
+  }
+}
+
+Image render(const Scene& scene, const World& world) {
+  Image image = blank(world);
+  for (const Object& object : scene.objects)
+    paint(image, object.shape, centre(object, world), world.radius, rgb(object.colour));
+  return image;
+}
+
+}  // namespace diptych::shapes

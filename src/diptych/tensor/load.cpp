@@ -1,0 +1,111 @@
+#include "diptych/tensor/load.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::array<std::pair<const char*, at::ScalarType>, 8> kDtypes = {{{"F64", at::kDouble},
+                                                                            {"F32", at::kFloat},
+                                                                            {"F16", at::kHalf},
+                                                                            {"BF16", at::kBFloat16},
+                                                                            {"I64", at::kLong},
+                                                                            {"I32", at::kInt},
+                                                                            {"U8", at::kByte},
+                                                                            {"BOOL", at::kBool}}};
+
+const char* dtype_name(at::ScalarType type) {
+  for (const auto& [name, known] : kDtypes) {
+    if (known == type) return name;
+  }
+  TORCH_CHECK(false, "no safetensors dtype for ", type);
+}
+
+/** The files NAME.0EXT, NAME.1EXT, ... that exist, up to the first gap. */
+std::vector<fs::path> existing_parts(const fs::path& name, const std::string& extension) {
+  std::vector<fs::path> parts;
+  while (true) {
+    fs::path part = name;
+    part += cat('.', parts.size(), extension);
+    if (!fs::exists(part)) return parts;
+    parts.push_back(part);
+  }
+}
+
+std::vector<fs::path> files_of_set(const fs::path& path) {
+  if (fs::exists(path)) return {path};
+  std::vector<fs::path> parts = existing_parts(path, "");
+  if (parts.empty()) parts = existing_parts(fs::path(path).replace_extension(), path.extension().string());
+  if (parts.empty()) {
+    throw Error(ExitCode::model, {.where = path.string(),
+                                  .expected = "a safetensors file, or its parts .0, .1, ...",
+                                  .got = "no such file",
+                                  .hint = "check the path"});
+  }
+  return parts;
+}
+
+}  // namespace
+
+std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
+  for (const auto& [name, type] : kDtypes) {
+    if (dtype == name) return type;
+  }
+  return std::nullopt;
+}
+
+Tensor to_tensor(const StoredTensor& stored) {
+  const std::optional<at::ScalarType> type = scalar_type_of(stored.dtype);
+  if (!type) {
+    throw Error(ExitCode::model, {.where = "safetensors tensor",
+                                  .expected = "dtype F64, F32, F16, BF16, I64, I32, U8 or BOOL",
+                                  .got = stored.dtype,
+                                  .hint = "convert the file"});
+  }
+  Tensor tensor = at::empty(stored.shape, *type);
+  TORCH_CHECK(tensor.nbytes() == stored.bytes.size(), "stored bytes do not match the shape");
+  if (!stored.bytes.empty()) std::memcpy(tensor.data_ptr(), stored.bytes.data(), stored.bytes.size());
+  return tensor;
+}
+
+std::map<std::string, Tensor> load_tensors(const fs::path& path) {
+  std::map<std::string, Tensor> tensors;
+  for (const fs::path& file : files_of_set(path)) {
+    const SafetensorsFile opened = SafetensorsFile::open(file);
+    for (const auto& [name, stored] : opened.tensors()) {
+      if (!tensors.emplace(name, to_tensor(stored)).second) {
+        throw Error(ExitCode::model, {.where = file.string(),
+                                      .expected = "each tensor in one part only",
+                                      .got = cat("'", name, "' a second time"),
+                                      .hint = "the parts do not belong to one set"});
+      }
+    }
+  }
+  return tensors;
+}
+
+void save_tensors(const fs::path& path, const std::vector<NamedTensor>& tensors,
+                  const std::map<std::string, std::string>& metadata) {
+  std::vector<Tensor> copies;  // keeps the bytes alive until they are written
+  std::vector<TensorToStore> stored;
+  copies.reserve(tensors.size());
+  stored.reserve(tensors.size());
+  for (const auto& [name, tensor] : tensors) {
+    const Tensor& copy = copies.emplace_back(tensor.detach().cpu().contiguous());
+    stored.push_back({.name = name,
+                      .dtype = dtype_name(copy.scalar_type()),
+                      .shape = copy.sizes().vec(),
+                      .bytes = {static_cast<const std::byte*>(copy.const_data_ptr()), copy.nbytes()}});
+  }
+  write_safetensors(path, stored, metadata);
+}
+
+}  // namespace diptych

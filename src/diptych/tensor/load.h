@@ -1,0 +1,33 @@
+#pragma once
+// Tensors from and to safetensors files.
+
+#include "diptych/tensor/torch.h"
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "diptych/io/safetensors.h"
+#include "diptych/tensor/named_tensor.h"
+
+namespace diptych {
+
+/** The at::ScalarType of a safetensors dtype (F64, F32, F16, BF16, I64, I32, U8, BOOL); nothing for any other. */
+std::optional<at::ScalarType> scalar_type_of(const std::string& dtype);
+
+/** A CPU copy of a stored tensor, same dtype and shape, that outlives the file. Throws Error(model) for a dtype that
+ *  scalar_type_of does not know. */
+Tensor to_tensor(const StoredTensor& stored);
+
+/** All tensors of a file as CPU copies. If `path` does not exist, the parts `path`.0, `path`.1, ... or NAME.0.EXT,
+ *  NAME.1.EXT, ... (for `path` = NAME.EXT) are read as one set. Throws Error(model) if neither is there, if a file is
+ *  damaged, or if two parts hold the same name. */
+std::map<std::string, Tensor> load_tensors(const std::filesystem::path& path);
+
+/** Writes tensors of any device and layout, in the given order. Throws Error(io); TORCH_CHECKs that every dtype has a
+ *  safetensors name. */
+void save_tensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                  const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace diptych

@@ -1,0 +1,255 @@
+#include "diptych/text/tokenizer_files.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+#include "diptych/text/pretokenizer.h"
+#include "diptych/text/unicode.h"
+
+namespace diptych {
+namespace {
+
+using Json = nlohmann::json;
+using std::filesystem::path;
+
+constexpr int64_t kMaxId = 0x7FFFFFFF;
+
+/** A merge rule as text, and where it stands in its file. */
+struct TextMerge {
+  std::string left;
+  std::string right;
+  std::string where;
+};
+
+[[noreturn]] void fail(const std::string& where, const std::string& expected, const std::string& got,
+                       const std::string& hint = "") {
+  throw Error(ExitCode::model, {where, expected, got, hint});
+}
+
+Json parse_json_file(const path& file) {
+  const std::string text = read_file(file);
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    const auto read = static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
+    const auto line = 1 + std::count(text.begin(), text.begin() + read, '\n');
+    fail(cat(file.string(), " line ", line), "valid JSON", error.what(), "the file may be damaged or half downloaded");
+  }
+}
+
+const Json& member(const Json& object, const char* name, const path& file) {
+  const auto found = object.find(name);
+  if (found == object.end()) fail(file.string(), cat("a key \"", name, "\""), "none");
+  return *found;
+}
+
+int64_t read_id(const Json& value, const std::string& where) {
+  if (!value.is_number_integer() || value.get<int64_t>() < 0 || value.get<int64_t>() > kMaxId) {
+    fail(where, cat("a token id from 0 to ", kMaxId), value.dump());
+  }
+  return value.get<int64_t>();
+}
+
+std::vector<std::pair<std::string, int64_t>> read_vocabulary(const Json& object, const path& file) {
+  if (!object.is_object()) fail(file.string(), "an object of token to id", object.type_name());
+  std::vector<std::pair<std::string, int64_t>> vocabulary;
+  vocabulary.reserve(object.size());
+  for (const auto& [token, id] : object.items()) {
+    vocabulary.emplace_back(token, read_id(id, cat(file.string(), " token ", Json(token).dump())));
+  }
+  std::sort(vocabulary.begin(), vocabulary.end(),
+            [](const auto& a, const auto& b) { return std::tie(a.second, a.first) < std::tie(b.second, b.first); });
+  const auto same_id = [](const auto& a, const auto& b) { return a.second == b.second; };
+  const auto twice = std::adjacent_find(vocabulary.begin(), vocabulary.end(), same_id);
+  if (twice != vocabulary.end()) {
+    fail(file.string(), "a different id for each token",
+         cat("id ", twice->second, " for both ", Json(twice->first).dump(), " and ", Json((twice + 1)->first).dump()));
+  }
+  return vocabulary;
+}
+
+TextMerge split_merge(std::string_view rule, const std::string& where) {
+  const std::size_t space = rule.find(' ');
+  const bool one_space = space != std::string_view::npos && rule.find(' ', space + 1) == std::string_view::npos;
+  if (!one_space || space == 0 || space + 1 == rule.size()) {
+    fail(where, "two tokens separated by one space", cat("\"", repair_utf8(rule), "\""));
+  }
+  return {std::string(rule.substr(0, space)), std::string(rule.substr(space + 1)), where};
+}
+
+std::vector<TextMerge> read_merges_txt(const path& file) {
+  const std::string text = read_file(file);
+  std::vector<TextMerge> merges;
+  int64_t number = 0;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    std::string_view line(text.data() + start, end - start);
+    start = end + 1;
+    ++number;
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    const bool is_header = number == 1 && line.substr(0, 8) == "#version";
+    if (line.empty() || is_header) continue;
+    merges.push_back(split_merge(line, cat(file.string(), " line ", number)));
+  }
+  return merges;
+}
+
+/** Both encodings of tokenizer.json: "a b" and ["a", "b"]. */
+std::vector<TextMerge> read_merges_json(const Json& list, const path& file) {
+  if (!list.is_array()) fail(file.string(), "a list of merges", list.type_name());
+  std::vector<TextMerge> merges;
+  merges.reserve(list.size());
+  for (const Json& rule : list) {
+    const std::string where = cat(file.string(), " merge ", merges.size() + 1);
+    if (rule.is_string()) {
+      merges.push_back(split_merge(rule.get_ref<const std::string&>(), where));
+    } else if (rule.is_array() && rule.size() == 2 && rule[0].is_string() && rule[1].is_string()) {
+      merges.push_back({rule[0].get<std::string>(), rule[1].get<std::string>(), where});
+    } else {
+      fail(where, "\"a b\" or [\"a\", \"b\"]", rule.dump());
+    }
+  }
+  return merges;
+}
+
+std::vector<MergeRule> resolve_merges(const std::vector<TextMerge>& merges,
+                                      const std::vector<std::pair<std::string, int64_t>>& vocabulary) {
+  const std::unordered_map<std::string, int64_t> ids(vocabulary.begin(), vocabulary.end());
+  const auto id_of = [&](const std::string& token, const std::string& where) {
+    const auto found = ids.find(token);
+    if (found == ids.end()) {
+      fail(where, "tokens of the vocabulary", cat("the unknown token \"", repair_utf8(token), "\""),
+           "the vocabulary and the merges come from different models");
+    }
+    return found->second;
+  };
+  std::vector<MergeRule> rules;
+  rules.reserve(merges.size());
+  for (const TextMerge& merge : merges) {
+    rules.push_back({id_of(merge.left, merge.where), id_of(merge.right, merge.where),
+                     id_of(merge.left + merge.right, merge.where)});
+  }
+  return rules;
+}
+
+AddedToken read_added_token(int64_t id, const Json& entry, const std::string& where) {
+  const auto content = entry.find("content");
+  if (content == entry.end() || !content->is_string() || content->get_ref<const std::string&>().empty()) {
+    fail(where, "a non-empty string \"content\"", entry.dump());
+  }
+  for (const char* flag : {"lstrip", "rstrip", "single_word"}) {
+    if (entry.value(flag, false)) fail(where, cat("\"", flag, "\": false"), "true", "Qwen2 tokenizers do not use it");
+  }
+  return {id, content->get<std::string>(), entry.value("special", false)};
+}
+
+std::vector<AddedToken> read_added_tokens_decoder(const Json& object, const path& file) {
+  std::vector<AddedToken> added;
+  for (const auto& [key, entry] : object.items()) {
+    const std::string where = cat(file.string(), " added_tokens_decoder \"", key, "\"");
+    const Json id = Json::parse(key, nullptr, false);
+    added.push_back(read_added_token(read_id(id.is_discarded() ? Json(key) : id, where), entry, where));
+  }
+  return added;
+}
+
+std::vector<AddedToken> read_added_tokens_list(const Json& list, const path& file) {
+  std::vector<AddedToken> added;
+  for (const Json& entry : list) {
+    const std::string where = cat(file.string(), " added_tokens entry ", added.size() + 1);
+    added.push_back(read_added_token(read_id(entry.value("id", Json()), where), entry, where));
+  }
+  return added;
+}
+
+std::vector<AddedToken> read_added_tokens(const path& folder) {
+  const path config_file = folder / "tokenizer_config.json";
+  if (std::filesystem::exists(config_file)) {
+    const Json config = parse_json_file(config_file);
+    if (config.contains("added_tokens_decoder")) {
+      return read_added_tokens_decoder(config["added_tokens_decoder"], config_file);
+    }
+  }
+  const path file = folder / "tokenizer.json";
+  if (!std::filesystem::exists(file)) return {};
+  const Json tokenizer = parse_json_file(file);
+  return tokenizer.contains("added_tokens") ? read_added_tokens_list(tokenizer["added_tokens"], file)
+                                            : std::vector<AddedToken>();
+}
+
+void check_added_tokens(const std::vector<AddedToken>& added, const path& folder) {
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (added[i].id != added[j].id && added[i].text != added[j].text) continue;
+      fail(folder.string(), "added tokens with different ids and texts",
+           cat(added[j].text, " (", added[j].id, ") and ", added[i].text, " (", added[i].id, ")"));
+    }
+  }
+}
+
+bool is_qwen2_pretokenizer(const Json& pretokenizer) {
+  if (pretokenizer.value("type", "") != "Sequence") return false;
+  const Json parts = pretokenizer.value("pretokenizers", Json::array());
+  if (parts.size() != 2) return false;
+  const Json pattern = parts[0].value("pattern", Json::object());
+  return parts[0].value("type", "") == "Split" && pattern.value("Regex", "") == kPretokenizerPattern &&
+         parts[0].value("behavior", "") == "Isolated" && !parts[0].value("invert", false) &&
+         parts[1].value("type", "") == "ByteLevel" && !parts[1].value("add_prefix_space", true) &&
+         !parts[1].value("use_regex", true);
+}
+
+void check_qwen2_form(const Json& tokenizer, const path& file) {
+  const Json& model = member(tokenizer, "model", file);
+  if (model.value("type", "") != "BPE" || model.value("byte_fallback", false) || model.value("ignore_merges", false)) {
+    fail(file.string(), "a byte-level BPE model as Qwen2's", model.value("type", "no type"));
+  }
+  const Json& normalizer = member(tokenizer, "normalizer", file);
+  if (!normalizer.is_object() || normalizer.value("type", "") != "NFC") {
+    fail(file.string(), "the normalizer NFC", normalizer.dump());
+  }
+  const Json& pretokenizer = member(tokenizer, "pre_tokenizer", file);
+  if (!pretokenizer.is_object() || !is_qwen2_pretokenizer(pretokenizer)) {
+    fail(file.string(), "Qwen2's pre-tokenizer", pretokenizer.dump(), "only Qwen2 tokenizers are implemented");
+  }
+}
+
+}  // namespace
+
+TokenizerFiles read_tokenizer_files(const path& folder) {
+  const path vocab_file = folder / "vocab.json";
+  const path merges_file = folder / "merges.txt";
+  const path tokenizer_file = folder / "tokenizer.json";
+  const bool is_pair = std::filesystem::exists(vocab_file) && std::filesystem::exists(merges_file);
+  if (!is_pair && !std::filesystem::exists(tokenizer_file)) {
+    fail(folder.string(), "vocab.json and merges.txt, or tokenizer.json", "neither",
+         "give the folder of a downloaded model");
+  }
+
+  TokenizerFiles files;
+  try {
+    if (is_pair) {
+      files.vocabulary = read_vocabulary(parse_json_file(vocab_file), vocab_file);
+      files.merges = resolve_merges(read_merges_txt(merges_file), files.vocabulary);
+    } else {
+      const Json tokenizer = parse_json_file(tokenizer_file);
+      check_qwen2_form(tokenizer, tokenizer_file);
+      const Json& model = tokenizer["model"];
+      files.vocabulary = read_vocabulary(member(model, "vocab", tokenizer_file), tokenizer_file);
+      files.merges =
+          resolve_merges(read_merges_json(member(model, "merges", tokenizer_file), tokenizer_file), files.vocabulary);
+    }
+    files.added = read_added_tokens(folder);
+  } catch (const Json::type_error& error) {
+    fail(folder.string(), "tokenizer files in the form of Qwen2's", error.what());
+  }
+  check_added_tokens(files.added, folder);
+  return files;
+}
+
+}  // namespace diptych

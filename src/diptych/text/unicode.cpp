@@ -1,0 +1,106 @@
+#include "diptych/text/unicode.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+namespace diptych {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+struct Part {
+  std::size_t length;
+  bool valid;
+};
+
+/** The well-formed character or maximal invalid part that starts at `position` (Unicode standard, table 3-7). */
+Part next_part(std::string_view bytes, std::size_t position) {
+  const auto lead = static_cast<uint8_t>(bytes[position]);
+  if (lead < 0x80) return {1, true};
+  if (lead < 0xC2 || lead > 0xF4) return {1, false};
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  const uint8_t second_min = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;  // no overlong forms
+  const uint8_t second_max = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;  // no surrogates, none past U+10FFFF
+  for (std::size_t i = 1; i < length; ++i) {
+    if (position + i >= bytes.size()) return {i, false};
+    const auto byte = static_cast<uint8_t>(bytes[position + i]);
+    const bool second = i == 1;
+    if (byte < (second ? second_min : 0x80) || byte > (second ? second_max : 0xBF)) return {i, false};
+  }
+  return {length, true};
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+}
+
+}  // namespace
+
+std::string repair_utf8(std::string_view bytes) {
+  std::string repaired;
+  repaired.reserve(bytes.size());
+  for (std::size_t position = 0; position < bytes.size();) {
+    const Part part = next_part(bytes, position);
+    repaired += part.valid ? bytes.substr(position, part.length) : kReplacement;
+    position += part.length;
+  }
+  return repaired;
+}
+
+char32_t next_code_point(std::string_view utf8, std::size_t* position) {
+  const auto lead = static_cast<uint8_t>(utf8[(*position)++]);
+  if (lead < 0x80) return lead;
+  const int continuations = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+  char32_t code_point = lead & (0x3F >> continuations);
+  for (int i = 0; i < continuations; ++i) {
+    code_point = (code_point << 6) | (static_cast<uint8_t>(utf8[(*position)++]) & 0x3F);
+  }
+  return code_point;
+}
+
+void append_code_point(std::string* utf8, char32_t code_point) {
+  utf8proc_uint8_t bytes[4];
+  const utf8proc_ssize_t length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(code_point), bytes);
+  utf8->append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
+}
+
+std::string normalize_nfc(std::string_view utf8) {
+  if (is_ascii(utf8)) return std::string(utf8);
+  utf8proc_uint8_t* mapped = nullptr;
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(utf8.data()),
+                                               static_cast<utf8proc_ssize_t>(utf8.size()), &mapped, options);
+  if (length < 0) throw std::bad_alloc();  // valid UTF-8 leaves utf8proc no other way to fail
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
+  return std::string(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(length));
+}
+
+bool is_letter(char32_t code_point) {
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
+}
+
+bool is_number(char32_t code_point) {
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+}
+
+bool is_white_space(char32_t code_point) {
+  return (code_point >= 0x09 && code_point <= 0x0D) || code_point == 0x20 || code_point == 0x85 || code_point == 0xA0 ||
+         code_point == 0x1680 || (code_point >= 0x2000 && code_point <= 0x200A) || code_point == 0x2028 ||
+         code_point == 0x2029 || code_point == 0x202F || code_point == 0x205F || code_point == 0x3000;
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpaces = " \t\r\n\f\v";
+  const std::size_t first = text.find_first_not_of(kSpaces);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
+}
+
+}  // namespace diptych

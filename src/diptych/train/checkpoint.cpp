@@ -1,0 +1,261 @@
+#include "diptych/train/checkpoint.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "diptych/base/error.h"
+#include "diptych/base/log.h"
+#include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+#include "diptych/tensor/load.h"
+
+namespace diptych {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kWeightsFile = "trainable.safetensors";
+constexpr const char* kOptimizerFile = "optimizer.safetensors";
+constexpr const char* kStateFile = "state.json";
+constexpr const char* kManifestFile = "manifest.json";
+constexpr const char* kContentFiles[] = {kWeightsFile, kOptimizerFile, kStateFile};
+constexpr const char* kTemporaryPrefix = "tmp_";
+constexpr const char* kReplacedPrefix = "old_";
+constexpr const char* kStepPrefix = "step_";
+constexpr int kFormatVersion = 1;
+
+fs::path checkpoints_folder(const fs::path& run_folder) {
+  return run_folder / "checkpoints";
+}
+
+std::string folder_name(int64_t step) {
+  char name[32];
+  std::snprintf(name, sizeof name, "step_%06lld", static_cast<long long>(step));
+  return name;
+}
+
+/** The step of a folder name such as step_000123. */
+std::optional<int64_t> step_of(const std::string& name) {
+  if (!name.starts_with(kStepPrefix)) return std::nullopt;
+  const std::string digits = name.substr(std::string(kStepPrefix).size());
+  const bool numeric = std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (digits.size() < 6 || digits.size() > 18 || !numeric) return std::nullopt;
+  return std::stoll(digits);
+}
+
+void rename_folder(const fs::path& from, const fs::path& to) {
+  std::error_code failure;
+  fs::rename(from, to, failure);
+  if (failure) {
+    throw Error(ExitCode::io, {.where = from.string(),
+                               .expected = cat("to be renamed to ", to.filename().string()),
+                               .got = failure.message(),
+                               .hint = "check permissions and the disk"});
+  }
+}
+
+/** Removes a folder so that a crash on the way leaves no folder with a final name. */
+void remove_checkpoint(const fs::path& folder) {
+  const fs::path doomed = folder.parent_path() / cat(kTemporaryPrefix, "removed_", folder.filename().string());
+  std::error_code ignored;  // a folder that stays behind costs space only, and is tidied later
+  fs::remove_all(doomed, ignored);
+  rename_folder(folder, doomed);
+  fs::remove_all(doomed, ignored);
+}
+
+json to_json(const TrainState& state) {
+  return {{"format_version", kFormatVersion},
+          {"step", state.step},
+          {"counters", state.counters},
+          {"base_hash", state.base_hash},
+          {"reference_hash", state.reference_hash},
+          {"threads", state.environment.threads},
+          {"instruction_set", state.environment.instruction_set},
+          {"torch_version", state.environment.torch_version},
+          {"extra", state.extra}};
+}
+
+TrainState state_from_json(const json& stored) {
+  return {.step = stored.at("step"),
+          .counters = stored.at("counters"),
+          .base_hash = stored.at("base_hash"),
+          .reference_hash = stored.at("reference_hash"),
+          .environment = {.threads = stored.at("threads"),
+                          .instruction_set = stored.at("instruction_set"),
+                          .torch_version = stored.at("torch_version")},
+          .extra = stored.at("extra")};
+}
+
+void write_manifest(const fs::path& folder, int64_t step) {
+  json files = json::object();
+  for (const char* name : kContentFiles) {
+    files[name] = {{"bytes", fs::file_size(folder / name)}, {"xxh3", hash_file(folder / name)}};
+  }
+  const json manifest = {{"format_version", kFormatVersion}, {"step", step}, {"files", files}};
+  write_file_atomic(folder / kManifestFile, manifest.dump(2) + "\n");
+}
+
+/** Damage of one file against its manifest entry, empty if none. */
+std::string file_damage(const fs::path& file, const json& entry) {
+  const std::string name = file.filename().string();
+  std::error_code failure;
+  const uintmax_t bytes = fs::file_size(file, failure);
+  if (failure) return cat(name, " is missing");
+  if (bytes != entry.at("bytes").get<uintmax_t>()) {
+    return cat(name, " has ", bytes, " bytes, not ", entry.at("bytes").dump());
+  }
+  if (hash_file(file) != entry.at("xxh3").get<std::string>()) return cat(name, " does not match its hash");
+  return "";
+}
+
+/** The step that LATEST names, if a folder of that step exists. */
+std::optional<int64_t> latest_step(const fs::path& run_folder) {
+  const fs::path pointer = checkpoints_folder(run_folder) / "LATEST";
+  if (!fs::exists(pointer)) return std::nullopt;
+  std::string name = read_file(pointer);
+  name.erase(name.find_last_not_of(" \t\r\n") + 1);
+  const std::optional<int64_t> step = step_of(name);
+  if (!step || !list_checkpoints(run_folder).contains(*step)) return std::nullopt;
+  return step;
+}
+
+/** In the order in which load_latest tries them. */
+std::vector<fs::path> candidates(const fs::path& run_folder) {
+  const std::map<int64_t, fs::path> by_step = list_checkpoints(run_folder);
+  std::vector<std::pair<int64_t, fs::path>> newest_first(by_step.rbegin(), by_step.rend());
+  if (const std::optional<int64_t> latest = latest_step(run_folder)) {
+    std::stable_partition(newest_first.begin(), newest_first.end(),
+                          [&](const auto& candidate) { return candidate.first <= *latest; });
+  }
+  std::vector<fs::path> folders;
+  for (const auto& [step, folder] : newest_first) folders.push_back(folder);
+  return folders;
+}
+
+void remove_older(const fs::path& run_folder, int64_t newest_step, int keep_last) {
+  std::map<int64_t, fs::path> by_step = list_checkpoints(run_folder);
+  by_step.erase(by_step.upper_bound(newest_step), by_step.end());
+  while (std::ssize(by_step) > keep_last) {
+    remove_checkpoint(by_step.begin()->second);
+    by_step.erase(by_step.begin());
+  }
+}
+
+}  // namespace
+
+fs::path save_checkpoint(const fs::path& run_folder, const TrainState& state, const std::vector<NamedTensor>& weights,
+                         const std::vector<NamedTensor>& optimizer, int keep_last) {
+  TORCH_CHECK(keep_last >= 1, "keep_last must be at least 1");
+  const fs::path parent = checkpoints_folder(run_folder);
+  const std::string name = folder_name(state.step);
+  const fs::path folder = parent / name;
+  const fs::path temporary = parent / (kTemporaryPrefix + name);
+  const fs::path replaced = parent / (kReplacedPrefix + name);
+  fs::remove_all(temporary);
+  make_folder(temporary);
+  save_tensors(temporary / kWeightsFile, weights);
+  save_tensors(temporary / kOptimizerFile, optimizer);
+  write_file_atomic(temporary / kStateFile, to_json(state).dump(2) + "\n");
+  write_manifest(temporary, state.step);
+  sync_folder(temporary);
+
+  if (fs::exists(folder)) rename_folder(folder, replaced);
+  rename_folder(temporary, folder);
+  sync_folder(parent);
+  write_file_atomic(parent / "LATEST", name + "\n");
+
+  if (fs::exists(replaced)) remove_checkpoint(replaced);
+  remove_older(run_folder, state.step, keep_last);
+  return folder;
+}
+
+std::optional<LoadedCheckpoint> load_latest(const fs::path& run_folder) {
+  std::vector<std::string> damages;
+  for (const fs::path& folder : candidates(run_folder)) {
+    const std::string damage = checkpoint_damage(folder);
+    if (damage.empty()) {
+      return LoadedCheckpoint{.folder = folder,
+                              .state = state_from_json(json::parse(read_file(folder / kStateFile))),
+                              .weights = load_tensors(folder / kWeightsFile),
+                              .optimizer = load_tensors(folder / kOptimizerFile)};
+    }
+    log_warning(cat("checkpoint ", folder.string(), " is damaged (", damage, "), trying another one"));
+    damages.push_back(cat(folder.filename().string(), ": ", damage));
+  }
+  if (damages.empty()) return std::nullopt;
+  throw Error(ExitCode::model, {.where = checkpoints_folder(run_folder).string(),
+                                .expected = "at least one whole checkpoint",
+                                .got = join(damages, "; "),
+                                .hint = "restore a checkpoint from a backup, or start in a new run folder"});
+}
+
+void tidy_checkpoints(const fs::path& run_folder) {
+  const fs::path parent = checkpoints_folder(run_folder);
+  if (!fs::exists(parent)) return;
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(parent)) {
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  }
+  for (const std::string& name : names) {
+    if (name.starts_with(kTemporaryPrefix)) fs::remove_all(parent / name);
+    if (!name.starts_with(kReplacedPrefix)) continue;
+    const fs::path final_name = parent / name.substr(std::string(kReplacedPrefix).size());
+    if (fs::exists(final_name)) {
+      remove_checkpoint(parent / name);
+    } else {
+      rename_folder(parent / name, final_name);
+    }
+  }
+}
+
+std::map<int64_t, fs::path> list_checkpoints(const fs::path& run_folder) {
+  std::map<int64_t, fs::path> by_step;
+  if (!fs::exists(checkpoints_folder(run_folder))) return by_step;
+  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints_folder(run_folder))) {
+    const std::optional<int64_t> step = step_of(entry.path().filename().string());
+    if (step && entry.is_directory()) by_step[*step] = entry.path();
+  }
+  return by_step;
+}
+
+std::string checkpoint_damage(const fs::path& folder) {
+  if (!fs::exists(folder / kManifestFile)) return cat(kManifestFile, " is missing");
+  const json manifest = json::parse(read_file(folder / kManifestFile), nullptr, /*allow_exceptions=*/false);
+  if (manifest.is_discarded()) return cat(kManifestFile, " is not JSON");
+  try {
+    if (manifest.at("format_version") != kFormatVersion) {
+      return cat(kManifestFile, " has format version ", manifest.at("format_version").dump(), ", not ", kFormatVersion);
+    }
+    if (folder_name(manifest.at("step")) != folder.filename()) {
+      return cat(kManifestFile, " belongs to step ", manifest.at("step").dump());
+    }
+    for (const char* name : kContentFiles) {
+      const std::string damage = file_damage(folder / name, manifest.at("files").at(name));
+      if (!damage.empty()) return damage;
+    }
+  } catch (const json::exception& error) {
+    return cat(kManifestFile, " is not a manifest: ", error.what());
+  }
+  return "";
+}
+
+void check_resumable(const TrainState& saved, const TrainState& current) {
+  const auto require_equal = [](const char* what, const std::string& before, const std::string& now) {
+    if (before == now) return;
+    throw Error(ExitCode::model, {.where = cat("resume, ", what),
+                                  .expected = cat("the one of the checkpoint, hash ", before.empty() ? "none" : before),
+                                  .got = cat("hash ", now.empty() ? "none" : now),
+                                  .hint = "continue with the same model files, or start in a new run folder"});
+  };
+  require_equal("base model", saved.base_hash, current.base_hash);
+  require_equal("reference policy", saved.reference_hash, current.reference_hash);
+  const std::vector<std::string> changes = environment_changes(saved.environment, current.environment);
+  if (!changes.empty()) {
+    log_warning(cat("the continuation is not bit-identical to an uninterrupted run: ", join(changes, ", ")));
+  }
+}
+
+}  // namespace diptych

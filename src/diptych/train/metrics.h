@@ -1,0 +1,39 @@
+#pragma once
+// The curves of a run: RUN/metrics.jsonl, the record that tools read, and the same scalars for TensorBoard.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "diptych/io/json_lines.h"
+#include "diptych/report/tensorboard.h"
+
+namespace diptych {
+
+/** Values by name, such as "reward/mean". Everything that depends on the clock (seconds, throughput, memory) is named
+ *  "time/...": all other values are bit-identical after a resume. */
+using MetricRow = std::map<std::string, double>;
+
+/** Writes one row per step, in the order of the steps; keys are sorted, so rows are the same text for the same values.
+ *  Non-finite values become null in metrics.jsonl. One process of a run has one. */
+class Metrics {
+ public:
+  /** Opens RUN/metrics.jsonl and RUN/tensorboard, and cuts the rows after `resume_step` off metrics.jsonl: pass the
+   * step of the loaded checkpoint, or -1 for a start from scratch. Throws Error(io). */
+  Metrics(const std::filesystem::path& run_folder, int64_t resume_step);
+
+  /** Writes {"step": step, ...row}. Steps must rise; "step" is no valid key. Write a step's row before its checkpoint,
+   * so that a resume neither loses nor repeats it. Throws Error(io). */
+  void write(int64_t step, const MetricRow& row);
+
+  /** For texts and images beside the curves. */
+  TensorBoardWriter& tensorboard() { return tensorboard_; }
+
+ private:
+  int64_t last_step_;
+  JsonLinesWriter rows_;
+  TensorBoardWriter tensorboard_;
+};
+
+}  // namespace diptych

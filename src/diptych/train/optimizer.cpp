@@ -1,0 +1,193 @@
+#include "diptych/train/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr double kNormEpsilon = 1e-6;  // of torch.nn.utils.clip_grad_norm_
+
+/** The L2 norm of every gradient, in one transfer from the device. Undefined gradients have norm 0. */
+std::vector<std::vector<double>> gradient_norms(const std::vector<ParameterGroup>& groups) {
+  std::vector<Tensor> norms;
+  for (const ParameterGroup& group : groups) {
+    for (const NamedTensor& parameter : group.parameters) {
+      const Tensor& gradient = parameter.tensor.grad();
+      norms.push_back(gradient.defined() ? at::linalg_vector_norm(gradient).to(at::kDouble)
+                                         : at::zeros({}, parameter.tensor.options().dtype(at::kDouble)));
+    }
+  }
+  const Tensor on_host = at::stack(norms).cpu();
+  const double* next = on_host.const_data_ptr<double>();
+  std::vector<std::vector<double>> result;
+  for (const ParameterGroup& group : groups) {
+    result.emplace_back(next, next + group.parameters.size());
+    next += group.parameters.size();
+  }
+  return result;
+}
+
+double norm_of(const std::vector<double>& norms) {
+  double sum = 0;
+  for (double norm : norms) sum += norm * norm;
+  return std::sqrt(sum);
+}
+
+double clip_coefficient(double norm, double max_norm) {
+  return max_norm > 0 ? std::min(1.0, max_norm / (norm + kNormEpsilon)) : 1.0;
+}
+
+std::string shape_text(const Tensor& tensor) {
+  return cat(tensor.scalar_type(), " [", join(tensor.sizes(), ", "), "]");
+}
+
+/** One line for every difference between the expected and the given tensors. */
+std::vector<std::string> differences(const std::vector<NamedTensor>& expected,
+                                     const std::map<std::string, Tensor>& given) {
+  std::vector<std::string> lines;
+  std::set<std::string> known;
+  for (const auto& [name, tensor] : expected) {
+    known.insert(name);
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      lines.push_back(cat("missing ", name));
+    } else if (found->second.sizes() != tensor.sizes() || found->second.scalar_type() != tensor.scalar_type()) {
+      lines.push_back(cat(name, " is ", shape_text(found->second), ", not ", shape_text(tensor)));
+    }
+  }
+  for (const auto& [name, tensor] : given) {
+    if (!known.contains(name)) lines.push_back(cat("extra ", name));
+  }
+  return lines;
+}
+
+}  // namespace
+
+AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options)
+    : groups_(std::move(groups)), options_(options) {
+  TORCH_CHECK(!groups_.empty(), "the optimizer has no parameter groups");
+  std::set<std::string> names;
+  for (const ParameterGroup& group : groups_) {
+    TORCH_CHECK(!group.parameters.empty(), "parameter group '", group.name, "' is empty");
+    std::vector<Moments>& moments = moments_.emplace_back();
+    for (const auto& [name, tensor] : group.parameters) {
+      TORCH_CHECK(names.insert(name).second, "parameter '", name, "' is in the optimizer twice");
+      TORCH_CHECK(tensor.is_leaf() && tensor.requires_grad(), "parameter '", name, "' is not a trainable leaf");
+      TORCH_CHECK(tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble, "parameter '", name,
+                  "' must be an fp32 master copy, not ", tensor.scalar_type());
+      TORCH_CHECK(tensor.is_contiguous(), "parameter '", name, "' is not contiguous");
+      moments.push_back({at::zeros_like(tensor), at::zeros_like(tensor)});
+    }
+  }
+}
+
+StepReport AdamW::step(double learning_rate_scale) {
+  const at::NoGradGuard no_grad;
+  const std::vector<std::vector<double>> norms = gradient_norms(groups_);
+
+  StepReport report;
+  std::vector<double> group_norms;
+  for (size_t group = 0; group < groups_.size(); ++group) {
+    group_norms.push_back(norm_of(norms[group]));
+    for (size_t i = 0; i < norms[group].size(); ++i) {
+      if (!std::isfinite(norms[group][i])) report.non_finite.push_back(groups_[group].parameters[i].name);
+    }
+  }
+  report.grad_norm = norm_of(group_norms);
+  for (size_t group = 0; group < groups_.size(); ++group) {
+    const bool joint = options_.joint_max_grad_norm > 0;
+    const double coefficient = joint ? clip_coefficient(report.grad_norm, options_.joint_max_grad_norm)
+                                     : clip_coefficient(group_norms[group], groups_[group].max_grad_norm);
+    report.groups.push_back(
+        {.name = groups_[group].name, .grad_norm = group_norms[group], .clip_coefficient = coefficient});
+  }
+  if (!report.non_finite.empty()) return report;
+
+  ++step_count_;
+  for (size_t group = 0; group < groups_.size(); ++group) {
+    report.groups[group] =
+        update_group(group, groups_[group].learning_rate * learning_rate_scale, report.groups[group]);
+  }
+  report.applied = true;
+  return report;
+}
+
+GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, const GroupStepReport& norms) {
+  const std::vector<NamedTensor>& parameters = groups_[group_index].parameters;
+  // sqrt(v / (1 - beta2^t)) < epsilon, solved for v.
+  const double small_second_moment =
+      options_.epsilon * options_.epsilon * (1 - std::pow(options_.beta2, static_cast<double>(step_count_)));
+  const at::TensorOptions on_device = parameters.front().tensor.options();
+  const Tensor step = at::full({}, static_cast<double>(step_count_), on_device.dtype(at::kFloat));
+  Tensor changed = at::zeros({}, on_device.dtype(at::kLong));
+  Tensor below_epsilon = at::zeros({}, on_device.dtype(at::kLong));
+  int64_t weights = 0;
+
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor& parameter = parameters[i].tensor;
+    const auto& [exp_avg, exp_avg_sq] = moments_[group_index][i];
+    // The fused kernel walks memory in order, whatever the strides.
+    const Tensor gradient = parameter.grad().defined() ? parameter.grad().contiguous() : at::zeros_like(parameter);
+    if (norms.clip_coefficient < 1) gradient.mul_(norms.clip_coefficient);
+    const Tensor before = parameter.clone();
+    at::_fused_adamw_({parameter}, {gradient}, {exp_avg}, {exp_avg_sq}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,
+                      options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon, /*amsgrad=*/false,
+                      /*maximize=*/false);
+    changed += (parameter != before).sum();
+    below_epsilon += (exp_avg_sq < small_second_moment).sum();
+    weights += parameter.numel();
+  }
+
+  GroupStepReport report = norms;
+  report.changed_share = static_cast<double>(changed.item<int64_t>()) / static_cast<double>(weights);
+  report.below_epsilon_share = static_cast<double>(below_epsilon.item<int64_t>()) / static_cast<double>(weights);
+  return report;
+}
+
+void AdamW::clear_gradients() {
+  for (const ParameterGroup& group : groups_) {
+    for (const NamedTensor& parameter : group.parameters) parameter.tensor.mutable_grad() = Tensor();
+  }
+}
+
+std::vector<NamedTensor> AdamW::optimizer_state() const {
+  std::vector<NamedTensor> state = {{"step", at::full({1}, step_count_, at::kLong)}};
+  for (size_t group = 0; group < groups_.size(); ++group) {
+    for (size_t i = 0; i < moments_[group].size(); ++i) {
+      const std::string& name = groups_[group].parameters[i].name;
+      state.push_back({cat("exp_avg/", name), moments_[group][i].exp_avg});
+      state.push_back({cat("exp_avg_sq/", name), moments_[group][i].exp_avg_sq});
+    }
+  }
+  return state;
+}
+
+void AdamW::load_optimizer_state(const std::map<std::string, Tensor>& state) {
+  const at::NoGradGuard no_grad;
+  const std::vector<NamedTensor> expected = optimizer_state();
+  const std::vector<std::string> lines = differences(expected, state);
+  if (!lines.empty()) {
+    throw Error(ExitCode::model, {.where = "optimizer state",
+                                  .expected = "the moments of the trained parameters and nothing else",
+                                  .got = join(lines, "; "),
+                                  .hint = "what trains must not change between a run and its continuation"});
+  }
+  for (const auto& [name, tensor] : expected) {
+    if (name != "step") tensor.copy_(state.at(name));
+  }
+  step_count_ = state.at("step").item<int64_t>();
+}
+
+double warmup_scale(int64_t step, int64_t warmup_steps) {
+  if (step + 1 >= warmup_steps) return 1;
+  return static_cast<double>(step + 1) / static_cast<double>(warmup_steps);
+}
+
+}  // namespace diptych

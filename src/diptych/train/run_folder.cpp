@@ -1,0 +1,164 @@
+#include "diptych/train/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+#include "diptych/train/checkpoint.h"
+
+namespace diptych {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kLockFile = "lock";
+constexpr const char* kRecipeFile = "recipe.toml";
+
+void flatten(const toml::table& table, const std::string& prefix, std::map<std::string, std::string>& values) {
+  for (const auto& [key, node] : table) {
+    const std::string name = cat(prefix, key.str());
+    if (const toml::table* section = node.as_table()) {
+      flatten(*section, name + ".", values);
+    } else {
+      std::ostringstream text;
+      text << toml::default_formatter(node);
+      values[name] = text.str();
+    }
+  }
+}
+
+std::map<std::string, std::string> recipe_values(const std::string& recipe) {
+  std::map<std::string, std::string> values;
+  try {
+    flatten(toml::parse(recipe), "", values);
+  } catch (const toml::parse_error& error) {
+    throw Error(ExitCode::config, {.where = cat(kRecipeFile, " line ", error.source().begin.line),
+                                   .expected = "TOML",
+                                   .got = std::string(error.description()),
+                                   .hint = "restore the file, or start in a new run folder"});
+  }
+  return values;
+}
+
+bool is_free(const std::string& key, const std::vector<std::string>& free_keys) {
+  return std::any_of(free_keys.begin(), free_keys.end(), [&](const std::string& pattern) {
+    return pattern.ends_with(".*") ? key.starts_with(pattern.substr(0, pattern.size() - 1)) : key == pattern;
+  });
+}
+
+bool is_empty_but_for_lock(const fs::path& run_folder) {
+  return std::all_of(fs::directory_iterator(run_folder), fs::directory_iterator(),
+                     [](const fs::directory_entry& entry) { return entry.path().filename() == kLockFile; });
+}
+
+[[noreturn]] void refuse(const fs::path& run_folder, const std::string& expected, const std::string& got,
+                         const std::string& hint) {
+  throw Error(ExitCode::config, {.where = run_folder.string(), .expected = expected, .got = got, .hint = hint});
+}
+
+}  // namespace
+
+Resume parse_resume(const std::string& text) {
+  if (text == "auto") return Resume::automatic;
+  if (text == "never") return Resume::never;
+  if (text == "must") return Resume::must;
+  throw Error(ExitCode::config,
+              {.where = "resume", .expected = "auto, never or must", .got = text, .hint = "auto suits most runs"});
+}
+
+RunLock::RunLock(const fs::path& run_folder) {
+  make_folder(run_folder);
+  const fs::path path = run_folder / kLockFile;
+  file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file_ < 0) {
+    throw Error(ExitCode::io, {.where = path.string(),
+                               .expected = "a file that can be written",
+                               .got = std::strerror(errno),
+                               .hint = "check permissions of the run folder"});
+  }
+  if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    const bool held = errno == EWOULDBLOCK;
+    const std::string reason = std::strerror(errno);
+    close(file_);
+    std::string holder = held ? read_file(path) : reason;
+    holder.erase(holder.find_last_not_of('\n') + 1);
+    throw Error(ExitCode::io, {.where = run_folder.string(),
+                               .expected = "a run folder that no other process uses",
+                               .got = held ? cat("in use by process ", holder) : holder,
+                               .hint = held ? "wait for it, stop it, or choose another run folder"
+                                            : "put the run folder on a file system with locks"});
+  }
+  const std::string pid = cat(getpid(), "\n");
+  if (ftruncate(file_, 0) != 0 || write(file_, pid.data(), pid.size()) != std::ssize(pid)) {
+    const std::string reason = std::strerror(errno);
+    close(file_);
+    throw Error(ExitCode::io, {.where = path.string(),
+                               .expected = "a file that can be written",
+                               .got = reason,
+                               .hint = "check the free space of the disk"});
+  }
+}
+
+RunLock::~RunLock() {
+  close(file_);
+}
+
+bool prepare_run_folder(const fs::path& run_folder, Resume resume, const std::string& recipe,
+                        const std::vector<std::string>& free_keys) {
+  make_folder(run_folder);
+  const fs::path stored_recipe = run_folder / kRecipeFile;
+  const bool empty = is_empty_but_for_lock(run_folder);
+  if (resume == Resume::never && !empty) {
+    refuse(run_folder, "an empty folder, since resume = never", "a folder with files",
+           "choose another run folder, or set resume = auto to continue this run");
+  }
+  if (!empty && !fs::exists(stored_recipe)) {
+    refuse(run_folder, "a new folder or one of an earlier run", cat("files, but no ", kRecipeFile),
+           "choose another run folder");
+  }
+  tidy_checkpoints(run_folder);
+  const bool continues = !list_checkpoints(run_folder).empty();
+  if (resume == Resume::must && !continues) {
+    refuse(run_folder, "a checkpoint, since resume = must", "none", "check the folder, or set resume = auto");
+  }
+  if (continues) {
+    const std::vector<std::string> changes = recipe_changes(read_file(stored_recipe), recipe, free_keys);
+    if (!changes.empty()) {
+      refuse(run_folder, "the recipe that this run was started with", join(changes, "; "),
+             "undo these changes, or choose another run folder");
+    }
+  }
+  write_file_atomic(stored_recipe, recipe);
+  return continues;
+}
+
+std::vector<std::string> recipe_changes(const std::string& before, const std::string& after,
+                                        const std::vector<std::string>& free_keys) {
+  const std::map<std::string, std::string> old_values = recipe_values(before);
+  const std::map<std::string, std::string> new_values = recipe_values(after);
+  std::set<std::string> keys;
+  for (const auto& [key, value] : old_values) keys.insert(key);
+  for (const auto& [key, value] : new_values) keys.insert(key);
+  std::vector<std::string> lines;
+  for (const std::string& key : keys) {
+    if (is_free(key, free_keys)) continue;
+    const std::string old_value = old_values.contains(key) ? old_values.at(key) : "(none)";
+    const std::string new_value = new_values.contains(key) ? new_values.at(key) : "(none)";
+    if (old_value != new_value) lines.push_back(cat(key, ": ", old_value, " -> ", new_value));
+  }
+  return lines;
+}
+
+}  // namespace diptych

@@ -1,0 +1,201 @@
+#include "diptych/text/tokenizer.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "diptych/base/error.h"
+#include "diptych/io/files.h"
+#include "diptych/text/bpe_trainer.h"
+
+namespace diptych {
+namespace {
+
+using Ids = std::vector<int64_t>;
+using Json = nlohmann::json;
+
+/** A folder with a small tokenizer: merges "a b" (256) and "# c" (257), special tokens from 258. */
+class TokenizerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    BpeModel model = train_bpe({}, 0);
+    model.vocab.insert(model.vocab.end(), {"ab", "#c"});
+    model.merges = {{"a", "b"}, {"#", "c"}};
+    write_tokenizer_files(folder_, model);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  Json read_json(const char* name) const { return Json::parse(read_file(folder_ / name)); }
+  void write(const char* name, const std::string& text) const { write_file_atomic(folder_ / name, text); }
+  void keep_tokenizer_json_only() const {
+    for (const char* name : {"vocab.json", "merges.txt", "tokenizer_config.json"}) {
+      std::filesystem::remove(folder_ / name);
+    }
+  }
+
+  /** Loading must fail with a message that holds all `parts`. */
+  void expect_load_error(const std::vector<std::string>& parts) const {
+    try {
+      Tokenizer::load(folder_);
+      ADD_FAILURE() << "loaded; expected an error about " << parts.front();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::model);
+      for (const std::string& part : parts) {
+        EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part << " in: " << error.what();
+      }
+    }
+  }
+
+  std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / ("files_" + std::to_string(getpid()));
+};
+
+TEST_F(TokenizerTest, EncodesSpecialTokensByLongestMatch) {
+  Json config = read_json("tokenizer_config.json");
+  for (const auto& [id, content] : {std::pair("263", "<x>"), std::pair("264", "<x>y"), std::pair("265", "x>")}) {
+    config["added_tokens_decoder"][id] = {{"content", content}, {"special", false}};
+  }
+  write("tokenizer_config.json", config.dump());
+  const Tokenizer tokenizer = Tokenizer::load(folder_);
+  EXPECT_EQ(tokenizer.encode("ab<x>yab<x>x><|im_end|>"), (Ids{256, 264, 256, 263, 265, tokenizer.im_end()}));
+}
+
+TEST_F(TokenizerTest, NormalizesBetweenSpecialTokensOnly) {
+  const Tokenizer tokenizer = Tokenizer::load(folder_);
+  EXPECT_EQ(tokenizer.encode("e\u0301"), tokenizer.encode("\u00e9"));
+  const Ids ids = tokenizer.encode("<|im_end|>\u0338");  // U+0338 would compose with '>'
+  EXPECT_EQ(ids.front(), tokenizer.im_end());
+  EXPECT_EQ(tokenizer.decode(ids), "<|im_end|>\u0338");
+}
+
+TEST_F(TokenizerTest, ReadsInvalidUtf8AsReplacementCharacters) {
+  const Tokenizer tokenizer = Tokenizer::load(folder_);
+  EXPECT_EQ(tokenizer.encode("a\xE2\x82"
+                             "b"),
+            tokenizer.encode("a\uFFFD"
+                             "b"));
+}
+
+TEST_F(TokenizerTest, SkipsOnlySpecialTokensWhenDecoding) {
+  Json config = read_json("tokenizer_config.json");
+  config["added_tokens_decoder"]["263"] = {{"content", "<tool>"}, {"special", false}};
+  write("tokenizer_config.json", config.dump());
+  const Tokenizer tokenizer = Tokenizer::load(folder_);
+  const Ids ids = {tokenizer.im_start(), 256, 263, tokenizer.im_end()};
+  EXPECT_EQ(tokenizer.decode(ids), "<|im_start|>ab<tool><|im_end|>");
+  EXPECT_EQ(tokenizer.decode(ids, true), "ab<tool>");
+}
+
+TEST_F(TokenizerTest, RejectsIdsWithoutAToken) {
+  const Tokenizer tokenizer = Tokenizer::load(folder_);
+  for (const int64_t id : {int64_t{-1}, tokenizer.size(), tokenizer.size() + 1000}) {
+    try {
+      tokenizer.decode(Ids{id});
+      ADD_FAILURE() << id;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::data);
+    }
+    EXPECT_THROW(tokenizer.token(id), Error);
+  }
+}
+
+TEST_F(TokenizerTest, TakesOnlyAVersionLineAsHeader) {
+  write("merges.txt", "# c\na b\n");
+  EXPECT_EQ(Tokenizer::load(folder_).encode("#c"), (Ids{257}));
+  write("merges.txt", "#version: 0.2\r\na b\r\n");
+  EXPECT_EQ(Tokenizer::load(folder_).encode("ab"), (Ids{256}));
+}
+
+TEST_F(TokenizerTest, ReadsBothMergeEncodingsOfTokenizerJson) {
+  keep_tokenizer_json_only();
+  EXPECT_EQ(Tokenizer::load(folder_).encode("ab#c"), (Ids{256, 257}));
+  Json tokenizer = read_json("tokenizer.json");
+  tokenizer["model"]["merges"] = Json::array({Json::array({"a", "b"}), Json::array({"#", "c"})});
+  write("tokenizer.json", tokenizer.dump());
+  EXPECT_EQ(Tokenizer::load(folder_).encode("ab#c"), (Ids{256, 257}));
+}
+
+TEST_F(TokenizerTest, RejectsAnotherTokenizerForm) {
+  keep_tokenizer_json_only();
+  const Json original = read_json("tokenizer.json");
+  Json tokenizer = original;
+  tokenizer["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "\\s+";
+  write("tokenizer.json", tokenizer.dump());
+  expect_load_error({"tokenizer.json", "pre-tokenizer"});
+  tokenizer = original;
+  tokenizer["pre_tokenizer"] = nullptr;
+  write("tokenizer.json", tokenizer.dump());
+  expect_load_error({"pre-tokenizer"});
+  tokenizer = original;
+  tokenizer["normalizer"] = nullptr;
+  write("tokenizer.json", tokenizer.dump());
+  expect_load_error({"NFC"});
+  tokenizer = original;
+  tokenizer["model"]["type"] = "Unigram";
+  write("tokenizer.json", tokenizer.dump());
+  expect_load_error({"BPE", "Unigram"});
+}
+
+TEST_F(TokenizerTest, NamesMissingFiles) {
+  keep_tokenizer_json_only();
+  std::filesystem::remove(folder_ / "tokenizer.json");
+  expect_load_error({"vocab.json", "merges.txt", "tokenizer.json"});
+}
+
+TEST_F(TokenizerTest, NamesTheLineOfBadJson) {
+  write("vocab.json", "{\n\"a\": 1,\n\"b\" 2}\n");
+  expect_load_error({"vocab.json line 3"});
+}
+
+TEST_F(TokenizerTest, NamesTheLineOfABadMerge) {
+  write("merges.txt", "#version: 0.2\na b\na zz\n");
+  expect_load_error({"merges.txt line 3", "zz"});
+  write("merges.txt", "a b\n\na b c\n");
+  expect_load_error({"merges.txt line 3", "a b c"});
+  write("merges.txt", "a c\n");
+  expect_load_error({"merges.txt line 1", "\"ac\""});
+}
+
+TEST_F(TokenizerTest, RejectsBadIds) {
+  const Json original = read_json("vocab.json");
+  Json vocabulary = original;
+  vocabulary["zz"] = 3;
+  write("vocab.json", vocabulary.dump());
+  expect_load_error({"vocab.json", "id 3", "zz"});
+  for (const Json& id : {Json(-1), Json("7"), Json(1.5), Json(9'000'000'000)}) {
+    vocabulary["zz"] = id;
+    write("vocab.json", vocabulary.dump());
+    expect_load_error({"vocab.json", "zz", id.dump()});
+  }
+  vocabulary = original;
+  vocabulary["zz"] = 2'000'000'000;
+  write("vocab.json", vocabulary.dump());
+  expect_load_error({"2000000000"});
+  vocabulary = original;
+  vocabulary.erase("Z");
+  write("vocab.json", vocabulary.dump());
+  expect_load_error({"byte 90"});
+}
+
+TEST_F(TokenizerTest, RejectsBadAddedTokens) {
+  const Json original = read_json("tokenizer_config.json");
+  Json config = original;
+  config["added_tokens_decoder"]["3"] = {{"content", "<x>"}};
+  write("tokenizer_config.json", config.dump());
+  expect_load_error({"id 3", "<x>"});
+  config = original;
+  config["added_tokens_decoder"]["300"] = {{"content", "<|im_end|>"}};
+  write("tokenizer_config.json", config.dump());
+  expect_load_error({"<|im_end|>", "300"});
+  config = original;
+  config["added_tokens_decoder"]["300"] = {{"content", "<x>"}, {"lstrip", true}};
+  write("tokenizer_config.json", config.dump());
+  expect_load_error({"\"300\"", "lstrip"});
+  config = original;
+  config["added_tokens_decoder"].erase("261");
+  write("tokenizer_config.json", config.dump());
+  expect_load_error({"<|vision_start|>"});
+}
+
+}  // namespace
+}  // namespace diptych

@@ -1,0 +1,60 @@
+#include "diptych/text/unicode.h"
+
+#include <gtest/gtest.h>
+
+namespace diptych {
+namespace {
+
+TEST(RepairUtf8, KeepsValidText) {
+  const std::string text = "a\u00e9\u4e2d\U0001F600\uFFFD";
+  EXPECT_EQ(repair_utf8(text), text);
+}
+
+TEST(RepairUtf8, ReplacesEachMaximalInvalidPartOnce) {
+  EXPECT_EQ(repair_utf8("\x80"), "\uFFFD");
+  EXPECT_EQ(repair_utf8("a\xE2\x82z"), "a\uFFFDz");                            // truncated: one part
+  EXPECT_EQ(repair_utf8("\xF0\x9F\x98"), "\uFFFD");                            // truncated at the end
+  EXPECT_EQ(repair_utf8("\xC0\xAF"), "\uFFFD\uFFFD");                          // overlong
+  EXPECT_EQ(repair_utf8("\xE0\x80\x80"), "\uFFFD\uFFFD\uFFFD");                // overlong
+  EXPECT_EQ(repair_utf8("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");                // surrogate
+  EXPECT_EQ(repair_utf8("\xF4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");      // past U+10FFFF
+  EXPECT_EQ(repair_utf8("\xF1\x80\x80\xE1\x80\xC2z"), "\uFFFD\uFFFD\uFFFDz");  // three truncated parts
+}
+
+TEST(CodePoints, RoundTrip) {
+  std::string text;
+  for (const char32_t code_point : {U'\0', U'a', U'\u00e9', U'\u4e2d', U'\U0001F600', U'\U0010FFFF'}) {
+    append_code_point(&text, code_point);
+  }
+  std::size_t position = 0;
+  for (const char32_t code_point : {U'\0', U'a', U'\u00e9', U'\u4e2d', U'\U0001F600', U'\U0010FFFF'}) {
+    EXPECT_EQ(next_code_point(text, &position), code_point);
+  }
+  EXPECT_EQ(position, text.size());
+}
+
+TEST(NormalizeNfc, ComposesAndKeepsNulBytes) {
+  EXPECT_EQ(normalize_nfc("e\u0301"), "\u00e9");
+  EXPECT_EQ(normalize_nfc("\u212b"), "\u00c5");
+  EXPECT_EQ(normalize_nfc("\u1112\u1161\u11ab"), "\ud55c");
+  EXPECT_EQ(normalize_nfc("\u0958"), "\u0915\u093c");  // composition exclusion
+  const std::string with_nul("e\u0301\0e\u0301", 7);
+  EXPECT_EQ(normalize_nfc(with_nul), std::string("\u00e9\0\u00e9", 5));
+  EXPECT_EQ(normalize_nfc(""), "");
+}
+
+TEST(Categories, FollowTheUnicodeProperties) {
+  EXPECT_TRUE(is_letter(U'\u4e2d') && is_letter(U'\u02b0') && !is_letter(U'\u0301') && !is_letter('1'));
+  EXPECT_TRUE(is_number('1') && is_number(U'\u216b') && is_number(U'\u00bd') && !is_number('a'));
+  EXPECT_TRUE(is_white_space(U'\u00a0') && is_white_space(U'\u0085') && is_white_space(U'\u3000'));
+  EXPECT_FALSE(is_white_space(0x1C) || is_white_space(0x1F) || is_white_space(U'\u200b') || is_white_space(0xFEFF));
+}
+
+TEST(Trim, RemovesSpacesAtBothEnds) {
+  EXPECT_EQ(trim(" \n a b\t"), "a b");
+  EXPECT_EQ(trim(" \r\n"), "");
+  EXPECT_EQ(trim(""), "");
+}
+
+}  // namespace
+}  // namespace diptych
