@@ -96,7 +96,9 @@ void ConfigPrinter::leave() {
 
 void ConfigPrinter::line(std::string_view name, const std::string& value, std::string_view comment) {
   const std::string text = cat(name, " = ", value, comment.empty() ? "" : "  # ", comment, "\n");
-  text_.insert(field_end_.back(), text);
+  // A first top-level field that is visited after a section still gets its empty line below.
+  const bool needs_gap = field_end_.back() == 0 && !text_.empty();
+  text_.insert(field_end_.back(), needs_gap ? text + "\n" : text);
   field_end_.back() += text.size();
 }
 

@@ -35,13 +35,13 @@ StepCoefficients sde_coefficients(std::span<const double> grid, int64_t step, do
 }
 
 StepCoefficients cps_coefficients(std::span<const double> grid, int64_t step, double noise_level) {
-  TORCH_CHECK(noise_level >= 0 && noise_level <= 1, "noise level of CPS ", noise_level);
+  TORCH_CHECK(noise_level >= 0, "noise level ", noise_level);
   StepCoefficients result = euler_coefficients(grid, step);
   const double angle = noise_level * std::numbers::pi / 2;
-  result.std = result.t_next * std::sin(angle);
+  result.std = result.t_next * std::abs(std::sin(angle));
   result.sigma = result.std;
   // With keep = sqrt(t_next^2 - std^2): written as deviations from the Euler step, which vanish exactly without noise.
-  const double keep = result.t_next * std::cos(angle);
+  const double keep = result.t_next * std::abs(std::cos(angle));
   result.x = 1 + (keep - result.t_next);
   result.v = (keep - result.t) + result.t * (result.t_next - keep);
   return result;

@@ -24,7 +24,7 @@ struct StepCoefficients {
  *  the next grid point. Noise level 0 gives exactly x = 1, v = dt, std = 0. `step` counts updates: 0 .. points - 2. */
 StepCoefficients sde_coefficients(std::span<const double> grid, int64_t step, double noise_level);
 
-/** Coefficient-preserving sampling (flow_grpo, "cps") with noise level a in [0, 1]: std = t_next sin(a pi/2), mean =
+/** Coefficient-preserving sampling (flow_grpo, "cps") with noise level a >= 0: std = t_next |sin(a pi/2)|, mean =
  *  (1 - t_next)(x - t v) + sqrt(t_next^2 - std^2)(x + (1 - t) v). Noise level 0 gives exactly the Euler step; the last
  *  step is deterministic. */
 StepCoefficients cps_coefficients(std::span<const double> grid, int64_t step, double noise_level);

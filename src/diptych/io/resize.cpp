@@ -77,6 +77,7 @@ uint8_t to_pixel(int32_t sum) {
 constexpr int32_t kHalf = 1 << (kFractionBits - 1);
 
 Image resize_rows(const Image& image, int width) {
+  if (image.width == width) return image;
   const std::vector<Taps> taps = make_taps(image.width, width);
   Image result{image.height, width, std::vector<uint8_t>(size_t(image.height) * size_t(width) * 3)};
   uint8_t* target = result.pixels.data();
@@ -95,6 +96,7 @@ Image resize_rows(const Image& image, int width) {
 }
 
 Image resize_columns(const Image& image, int height) {
+  if (image.height == height) return image;
   const std::vector<Taps> taps = make_taps(image.height, height);
   const size_t row_bytes = size_t(image.width) * 3;
   Image result{height, image.width, std::vector<uint8_t>(size_t(height) * row_bytes)};
@@ -133,8 +135,10 @@ Image resize_bicubic(const Image& image, int width, int height) {
     throw Error(ExitCode::internal, {"resize_bicubic", "sizes from 1",
                                      cat(image.width, " x ", image.height, " to ", width, " x ", height), ""});
   }
-  Image result = image.width == width ? image : resize_rows(image, width);
-  return image.height == height ? result : resize_columns(result, height);
+  const int height_loss = image.height - height;
+  const bool columns_first = height_loss > 0 && height_loss > 2 * (image.width - width);
+  return columns_first ? resize_rows(resize_columns(image, height), width)
+                       : resize_columns(resize_rows(image, width), height);
 }
 
 }  // namespace diptych

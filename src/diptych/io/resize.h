@@ -21,8 +21,10 @@ struct ResizeRule {
  *  pixels (both sides by the ratio of pixels, not its root, as in BAGEL) and above max_long. */
 std::pair<int, int> resized_size(int width, int height, const ResizeRule& rule, int img_num = 1);
 
-/** Bicubic resize with antialiasing, equal to Pillow's Image.resize(BICUBIC) in every byte: a = -0.5, support widened
- *  when shrinking, the horizontal pass first, rounded and clamped to 8 bits after each pass. */
+/** Bicubic resize with antialiasing, equal to Image.resize(BICUBIC) of Pillow 13 in every byte: a = -0.5, support
+ * widened when shrinking, one pass per direction, rounded and clamped to 8 bits after each. The horizontal pass comes
+ * first, unless the height shrinks by more than twice the pixels the width does (before version 13 it always came
+ * first, which differs by a few levels in such images). */
 Image resize_bicubic(const Image& image, int width, int height);
 
 }  // namespace diptych

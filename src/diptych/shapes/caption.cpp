@@ -1,7 +1,6 @@
 #include "diptych/shapes/caption.h"
 
 #include <algorithm>
-#include <cassert>
 #include <sstream>
 #include <vector>
 
@@ -94,9 +93,9 @@ std::string joined(const Request& request, std::string (*phrase)(const Clause&))
 
 }  // namespace
 
-std::string_view count_word(int count) {
-  assert(count >= 1 && count <= static_cast<int>(kCountWords.size()));
-  return kCountWords[count - 1];
+std::string count_word(int count) {
+  const bool has_word = count >= 1 && count <= static_cast<int>(kCountWords.size());
+  return has_word ? std::string(kCountWords[count - 1]) : cat(count);
 }
 
 std::string with_article(const std::string& words) {

@@ -9,8 +9,8 @@
 
 namespace diptych::shapes {
 
-/** "one" to "four"; count in [1, 4]. */
-std::string_view count_word(int count);
+/** "one" to "four", else digits, which parse_caption does not read: prompts hold at most four objects. */
+std::string count_word(int count);
 
 /** The words with "a" or "an" before them. */
 std::string with_article(const std::string& words);

@@ -11,7 +11,10 @@ std::vector<std::string> tokenizer_corpus() {
     for (const std::string& family : families(implicit))
       for (const Prompt& prompt : enumerate_family(family)) {
         texts.push_back(prompt.text);
-        for (const Trace& trace : possible_traces(prompt)) texts.push_back(trace.text);
+        for (const Trace& trace : possible_traces(prompt)) {
+          texts.push_back(trace.refined);
+          texts.push_back(trace.text);
+        }
       }
   return texts;
 }

@@ -6,9 +6,9 @@
 
 namespace diptych::shapes {
 
-/** Every prompt of every split, and after it every trace that the supervised start can write for it, one text each; so
- *  the corpus holds all words of the world, with the space before them. Every word occurs often enough for byte-pair
- *  merges to make it one token before the vocabulary is spent on phrases (merges never cross a space). */
+/** Every prompt of every split, each followed by all traces that the supervised start can write for it and by their
+ *  captions alone. About 380 byte-pair merges learnt on it, on Qwen's pre-tokens, make every word with the space before
+ *  it one token; the rarest word occurs 24 times. */
 std::vector<std::string> tokenizer_corpus();
 
 }  // namespace diptych::shapes

@@ -11,13 +11,13 @@ namespace diptych::shapes {
 
 namespace {
 
-constexpr double kSmallestArea = 0.04;  // of a circle of the world's radius
-constexpr double kOverlapSpread = 0.02;   // a lead of this much overlap makes a shape e times as likely
-constexpr double kNoFit = 0.55;           // overlap that is as good as none
-constexpr double kFullFit = 0.88;         // overlap of a clean picture
-constexpr double kColourSpread = 35;      // RGB units: standard deviation of a colour around its palette entry
-constexpr double kForeignColour = 80;     // RGB distance at which "no palette colour" is as likely
-constexpr double kUnevenFill = 60;        // RGB standard deviation of the fill at which purity is a half
+constexpr double kSmallestArea = 0.04;   // of a circle of the world's radius
+constexpr double kOverlapSpread = 0.02;  // a lead of this much overlap makes a shape e times as likely
+constexpr double kNoFit = 0.6;           // overlap that is as good as none
+constexpr double kFullFit = 0.86;        // overlap of a clean picture
+constexpr double kColourSpread = 30;     // RGB units: standard deviation of a colour around its palette entry
+constexpr double kForeignColour = 90;    // RGB distance at which "no palette colour" is as likely
+constexpr double kUnevenFill = 60;       // RGB standard deviation of the fill at which purity is a half
 
 /** Where pixel (column, row) lies in an array that covers `box` row by row. */
 struct Patch {
@@ -39,7 +39,9 @@ double squared_distance(const Rgb& a, const Rgb& b) {
   return red * red + green * green + blue * blue;
 }
 
-double ramp(double value, double zero, double one) { return std::clamp((value - zero) / (one - zero), 0.0, 1.0); }
+double ramp(double value, double zero, double one) {
+  return std::clamp((value - zero) / (one - zero), 0.0, 1.0);
+}
 
 struct Fill {
   Rgb colour{};
@@ -96,31 +98,11 @@ Patch measure_cover(const Image& image, const Pieces& pieces, int label, const R
       double product = 0;
       for (int channel = 0; channel < 3; ++channel)
         product += (pixel[channel] - background[channel]) * (colour[channel] - background[channel]);
-      cover.at(column, row) = std::clamp(product / contrast, 0.0, 1.0);
+      // Without contrast (colours that cancel out) there is no such line, and the piece itself has to do.
+      cover.at(column, row) = contrast < 1 ? owner == label : std::clamp(product / contrast, 0.0, 1.0);
     }
   }
   return cover;
-}
-
-/** Box of the piece; an edge lies inside its outermost pixels by as much as these are uncovered. */
-Box soft_box(const Patch& cover, const PixelBox& inner) {
-  const PixelBox& box = cover.box;
-  const auto column_maximum = [&](int column) {
-    if (column < box.left || column > box.right) return 0.0;
-    double largest = 0;
-    for (int row = box.top; row <= box.bottom; ++row) largest = std::max(largest, cover.at(column, row));
-    return largest;
-  };
-  const auto row_maximum = [&](int row) {
-    if (row < box.top || row > box.bottom) return 0.0;
-    double largest = 0;
-    for (int column = box.left; column <= box.right; ++column) largest = std::max(largest, cover.at(column, row));
-    return largest;
-  };
-  return {inner.left + 1 - column_maximum(inner.left) - column_maximum(inner.left - 1),
-          inner.top + 1 - row_maximum(inner.top) - row_maximum(inner.top - 1),
-          inner.right + column_maximum(inner.right) + column_maximum(inner.right + 1),
-          inner.bottom + row_maximum(inner.bottom) + row_maximum(inner.bottom + 1)};
 }
 
 struct Mass {
@@ -150,7 +132,7 @@ double overlap(const Patch& cover, const Mass& mass, Shape shape, double radius)
     for (int column = cover.box.left; column <= cover.box.right; ++column) {
       const double value = cover.at(column, row);
       if (value > 0)
-        intersection += std::min(value, coverage(shape, column + 0.5 - mass.centre.x, row + 0.5 - y, radius));
+        intersection += std::min(value, linear_coverage(shape, column + 0.5 - mass.centre.x, row + 0.5 - y, radius));
     }
   }
   return intersection / (2 * mass.area - intersection);
@@ -166,15 +148,19 @@ void score_shape(const Patch& cover, const World& world, Detection& detection) {
   }
   const size_t best = std::max_element(overlaps.begin(), overlaps.end()) - overlaps.begin();
   detection.shape = static_cast<Shape>(best);
-  detection.scale = radii[best] / world.radius;
+  const double radius = radii[best];
+  detection.x = mass.centre.x;
+  detection.y = mass.centre.y - unit_mass_offset(detection.shape) * radius;
+  detection.box = {detection.x - radius, detection.y - radius, detection.x + radius, detection.y + radius};
+  detection.scale = radius / world.radius;
   // Up to a quarter too large or too small is free, twice or half is no object of this world.
-  const double right_size = ramp(std::abs(std::log2(detection.scale)), 1.0, 0.3);
-  detection.fit = ramp(overlaps[best], kNoFit, kFullFit) * right_size;
+  const double right_size = 1 - ramp(std::abs(std::log2(detection.scale)), 0.3, 1.0);
+  detection.fit = ramp(overlaps[best], kNoFit, kFullFit);
   double sum = 0;
   for (double value : overlaps) sum += std::exp((value - overlaps[best]) / kOverlapSpread);
   for (size_t shape = 0; shape < overlaps.size(); ++shape)
     detection.shape_scores[shape] =
-        std::exp((overlaps[shape] - overlaps[best]) / kOverlapSpread) / sum * detection.fit;
+        std::exp((overlaps[shape] - overlaps[best]) / kOverlapSpread) / sum * detection.fit * right_size;
   detection.shape_confidence = detection.shape_scores[best];
 }
 
@@ -206,9 +192,6 @@ std::vector<Detection> detect(const Image& image, const World& world) {
     const Fill fill = measure_fill(image, pieces, label);
     const Patch cover = measure_cover(image, pieces, label, background, fill.colour);
     Detection& detection = detections.emplace_back();
-    detection.box = soft_box(cover, pieces.boxes[label - 1]);
-    detection.x = (detection.box.left + detection.box.right) / 2;
-    detection.y = (detection.box.top + detection.box.bottom) / 2;
     score_shape(cover, world, detection);
     score_colour(fill, detection);
     detection.confidence = detection.shape_confidence * detection.colour_confidence;

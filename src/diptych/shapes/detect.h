@@ -13,24 +13,24 @@ namespace diptych::shapes {
 
 /** One connected piece of foreground. Objects that touch or overlap are one detection, with a low confidence. */
 struct Detection {
-  double x = 0;  // middle of the box, pixels
+  double x = 0;  // centre of the best template, pixels
   double y = 0;
-  Box box;  // pixels, with fractions from partly covered rims
+  Box box;  // of the best template, pixels
   Shape shape = Shape::circle;
   Colour colour = Colour::red;
-  double shape_confidence = 0;   // largest shape score
-  double colour_confidence = 0;  // largest colour score
-  double confidence = 0;         // product of both
-  std::array<double, 6> shape_scores{};   // probabilities; the sum falls below 1 as the object fits no shape
+  double shape_confidence = 0;            // largest shape score
+  double colour_confidence = 0;           // largest colour score
+  double confidence = 0;                  // product of both
+  std::array<double, 6> shape_scores{};   // probabilities; the sum falls below 1 as outline or size fit no shape
   std::array<double, 8> colour_scores{};  // probabilities; the sum falls below 1 as the object has no palette colour
-  double fit = 0;     // [0, 1]: overlap with the best template, 1 for a clean outline of the right size
-  double purity = 0;  // [0, 1]: evenness of the fill, 1 for one colour
-  double scale = 0;   // size over the size of the world's objects
+  double fit = 0;                         // [0, 1]: overlap with the best template, 1 for a clean outline
+  double purity = 0;                      // [0, 1]: evenness of the fill, 1 for one colour
+  double scale = 0;                       // size over the size of the world's objects
 };
 
 /** Detections in reading order of their first pixel. Foreground is what differs from the background by more than half
- *  of the strongest difference nearby; pieces are 8-connected over all colours, since rims mix colours; pieces under 4 %
- *  of a circle's area are ignored. The colour comes from the piece without its rim, the shape from the soft
+ *  of the strongest difference nearby; pieces are 8-connected over all colours, since rims mix colours; pieces under 4
+ * % of a circle's area are ignored. The colour comes from the piece without its rim, the shape from the soft
  *  intersection over union with templates of equal area and centre of mass. Any image size is accepted. */
 std::vector<Detection> detect(const Image& image, const World& world);
 

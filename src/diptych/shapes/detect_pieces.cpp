@@ -24,15 +24,17 @@ std::vector<float> differences(const Image& image, const Rgb& background) {
   return result;
 }
 
-/** Largest value within kReach along one axis of length `length`; `stride` steps along it, `other` across. */
-std::vector<float> spread_maximum(const std::vector<float>& values, int length, int stride, int count, int other) {
-  std::vector<float> result(values.size());
-  for (int line = 0; line < count; ++line) {
-    for (int i = 0; i < length; ++i) {
-      float largest = 0;
-      for (int j = std::max(0, i - kReach); j <= std::min(length - 1, i + kReach); ++j)
-        largest = std::max(largest, values[line * other + j * stride]);
-      result[line * other + i * stride] = largest;
+/** Largest value within kReach; columns of the window if `along_rows`, rows otherwise. */
+std::vector<float> spread_maximum(const std::vector<float>& values, int height, int width, bool along_rows) {
+  std::vector<float> result = values;
+  for (int offset = -kReach; offset <= kReach; ++offset) {
+    const int down = along_rows ? 0 : offset;
+    const int right = along_rows ? offset : 0;
+    for (int row = std::max(0, -down); row < std::min(height, height - down); ++row) {
+      const float* source = &values[static_cast<size_t>(row + down) * width];
+      float* target = &result[static_cast<size_t>(row) * width];
+      for (int column = std::max(0, -right); column < std::min(width, width - right); ++column)
+        target[column] = std::max(target[column], source[column + right]);
     }
   }
   return result;
@@ -40,8 +42,8 @@ std::vector<float> spread_maximum(const std::vector<float>& values, int length, 
 
 std::vector<char> foreground(const Image& image, const Rgb& background) {
   const std::vector<float> difference = differences(image, background);
-  const std::vector<float> along_rows = spread_maximum(difference, image.width, 1, image.height, image.width);
-  const std::vector<float> strongest = spread_maximum(along_rows, image.height, image.width, image.width, 1);
+  const std::vector<float> in_rows = spread_maximum(difference, image.height, image.width, true);
+  const std::vector<float> strongest = spread_maximum(in_rows, image.height, image.width, false);
   std::vector<char> result(difference.size());
   for (size_t pixel = 0; pixel < result.size(); ++pixel)
     result[pixel] = difference[pixel] > std::max(kSmallestDifference, kShareOfStrongest * strongest[pixel]);
@@ -67,7 +69,8 @@ Pieces find_pieces(const Image& image, const Rgb& background) {
       const int column = pending.back() % image.width;
       pending.pop_back();
       ++area;
-      box = {std::min(box.left, column), std::min(box.top, row), std::max(box.right, column), std::max(box.bottom, row)};
+      box = {std::min(box.left, column), std::min(box.top, row), std::max(box.right, column),
+             std::max(box.bottom, row)};
       for (int y = std::max(0, row - 1); y <= std::min(image.height - 1, row + 1); ++y) {
         for (int x = std::max(0, column - 1); x <= std::min(image.width - 1, column + 1); ++x) {
           const int neighbour = y * image.width + x;

@@ -17,8 +17,8 @@ struct PixelBox {
 };
 
 struct Pieces {
-  std::vector<int> labels;   // [height * width], 0 = background, k = boxes[k - 1]
-  std::vector<int> areas;    // pixels of each piece
+  std::vector<int> labels;  // [height * width], 0 = background, k = boxes[k - 1]
+  std::vector<int> areas;   // pixels of each piece
   std::vector<PixelBox> boxes;
 };
 

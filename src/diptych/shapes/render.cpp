@@ -8,32 +8,40 @@ namespace diptych::shapes {
 
 namespace {
 
-constexpr double kRingHole = 0.5;    // of the radius
-constexpr double kCrossArm = 1.0 / 3;  // half width, of the radius
-const double kHalfDiagonal = std::numbers::sqrt2 / 2;
+constexpr double kRingHole = 0.5;                          // of the radius
+constexpr double kCrossArm = 1.0 / 3;                      // half width, of the radius
+constexpr double kHalfDiagonal = std::numbers::sqrt2 / 2;  // of a pixel
+constexpr double kSquareRootOf5 = 2 * std::numbers::phi - 1;
 
 double box_distance(double x, double y, double half_width, double half_height) {
   return std::max(std::abs(x) - half_width, std::abs(y) - half_height);
 }
 
-/** Negative inside, positive outside, and never larger in size than the distance to the outline. */
-double outline_distance(Shape shape, double x, double y, double radius) {
+/** visit(outline), where outline(x, y) is negative inside, positive outside, and in size the distance to the outline or
+ *  less. A template, so that loops over samples are compiled for each shape. */
+template <class Visit>
+double with_outline(Shape shape, double radius, const Visit& visit) {
   switch (shape) {
     case Shape::circle:
-      return std::sqrt(x * x + y * y) - radius;
+      return visit([radius](double x, double y) { return std::sqrt(x * x + y * y) - radius; });
     case Shape::square:
-      return box_distance(x, y, radius, radius);
+      return visit([radius](double x, double y) { return box_distance(x, y, radius, radius); });
     case Shape::triangle:
       // The sides run from (0, -radius) to (+-radius, radius).
-      return std::max(y - radius, (2 * std::abs(x) - y - radius) / std::sqrt(5.0));
+      return visit([radius](double x, double y) {
+        return std::max(y - radius, (2 * std::abs(x) - y - radius) / kSquareRootOf5);
+      });
     case Shape::diamond:
-      return (std::abs(x) + std::abs(y) - radius) * kHalfDiagonal;
+      return visit([radius](double x, double y) { return (std::abs(x) + std::abs(y) - radius) * kHalfDiagonal; });
     case Shape::cross:
-      return std::min(box_distance(x, y, radius, radius * kCrossArm), box_distance(x, y, radius * kCrossArm, radius));
-    case Shape::ring: {
-      const double distance = std::sqrt(x * x + y * y);
-      return std::max(distance - radius, radius * kRingHole - distance);
-    }
+      return visit([radius, arm = radius * kCrossArm](double x, double y) {
+        return std::min(box_distance(x, y, radius, arm), box_distance(x, y, arm, radius));
+      });
+    case Shape::ring:
+      return visit([radius, hole = radius * kRingHole](double x, double y) {
+        const double distance = std::sqrt(x * x + y * y);
+        return std::max(distance - radius, hole - distance);
+      });
   }
   return 0;
 }
@@ -46,17 +54,21 @@ Rgb rgb(Colour colour) {
 }
 
 double coverage(Shape shape, double x, double y, double radius, int supersample) {
-  const double distance = outline_distance(shape, x, y, radius);
-  if (std::abs(distance) >= kHalfDiagonal) return distance < 0 ? 1 : 0;
-  int inside = 0;
-  for (int row = 0; row < supersample; ++row) {
-    const double sample_y = y - 0.5 + (row + 0.5) / supersample;
-    for (int column = 0; column < supersample; ++column) {
-      const double sample_x = x - 0.5 + (column + 0.5) / supersample;
-      inside += outline_distance(shape, sample_x, sample_y, radius) < 0;
-    }
-  }
-  return static_cast<double>(inside) / (supersample * supersample);
+  return with_outline(shape, radius, [&](const auto& outline) {
+    const double distance = outline(x, y);
+    if (std::abs(distance) >= kHalfDiagonal) return distance < 0 ? 1.0 : 0.0;
+    const double step = 1.0 / supersample;
+    const double first = (step - 1) / 2;
+    int inside = 0;
+    for (int row = 0; row < supersample; ++row)
+      for (int column = 0; column < supersample; ++column)
+        inside += outline(x + first + column * step, y + first + row * step) < 0;
+    return static_cast<double>(inside) / (supersample * supersample);
+  });
+}
+
+double linear_coverage(Shape shape, double x, double y, double radius) {
+  return with_outline(shape, radius, [&](const auto& outline) { return std::clamp(0.5 - outline(x, y), 0.0, 1.0); });
 }
 
 double unit_area(Shape shape) {
@@ -76,7 +88,9 @@ double unit_area(Shape shape) {
   return 0;
 }
 
-double unit_mass_offset(Shape shape) { return shape == Shape::triangle ? 1.0 / 3 : 0; }
+double unit_mass_offset(Shape shape) {
+  return shape == Shape::triangle ? 1.0 / 3 : 0;
+}
 
 Point centre(const Object& object, const World& world) {
   const double cell = static_cast<double>(world.canvas) / world.cells;

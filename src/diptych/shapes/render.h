@@ -25,6 +25,9 @@ Rgb rgb(Colour colour);
  *  the tips of round ones; the ring's hole has half the radius, the arms of the cross are a third of the box wide. */
 double coverage(Shape shape, double x, double y, double radius, int supersample = 4);
 
+/** The same to within a few percent, from one distance to the outline: exact for outlines along the pixel grid. */
+double linear_coverage(Shape shape, double x, double y, double radius);
+
 /** Area of the shape at radius 1. */
 double unit_area(Shape shape);
 

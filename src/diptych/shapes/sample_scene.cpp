@@ -39,7 +39,7 @@ Object draw_look(const Request& request, size_t index, const World& world, Strea
   refuse(request, world);
 }
 
-bool relation_holds(Relation relation, int subject, int reference, int cells) {
+bool cells_hold(Relation relation, int subject, int reference, int cells) {
   const int columns = reference % cells - subject % cells;
   const int rows = reference / cells - subject / cells;
   switch (relation) {
@@ -62,7 +62,7 @@ bool position_holds(const Request& request, const std::vector<int>& owner, const
   for (size_t a = 0; a < owner.size(); ++a)
     for (size_t b = 0; b < owner.size(); ++b)
       if (owner[a] == request.position->subject && owner[b] == request.position->reference &&
-          !relation_holds(request.position->relation, cells[a], cells[b], world.cells))
+          !cells_hold(request.position->relation, cells[a], cells[b], world.cells))
         return false;
   return true;
 }

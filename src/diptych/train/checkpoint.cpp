@@ -21,6 +21,7 @@ constexpr const char* kWeightsFile = "trainable.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kManifestFile = "manifest.json";
+constexpr const char* kLatestFile = "LATEST";
 constexpr const char* kContentFiles[] = {kWeightsFile, kOptimizerFile, kStateFile};
 constexpr const char* kTemporaryPrefix = "tmp_";
 constexpr const char* kReplacedPrefix = "old_";
@@ -113,7 +114,7 @@ std::string file_damage(const fs::path& file, const json& entry) {
 
 /** The step that LATEST names, if a folder of that step exists. */
 std::optional<int64_t> latest_step(const fs::path& run_folder) {
-  const fs::path pointer = checkpoints_folder(run_folder) / "LATEST";
+  const fs::path pointer = checkpoints_folder(run_folder) / kLatestFile;
   if (!fs::exists(pointer)) return std::nullopt;
   std::string name = read_file(pointer);
   name.erase(name.find_last_not_of(" \t\r\n") + 1);
@@ -165,7 +166,7 @@ fs::path save_checkpoint(const fs::path& run_folder, const TrainState& state, co
   if (fs::exists(folder)) rename_folder(folder, replaced);
   rename_folder(temporary, folder);
   sync_folder(parent);
-  write_file_atomic(parent / "LATEST", name + "\n");
+  write_file_atomic(parent / kLatestFile, name + "\n");
 
   if (fs::exists(replaced)) remove_checkpoint(replaced);
   remove_older(run_folder, state.step, keep_last);
@@ -197,10 +198,11 @@ void tidy_checkpoints(const fs::path& run_folder) {
   if (!fs::exists(parent)) return;
   std::vector<std::string> names;
   for (const fs::directory_entry& entry : fs::directory_iterator(parent)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+    names.push_back(entry.path().filename().string());
   }
   for (const std::string& name : names) {
-    if (name.starts_with(kTemporaryPrefix)) fs::remove_all(parent / name);
+    const bool half_written_latest = name.starts_with(cat(kLatestFile, ".tmp"));
+    if (name.starts_with(kTemporaryPrefix) || half_written_latest) fs::remove_all(parent / name);
     if (!name.starts_with(kReplacedPrefix)) continue;
     const fs::path final_name = parent / name.substr(std::string(kReplacedPrefix).size());
     if (fs::exists(final_name)) {

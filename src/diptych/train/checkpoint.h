@@ -29,11 +29,11 @@ namespace diptych {
 
 /** What a continuation needs besides tensors: state.json. */
 struct TrainState {
-  int64_t step = 0;                         // optimizer steps done; names the folder
-  std::map<std::string, int64_t> counters;  // cursors and totals of the loop
-  std::string base_hash;                    // of the frozen base model
-  std::string reference_hash;               // of the reference policy, empty if there is none
-  Environment environment;
+  int64_t step = 0;                           // optimizer steps done; names the folder
+  std::map<std::string, int64_t> counters{};  // cursors and totals of the loop
+  std::string base_hash{};                    // of the frozen base model
+  std::string reference_hash{};               // of the reference policy, empty if there is none
+  Environment environment{};
   nlohmann::json extra = nlohmann::json::object();  // anything else, finite numbers only
 };
 

@@ -9,9 +9,9 @@ namespace diptych {
 
 /** Runs are bit-identical only where all of these are equal. */
 struct Environment {
-  int threads = 0;              // of torch's intra-operation pool
-  std::string instruction_set;  // "AVX512", "AVX2", "DEFAULT", ...: the kernels that torch picked on this processor
-  std::string torch_version;
+  int threads = 0;                // of torch's intra-operation pool
+  std::string instruction_set{};  // "AVX512", "AVX2", "DEFAULT", ...: the kernels that torch picked on this processor
+  std::string torch_version{};
 
   bool operator==(const Environment&) const = default;
 };

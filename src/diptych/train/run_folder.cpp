@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <toml++/toml.h>
 #include <unistd.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
@@ -26,15 +27,26 @@ namespace {
 constexpr const char* kLockFile = "lock";
 constexpr const char* kRecipeFile = "recipe.toml";
 
+std::string value_text(const toml::node& node) {
+  // toml++ prints 0.1 with 17 digits, JSON the shortest text that reads back.
+  if (const auto* number = node.as_floating_point()) return nlohmann::json(number->get()).dump();
+  if (const toml::array* array = node.as_array()) {
+    std::vector<std::string> items;
+    for (const toml::node& item : *array) items.push_back(value_text(item));
+    return cat("[", join(items, ", "), "]");
+  }
+  std::ostringstream text;
+  text << toml::default_formatter(node);
+  return text.str();
+}
+
 void flatten(const toml::table& table, const std::string& prefix, std::map<std::string, std::string>& values) {
   for (const auto& [key, node] : table) {
     const std::string name = cat(prefix, key.str());
     if (const toml::table* section = node.as_table()) {
       flatten(*section, name + ".", values);
     } else {
-      std::ostringstream text;
-      text << toml::default_formatter(node);
-      values[name] = text.str();
+      values[name] = value_text(node);
     }
   }
 }
@@ -58,9 +70,12 @@ bool is_free(const std::string& key, const std::vector<std::string>& free_keys) 
   });
 }
 
-bool is_empty_but_for_lock(const fs::path& run_folder) {
-  return std::all_of(fs::directory_iterator(run_folder), fs::directory_iterator(),
-                     [](const fs::directory_entry& entry) { return entry.path().filename() == kLockFile; });
+/** True if nothing is there but the lock and what a crash in the very first write of the recipe leaves. */
+bool is_unused(const fs::path& run_folder) {
+  return std::all_of(fs::directory_iterator(run_folder), fs::directory_iterator(), [](const auto& entry) {
+    const std::string name = entry.path().filename().string();
+    return name == kLockFile || name.starts_with(cat(kRecipeFile, ".tmp"));
+  });
 }
 
 [[noreturn]] void refuse(const fs::path& run_folder, const std::string& expected, const std::string& got,
@@ -119,7 +134,7 @@ bool prepare_run_folder(const fs::path& run_folder, Resume resume, const std::st
                         const std::vector<std::string>& free_keys) {
   make_folder(run_folder);
   const fs::path stored_recipe = run_folder / kRecipeFile;
-  const bool empty = is_empty_but_for_lock(run_folder);
+  const bool empty = is_unused(run_folder);
   if (resume == Resume::never && !empty) {
     refuse(run_folder, "an empty folder, since resume = never", "a folder with files",
            "choose another run folder, or set resume = auto to continue this run");

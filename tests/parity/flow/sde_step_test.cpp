@@ -64,10 +64,10 @@ TEST_F(SdeStepParity, SdeStepsAndLogProbabilities) {
       SCOPED_TRACE(k);
       const auto expected = [&](const char* name) { return f64(c.prefix + name)[k]; };
       const StepCoefficients step = sde_coefficients(grid, k, c.noise_level);
-      EXPECT_TRUE(close(at::tensor(step.sigma, at::kDouble), expected(".sigma_t"), kFloat64));
-      EXPECT_TRUE(close(at::tensor(step.std, at::kDouble), expected(".step_std"), kFloat64));
-      EXPECT_TRUE(close(at::tensor(step.x, at::kDouble), expected(".coef_x"), kFloat64));
-      EXPECT_TRUE(close(at::tensor(step.v, at::kDouble), expected(".coef_v"), kFloat64));
+      EXPECT_TRUE(close(at::scalar_tensor(step.sigma, at::kDouble), expected(".sigma_t"), kFloat64));
+      EXPECT_TRUE(close(at::scalar_tensor(step.std, at::kDouble), expected(".step_std"), kFloat64));
+      EXPECT_TRUE(close(at::scalar_tensor(step.x, at::kDouble), expected(".coef_x"), kFloat64));
+      EXPECT_TRUE(close(at::scalar_tensor(step.v, at::kDouble), expected(".coef_v"), kFloat64));
       const Tensor mean = step_mean(x[k], v[k], step);
       const Tensor mean_theta = step_mean(x[k], v_theta[k], step);
       EXPECT_TRUE(close(mean, expected(".mean"), kFloat64));
@@ -76,8 +76,8 @@ TEST_F(SdeStepParity, SdeStepsAndLogProbabilities) {
       const Tensor stored = expected(".next_f32");
       const Tensor logp = gaussian_logprob(stored, mean, step.std);
       EXPECT_TRUE(close(logp, expected(".logp"), kFloat64));
-      EXPECT_TRUE(close(logp - std::log(step.std) - 0.5 * std::log(2 * std::numbers::pi), expected(".logp_const"),
-                        kFloat64));
+      EXPECT_TRUE(
+          close(logp - std::log(step.std) - 0.5 * std::log(2 * std::numbers::pi), expected(".logp_const"), kFloat64));
       EXPECT_TRUE(close(gaussian_logprob(stored, mean_theta, step.std), expected(".logp_theta"), kFloat64));
     }
   }
@@ -96,7 +96,7 @@ TEST_F(SdeStepParity, CpsStepsAndLogProbabilities) {
       const Tensor mean = step_mean(x[k], v[k], step);
       EXPECT_TRUE(close(noisy_step(mean, eps[k], step), expected(".next"), kFloat64));
       if (c.noise_level == 0) continue;
-      EXPECT_TRUE(close(at::tensor(step.std, at::kDouble), expected(".std"), kFloat64));
+      EXPECT_TRUE(close(at::scalar_tensor(step.std, at::kDouble), expected(".std"), kFloat64));
       EXPECT_TRUE(close(mean, expected(".mean"), kFloat64));
       const Tensor stored = expected(".next_f32");
       EXPECT_TRUE(close(cps_logprob(stored, mean), expected(".logp"), kFloat64));

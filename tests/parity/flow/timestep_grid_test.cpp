@@ -23,7 +23,8 @@ TEST(TimestepGridParity, EveryGridOfTheFixture) {
     EXPECT_TRUE(close(grid, expected, {.absolute = 1e-15})) << key;
     EXPECT_TRUE(close(grid.slice(0, 1) - grid.slice(0, 0, -1), fixture.at(prefix + ".dt_f64"), {.absolute = 1e-15}))
         << key;
-    // The peers round four times on the way (u, s u, the denominator, the quotient), half a unit in the last place each.
+    // The peers round four times on the way (u, s u, the denominator, the quotient), half a unit in the last place
+    // each.
     EXPECT_TRUE(close(grid.to(at::kFloat), fixture.at(prefix + ".t_f32"),
                       {.absolute = 2 * std::numeric_limits<float>::epsilon()}))
         << key;

@@ -202,6 +202,10 @@ TEST_F(Checkpoint, CrashBeforeLatestKeepsThePreviousOne) {
   const std::string latest = read_file(run_ / "checkpoints" / "LATEST");
   save(2);
   overwrite(run_ / "checkpoints" / "LATEST", latest);
+  overwrite(run_ / "checkpoints" / "LATEST.tmp-1-0", "step_00");
+  EXPECT_EQ(loaded_step(), 1);
+  tidy_checkpoints(run_);
+  EXPECT_FALSE(fs::exists(run_ / "checkpoints" / "LATEST.tmp-1-0"));
   EXPECT_EQ(loaded_step(), 1);
 }
 

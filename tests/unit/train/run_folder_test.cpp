@@ -28,7 +28,7 @@ class RunFolder : public ::testing::Test {
   bool prepare(Resume resume, const std::string& recipe = kRecipe) {
     return prepare_run_folder(run_, resume, recipe, {"train.steps", "eval.*"});
   }
-  void save_step() { save_checkpoint(run_, {.step = 1}, {}, {}, 1); }
+  void save_step() { save_checkpoint(run_, TrainState(), {}, {}, 1); }
 
   /** Code and text of the error that prepare() throws; ok if it throws none. */
   std::pair<ExitCode, std::string> refusal(Resume resume, const std::string& recipe = kRecipe) {
@@ -63,8 +63,9 @@ TEST_F(RunFolder, NeverRefusesAFolderInUse) {
   EXPECT_NE(text.find("resume = auto"), std::string::npos) << text;
 }
 
-TEST_F(RunFolder, TheLockAloneDoesNotCountAsContent) {
+TEST_F(RunFolder, TheLockAndAHalfWrittenRecipeDoNotCountAsContent) {
   const RunLock lock(run_);
+  std::ofstream(run_ / "recipe.toml.tmp-1-0") << "see";  // of a crash before the first recipe was complete
   EXPECT_FALSE(prepare(Resume::never));
 }
 
@@ -98,8 +99,8 @@ TEST_F(RunFolder, RefusesAnotherRecipeAndListsTheChanges) {
 }
 
 TEST(RecipeChanges, NamesNewAndMissingKeys) {
-  const std::vector<std::string> expected = {"a: 1 -> (none)", "b.c: [ 1, 2 ] -> [ 1, 3 ]", "d: (none) -> 'x'"};
-  EXPECT_EQ(recipe_changes("a = 1\n[b]\nc = [1, 2]\n", "d = \"x\" # new\n[b]\nc = [1, 3]\n", {}), expected);
+  const std::vector<std::string> expected = {"a: 1 -> (none)", "b.c: [1, 2.5] -> [1, 3.5]", "d: (none) -> 'x'"};
+  EXPECT_EQ(recipe_changes("a = 1\n[b]\nc = [1, 2.5]\n", "d = \"x\" # new\n[b]\nc = [1, 3.5]\n", {}), expected);
 }
 
 TEST(RecipeChanges, RefusesWhatIsNotToml) {

@@ -1,0 +1,54 @@
+#include "diptych/reward/shapes_reward.h"
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/shapes/verify.h"
+
+namespace diptych {
+
+namespace {
+
+double value_of(ShapesRewardKind kind, double strict, double soft) {
+  switch (kind) {
+    case ShapesRewardKind::strict:
+      return strict;
+    case ShapesRewardKind::soft:
+      return soft;
+    case ShapesRewardKind::mixed:
+      return 0.5 * (strict + soft);
+  }
+  return strict;
+}
+
+}  // namespace
+
+ShapesRewardKind shapes_reward_kind(std::string_view name) {
+  if (name == "strict") return ShapesRewardKind::strict;
+  if (name == "soft") return ShapesRewardKind::soft;
+  if (name == "mixed") return ShapesRewardKind::mixed;
+  throw Error(ExitCode::config, {.where = "kind of the shapes reward",
+                                 .expected = "strict, soft or mixed",
+                                 .got = std::string(name),
+                                 .hint = ""});
+}
+
+Score shapes_reward(const shapes::Request& request, const shapes::World& world, const Candidate& candidate,
+                    ShapesRewardKind kind) {
+  if (candidate.images.empty())
+    return {.value = std::nullopt, .checks = {}, .status = ScoreStatus::failed, .raw_reply = "no image to score"};
+  const shapes::Verdict verdict = shapes::verify(candidate.images.back(), request, world);
+
+  double total = 0;
+  for (const shapes::Answer& answer : verdict.answers) total += answer.probability;
+  const double strict = verdict.correct ? 1 : 0;
+  const double soft = total / static_cast<double>(verdict.answers.size());
+
+  Score score;
+  score.value = value_of(kind, strict, soft);
+  score.checks = {{"strict", strict}, {"soft", soft}};
+  for (const shapes::Answer& answer : verdict.answers) score.checks.push_back({answer.question, answer.probability});
+  score.raw_reply = join(verdict.reasons, "\n");
+  return score;
+}
+
+}  // namespace diptych

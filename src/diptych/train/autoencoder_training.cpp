@@ -1,0 +1,98 @@
+#include "diptych/train/autoencoder_training.h"
+
+#include <chrono>
+#include <numbers>
+
+#include "diptych/base/log.h"
+#include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+#include "diptych/model/folder.h"
+#include "diptych/tensor/image_tensor.h"
+#include "diptych/tensor/random.h"
+
+namespace diptych {
+
+namespace {
+
+// Images that measure the latent's shift and scale at the end.
+constexpr int64_t kMeasuredImages = 512;
+
+Tensor image_batch(const ExampleSource& examples, int64_t step, int64_t count) {
+  std::vector<Tensor> images;
+  for (uint64_t index = 0; static_cast<int64_t>(images.size()) < count; ++index) {
+    const SupervisedExample example = examples(static_cast<uint64_t>(step), index);
+    if (example.image) images.push_back(image_to_tensor(*example.image));
+  }
+  return at::stack(images);
+}
+
+// FLUX normalises latents as scale * (z - shift); both belong to the weights, so they are measured, not chosen.
+void measure_latents(Bagel& model, const ExampleSource& examples, int64_t step) {
+  at::NoGradGuard no_grad;
+  const Moments moments = encode_moments(model.autoencoder, image_batch(examples, step, kMeasuredImages));
+  const double variance = moments.mean.var().item<double>() + moments.logvar.exp().mean().item<double>();
+  AutoencoderConfig& config = model.config.vae;
+  config.shift = moments.mean.mean().item<double>();
+  config.scale = 1.0 / std::sqrt(variance);
+  model.autoencoder.config = config;
+}
+
+}  // namespace
+
+EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
+  const std::string base_hash = hash_file(std::filesystem::path(recipe.model) / "ae.safetensors");
+  Session session(recipe.run, print_config(recipe), base_hash, {"run.resume", "run.threads", "run.checkpoint_every"});
+  ModelFolder folder = load_model_folder(recipe.model);
+  Bagel& model = folder.model;
+  const auto seed = static_cast<uint64_t>(recipe.run.seed);
+  const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
+
+  ParameterGroup group{"autoencoder", {}, recipe.train.learning_rate, recipe.optimizer.max_grad_norm};
+  for (const ParameterSlot& slot : autoencoder_slots(model)) {
+    slot.tensor->requires_grad_(true);
+    group.parameters.push_back({slot.name, *slot.tensor});
+  }
+  const std::vector<NamedTensor> weights = group.parameters;
+  AdamW optimizer({std::move(group)}, adamw_options(recipe.optimizer));
+  session.restore(optimizer, weights);
+
+  Progress progress(recipe.train.steps, "autoencoder");
+  for (int64_t step = session.first_step(); step < recipe.train.steps; ++step) {
+    const auto started = std::chrono::steady_clock::now();
+    const Tensor images = image_batch(examples, step, recipe.train.batch);
+    const Moments moments = encode_moments(model.autoencoder, images);
+    const Tensor eps = normal_tensor({.seed = seed, .purpose = Purpose::posterior, .step = static_cast<uint64_t>(step)},
+                                     moments.mean.sizes());
+    const AutoencoderConfig& config = model.autoencoder.config;
+    const Tensor latents =
+        (moments.mean + (0.5 * moments.logvar).exp() * eps - config.shift) * config.scale;
+    const Tensor error = decode(model.autoencoder, latents) - images;
+    const Tensor divergence =
+        0.5 * (moments.mean.square() + moments.logvar.exp() - 1 - moments.logvar).mean();
+    const Tensor loss = error.abs().mean() + error.square().mean() + recipe.train.kl_weight * divergence;
+    optimizer.clear_gradients();
+    loss.backward();
+    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) /
+                                              static_cast<double>(recipe.train.steps)));
+    const StepReport report = optimizer.step(cosine * warmup_scale(step, recipe.optimizer.warmup_steps));
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},
+                                       {"loss/squared_error", error.square().mean().item<double>()},
+                                       {"loss/kl", divergence.item<double>()},
+                                       {"grad_norm", report.grad_norm},
+                                       {"time/step", seconds}});
+    progress.update(step + 1, cat("loss ", fixed(loss.item<double>(), 4)));
+    session.save_if_due(step + 1, optimizer, weights, {});
+    if (stop_requested()) {
+      progress.finish();
+      session.save(step + 1, optimizer, weights, {});
+      return EndReason::interrupted;
+    }
+  }
+  progress.finish();
+  measure_latents(model, examples, recipe.train.steps);
+  save_model_folder(session.folder() / "model", model, recipe.model, /*compact=*/false);
+  return EndReason::finished;
+}
+
+}  // namespace diptych

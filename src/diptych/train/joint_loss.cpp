@@ -1,0 +1,201 @@
+#include "diptych/train/joint_loss.h"
+
+#include <map>
+
+#include "diptych/algorithm/regularizers.h"
+#include "diptych/flow/sde_step.h"
+
+namespace diptych {
+
+namespace {
+
+std::vector<StepCoefficients> window_coefficients(const DenoiseSchedule& schedule) {
+  std::vector<StepCoefficients> steps;
+  for (int64_t k = 0; k < schedule.window_size; ++k)
+    steps.push_back(sde_coefficients(schedule.grid, schedule.window_begin + k, schedule.noise_level));
+  return steps;
+}
+
+// One number per window step, shaped to multiply [window, tokens, channels].
+Tensor per_step(const std::vector<double>& values, const Tensor& like) {
+  return at::tensor(values, at::kDouble).to(like.options()).view({-1, 1, 1});
+}
+
+// Rows [chains * window, tokens, channels] of chains whose images have one size.
+struct WindowRows {
+  Tensor velocity;
+  Tensor old_velocity;
+  Tensor reference;  // undefined where no penalty needs it
+  Tensor state, next;
+  std::vector<double> advantages;  // one per row
+};
+
+std::vector<WindowRows> rows_by_size(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,
+                                     const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
+                                     const std::vector<double>& advantages) {
+  std::map<int64_t, std::vector<size_t>> sizes;  // tokens -> places in `chains`
+  for (size_t c = 0; c < chains.size(); ++c) sizes[now.velocities[c].size(1)].push_back(c);
+  std::vector<WindowRows> groups;
+  for (const auto& [tokens, members] : sizes) {
+    std::vector<Tensor> velocity, before, frozen, state, next;
+    WindowRows rows;
+    for (size_t c : members) {
+      const Trajectory& chain = rollout.chains[chains[c]];
+      velocity.push_back(now.velocities[c]);
+      before.push_back(old[chains[c]].velocities);
+      if (!reference.empty()) frozen.push_back(reference[chains[c]].velocities);
+      state.push_back(chain.image.states);
+      next.push_back(chain.image.nexts);
+      rows.advantages.insert(rows.advantages.end(), rollout.schedule.window_size, advantages[chains[c]]);
+    }
+    rows.velocity = at::cat(velocity);
+    rows.old_velocity = at::cat(before);
+    if (!frozen.empty()) rows.reference = at::cat(frozen);
+    rows.state = at::cat(state).to(rows.velocity.options());
+    rows.next = at::cat(next).to(rows.velocity.options());
+    groups.push_back(std::move(rows));
+  }
+  return groups;
+}
+
+struct RowCoefficients {
+  Tensor x, v;         // [rows, 1, 1]
+  Tensor std, weight;  // [rows]
+};
+
+RowCoefficients row_coefficients(const DenoiseSchedule& schedule, int64_t chains, const JointLossOptions& options,
+                                 const JointDenominators& denominators, const Tensor& like) {
+  const std::vector<StepCoefficients> steps = window_coefficients(schedule);
+  std::vector<double> x, v, std, dt;
+  for (const StepCoefficients& step : steps) {
+    x.push_back(step.x);
+    v.push_back(step.v);
+    std.push_back(step.std);
+    dt.push_back(step.dt);
+  }
+  const std::vector<double> weights = step_weights(dt, denominators.chains, options.inverse_dt);
+  const auto flat = [&](const std::vector<double>& values) {
+    return at::tensor(values, at::kDouble).to(like.options()).repeat({chains});
+  };
+  return {per_step(x, like).repeat({chains, 1, 1}), per_step(v, like).repeat({chains, 1, 1}), flat(std), flat(weights)};
+}
+
+void merge(RatioStatistics& into, const RatioStatistics& part) {
+  if (into.count == 0) {
+    into = part;
+    return;
+  }
+  const double share = static_cast<double>(part.count) / static_cast<double>(into.count + part.count);
+  into.ratio_mean = into.ratio_mean * (1 - share) + part.ratio_mean * share;
+  into.fraction_above = into.fraction_above * (1 - share) + part.fraction_above * share;
+  into.fraction_below = into.fraction_below * (1 - share) + part.fraction_below * share;
+  into.max_abs_log_ratio = at::maximum(into.max_abs_log_ratio, part.max_abs_log_ratio);
+  into.count += part.count;
+}
+
+void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, const JointLossOptions& options,
+                    const JointDenominators& denominators, JointLoss& loss) {
+  const int64_t chains = rows.velocity.size(0) / schedule.window_size;
+  const RowCoefficients step = row_coefficients(schedule, chains, options, denominators, rows.velocity);
+  const auto mean_under = [&](const Tensor& velocity) { return rows.state * step.x + velocity * step.v; };
+  const Tensor mean = mean_under(rows.velocity);
+  const Tensor old_mean = mean_under(rows.old_velocity);
+  const Tensor noise = (rows.next - old_mean) / step.std.view({-1, 1, 1});
+  const Tensor change = mean - old_mean;
+  const Tensor log_ratio =
+      options.ratio_norm ? ratio_norm_log_ratio(noise, change) : plain_log_ratio(noise, change, step.std);
+  const Tensor advantage = at::tensor(rows.advantages, at::kDouble).to(rows.velocity.options());
+  const PolicyLoss policy = image_policy_loss(log_ratio, advantage, step.weight, options.image_clip);
+  loss.total = loss.total + options.image_weight * policy.loss;
+  loss.image += policy.loss.item<double>();
+  merge(loss.image_ratios, policy.ratios);
+  if (!rows.reference.defined()) return;
+
+  // Penalties take plain means over the window, whatever the policy's step weights.
+  const double uniform = 1.0 / static_cast<double>(denominators.chains * schedule.window_size);
+  const Tensor mse = velocity_mse(rows.velocity, rows.reference).sum() * uniform;
+  loss.total = loss.total + options.velocity_mse_weight * mse;
+  loss.velocity_mse += mse.item<double>();
+  const Tensor divergence = latent_kl(mean, mean_under(rows.reference), step.std).sum() * uniform;
+  if (options.latent_kl_weight > 0) loss.total = loss.total + options.latent_kl_weight * divergence;
+  loss.latent_kl += divergence.item<double>();
+}
+
+void add_text_part(const Rollout& rollout, const std::vector<size_t>& chains, const Tensor& logprobs,
+                   const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
+                   const std::vector<double>& advantages, const JointLossOptions& options,
+                   const JointDenominators& denominators, JointLoss& loss) {
+  std::vector<int64_t> lengths;
+  std::vector<double> token_advantages;
+  std::vector<Tensor> before, frozen;
+  for (size_t index : chains) {
+    if (!rollout.chains[index].thinking) continue;
+    const size_t tokens = rollout.chains[index].thinking->tokens.size();
+    lengths.push_back(static_cast<int64_t>(tokens));
+    token_advantages.insert(token_advantages.end(), tokens, advantages[index]);
+    before.push_back(old[index].logprobs);
+    if (!reference.empty()) frozen.push_back(reference[index].logprobs);
+  }
+  const at::TensorOptions like = logprobs.options();
+  const Tensor weight =
+      at::tensor(token_weights(lengths, options.aggregation, denominators.text), at::kDouble).to(like);
+  const Tensor advantage = at::tensor(token_advantages, at::kDouble).to(like);
+  const PolicyLoss policy = text_policy_loss(logprobs, at::cat(before).to(like), advantage, weight, options.text_clip);
+  loss.total = loss.total + options.text_weight * policy.loss;
+  loss.text = policy.loss.item<double>();
+  loss.text_ratios = policy.ratios;
+  if (frozen.empty()) return;
+  const Tensor divergence = (k3_divergence(logprobs, at::cat(frozen).to(like)) * weight).sum();
+  if (options.text_kl_weight > 0) loss.total = loss.total + options.text_kl_weight * divergence;
+  loss.text_kl = divergence.item<double>();
+}
+
+}  // namespace
+
+std::vector<ChainValues> chain_values(const Rollout& rollout, const std::vector<size_t>& chains,
+                                      const ReplayOutput& output) {
+  std::vector<ChainValues> values(chains.size());
+  int64_t begin = 0;
+  for (size_t c = 0; c < chains.size(); ++c) {
+    if (!output.velocities.empty()) values[c].velocities = output.velocities[c].detach();
+    if (!output.logprobs.defined() || !rollout.chains[chains[c]].thinking) continue;
+    const int64_t count = static_cast<int64_t>(rollout.chains[chains[c]].thinking->tokens.size());
+    values[c].logprobs = output.logprobs.narrow(0, begin, count).detach();
+    begin += count;
+  }
+  return values;
+}
+
+Tensor window_means(const Rollout& rollout, const Trajectory& chain, const Tensor& velocities) {
+  std::vector<double> x, v;
+  for (const StepCoefficients& step : window_coefficients(rollout.schedule)) {
+    x.push_back(step.x);
+    v.push_back(step.v);
+  }
+  return chain.image.states.to(velocities.options()) * per_step(x, velocities) + velocities * per_step(v, velocities);
+}
+
+std::vector<double> window_stds(const DenoiseSchedule& schedule) {
+  std::vector<double> stds;
+  for (const StepCoefficients& step : window_coefficients(schedule)) stds.push_back(step.std);
+  return stds;
+}
+
+JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,
+                     const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
+                     const std::vector<double>& advantages, const JointLossOptions& options,
+                     const JointDenominators& denominators) {
+  JointLoss loss;
+  const Tensor& any = now.velocities.empty() ? now.logprobs : now.velocities.front();
+  TORCH_CHECK(any.defined(), "joint_loss: the replay holds neither text nor image values");
+  loss.total = at::zeros({}, any.options());
+  if (!now.velocities.empty()) {
+    for (const WindowRows& rows : rows_by_size(rollout, chains, now, old, reference, advantages))
+      add_image_part(rows, rollout.schedule, options, denominators, loss);
+  }
+  if (now.logprobs.defined())
+    add_text_part(rollout, chains, now.logprobs, old, reference, advantages, options, denominators, loss);
+  return loss;
+}
+
+}  // namespace diptych

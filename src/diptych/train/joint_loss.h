@@ -1,0 +1,66 @@
+#pragma once
+// The UniGRPO loss of a set of chains: text policy, image policy, velocity penalty, from one replay of the policy.
+
+#include "diptych/algorithm/image_loss.h"
+#include "diptych/algorithm/text_loss.h"
+#include "diptych/rollout/replay.h"
+
+namespace diptych {
+
+/** What a policy says about one stored chain, without gradient. */
+struct ChainValues {
+  Tensor logprobs;    // [actions], float32; undefined without thinking
+  Tensor velocities;  // [window, tokens, channels]; undefined without a window
+};
+
+/** Per-chain values of a replay, detached, in the order of its chains. */
+std::vector<ChainValues> chain_values(const Rollout& rollout, const std::vector<size_t>& chains,
+                                      const ReplayOutput& output);
+
+struct JointLossOptions {
+  double text_weight = 1;   // of the text policy loss
+  double image_weight = 1;  // lambda of UniGRPO Eq. 7
+  double velocity_mse_weight = 0;
+  double latent_kl_weight = 0;
+  double text_kl_weight = 0;
+  ClipRange text_clip{0.2, 0.2};
+  ClipRange image_clip{1e-6, 1e-6};
+  TokenAggregation aggregation = TokenAggregation::sequence_mean;
+  bool ratio_norm = true;
+  bool inverse_dt = false;  // weight steps by 1/|dt|, normalised to mean 1 over the window
+};
+
+/** Denominators of the whole optimizer step, so that micro-batches add up to one batch exactly. */
+struct JointDenominators {
+  int64_t chains = 0;
+  TextDenominators text;
+};
+
+struct JointLoss {
+  Tensor total;  // scalar with gradient
+  // Scalars without gradient, unweighted; 0 where the part is absent.
+  double text = 0;
+  double image = 0;
+  double velocity_mse = 0;
+  double latent_kl = 0;
+  double text_kl = 0;
+  RatioStatistics text_ratios;
+  RatioStatistics image_ratios;
+};
+
+/** L = text_weight L_text + image_weight L_image + velocity_mse_weight L_mse [+ latent KL, text KL] over the chains of
+ *  the replay (UniGRPO Eq. 2, 6, 7, 8). `now`: the replay with gradient. old, reference, advantages: indexed by the
+ *  number of the chain in the rollout; `reference` may be empty where no penalty has a weight. The image log-ratio is
+ *  computed from the implied noise and the change of the mean, never as a difference of log-probabilities. */
+JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,
+                     const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
+                     const std::vector<double>& advantages, const JointLossOptions& options,
+                     const JointDenominators& denominators);
+
+/** Transition means of a chain's window under the given velocities: [window, tokens, channels]. */
+Tensor window_means(const Rollout& rollout, const Trajectory& chain, const Tensor& velocities);
+
+/** Standard deviations of the noise of the window steps. */
+std::vector<double> window_stds(const DenoiseSchedule& schedule);
+
+}  // namespace diptych

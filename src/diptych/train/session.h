@@ -1,0 +1,99 @@
+#pragma once
+// What every training loop does around its steps: run folder, resume, metrics, checkpoints, a clean stop.
+
+#include <functional>
+#include <memory>
+
+#include "diptych/base/config.h"
+#include "diptych/base/progress.h"
+#include "diptych/train/checkpoint.h"
+#include "diptych/train/metrics.h"
+#include "diptych/train/optimizer.h"
+#include "diptych/train/run_folder.h"
+#include "diptych/train/stop.h"
+
+namespace diptych {
+
+struct RunConfig {
+  std::string dir = "runs/latest";
+  int64_t seed = 0;
+  std::string resume = "auto";
+  int64_t threads = 0;
+  int64_t checkpoint_every = 0;
+  int64_t keep_checkpoints = 2;
+};
+
+template <class Fields>
+void visit(Fields& fields, RunConfig& run) {
+  fields("dir", run.dir, "folder of the run: recipe, metrics, checkpoints, results");
+  fields("seed", run.seed, "seed of every draw");
+  fields.choice("resume", run.resume, {"auto", "never", "must"}, "auto continues a run that has a checkpoint");
+  fields.range("threads", run.threads, 0, 1024, "CPU threads; 0 takes all cores");
+  fields.range("checkpoint_every", run.checkpoint_every, 0, INT64_MAX, "steps between checkpoints; 0: only at the end");
+  fields.range("keep_checkpoints", run.keep_checkpoints, 1, 1000, "checkpoints that stay on disk");
+}
+
+struct OptimizerConfig {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  double max_grad_norm = 1.0;
+  int64_t warmup_steps = 0;
+};
+
+template <class Fields>
+void visit(Fields& fields, OptimizerConfig& optimizer) {
+  fields.range("beta1", optimizer.beta1, 0, 1, "decay of AdamW's first moment");
+  fields.range("beta2", optimizer.beta2, 0, 1, "decay of AdamW's second moment");
+  fields.range("epsilon", optimizer.epsilon, 0, 1, "added to AdamW's denominator");
+  fields.range("weight_decay", optimizer.weight_decay, 0, 1, "decoupled weight decay");
+  fields.range("max_grad_norm", optimizer.max_grad_norm, 0, 1e9, "gradient norm per expert above which it is clipped; 0: never");
+  fields.range("warmup_steps", optimizer.warmup_steps, 0, INT64_MAX, "updates of linear warm-up");
+}
+
+AdamWOptions adamw_options(const OptimizerConfig& config);
+
+/** Why a loop ended. */
+enum class EndReason { finished, interrupted };
+
+/** A run in its folder. Construction takes the lock, checks the recipe and loads the checkpoint, if any. */
+class Session {
+ public:
+  /** `recipe`: the resolved recipe text. `base_hash`: of the weights the run starts from. Keys in `free_keys` may differ
+   *  from the interrupted run's. */
+  Session(const RunConfig& run, const std::string& recipe, const std::string& base_hash,
+          const std::vector<std::string>& free_keys);
+
+  /** Step to continue from; 0 for a new run. */
+  int64_t first_step() const;
+  /** Puts the checkpoint's weights and moments in place; nothing for a new run. */
+  void restore(AdamW& optimizer, const std::vector<NamedTensor>& weights) const;
+  /** Counters of the checkpoint, empty for a new run. */
+  std::map<std::string, int64_t> counters() const;
+
+  Metrics& metrics() { return *metrics_; }
+
+  /** Saves weights and moments as the state after `step` steps. */
+  void save(int64_t step, const AdamW& optimizer, const std::vector<NamedTensor>& weights,
+            const std::map<std::string, int64_t>& counters);
+  /** The same if `step` is due for a checkpoint. */
+  void save_if_due(int64_t step, const AdamW& optimizer, const std::vector<NamedTensor>& weights,
+                   const std::map<std::string, int64_t>& counters);
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  RunConfig run_;
+  std::filesystem::path folder_;
+  std::string base_hash_;
+  StopSignals signals_;
+  RunLock lock_;
+  std::optional<LoadedCheckpoint> loaded_;
+  std::unique_ptr<Metrics> metrics_;
+};
+
+/** Sets the number of torch threads. */
+void use_threads(int64_t threads);
+
+}  // namespace diptych
