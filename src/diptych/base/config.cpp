@@ -11,6 +11,7 @@
 #include <toml++/toml.h>
 
 #include "diptych/base/error.h"
+#include "diptych/base/nearest_name.h"
 #include "diptych/base/text_format.h"
 
 namespace diptych {
@@ -29,29 +30,6 @@ using Entries = std::map<std::string, Entry>;
 [[noreturn]] void fail(const std::string& where, const std::string& expected, const std::string& got,
                        const std::string& hint = "") {
   throw Error(ExitCode::config, {where, expected, got, hint});
-}
-
-size_t edit_distance(std::string_view left, std::string_view right) {
-  std::vector<size_t> row(right.size() + 1);
-  for (size_t j = 0; j <= right.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= left.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= right.size(); ++j) {
-      const size_t substituted = diagonal + (left[i - 1] != right[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-std::string did_you_mean(const std::string& key, const std::set<std::string>& known) {
-  if (known.empty()) return "";
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(key, a) < edit_distance(key, b);
-  });
-  return cat("did you mean '", *nearest, "'?");
 }
 
 std::string describe(const toml::node& node) {

@@ -23,8 +23,8 @@ struct SupervisedExample {
 /** The example at an address: draw `index` of step `step`. Pure: equal addresses give equal examples. */
 using ExampleSource = std::function<SupervisedExample(uint64_t step, uint64_t index)>;
 
-/** Endless training examples of the shapes world. A share of them thinks first; their pictures follow the written refined
- *  prompt, right or wrong, while plain examples show the truth. */
+/** Endless training examples of the shapes world. A share of them thinks first; their pictures follow the written
+ * refined prompt, right or wrong, while plain examples show the truth. */
 ExampleSource shapes_examples(const shapes::World& world, double think_share, uint64_t seed);
 
 }  // namespace diptych

@@ -23,6 +23,13 @@ void visit(Fields& fields, AutoencoderConfig& vae) {
 }
 
 template <class Fields>
+void visit(Fields& fields, ImageTransformConfig& transform) {
+  fields("max_long", transform.max_long, "longest side in pixels");
+  fields("min_short", transform.min_short, "shortest side in pixels");
+  fields("stride", transform.stride, "sides are multiples of this");
+}
+
+template <class Fields>
 void visit(Fields& fields, ModelConfig& config) {
   fields("hidden", config.hidden, "width of the residual stream");
   fields("layers", config.layers, "decoder layers");
@@ -35,6 +42,7 @@ void visit(Fields& fields, ModelConfig& config) {
   fields("max_latent_size", config.max_latent_size, "latent tokens per side of the largest image");
   fields("visual_und", config.visual_und, "whether the folder holds a ViT");
   fields.section("vae", config.vae);
+  fields.section("vae_transform", config.vae_transform);
 }
 
 template <class Fields>

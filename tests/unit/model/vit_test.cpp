@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "diptych/tensor/image_tensor.h"
 #include "support/compare.h"
 #include "unit/model/model_fixture.h"
@@ -37,6 +39,15 @@ class VitTest : public ::testing::Test {
   Vit vit_;
   std::vector<int64_t> lengths_;
 };
+
+TEST_F(VitTest, TheDefaultsHaveThePublishedParameterCount) {
+  Vit vit = make_vit(ModelConfig{});
+  std::vector<ParameterSlot> slots;
+  collect(slots, vit);
+  int64_t parameters = 0;
+  for (const ParameterSlot& slot : slots) parameters += slot.tensor->numel();
+  EXPECT_EQ(parameters, 437095328);  // of ViT, connector and position table
+}
 
 TEST_F(VitTest, PatchesAreThoseOfTheReference) {
   std::vector<Tensor> patches;

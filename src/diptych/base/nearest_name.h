@@ -1,0 +1,13 @@
+#pragma once
+// Hints for misspelt names.
+
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace diptych {
+
+/** "did you mean 'X'?" with the known name of the smallest Levenshtein distance; empty if no name is known. */
+std::string did_you_mean(std::string_view name, const std::set<std::string>& known);
+
+}  // namespace diptych

@@ -1,0 +1,58 @@
+#include "diptych/cli/data_command.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/data/check.h"
+#include "diptych/data/prompt_file.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr size_t kMostSizes = 10;  // lines of the table of image sizes
+
+void print_row(const char* name, const std::string& value) {
+  std::printf("%-15s %s\n", name, value.c_str());
+}
+
+void print_sizes(const DataReport& report) {
+  std::vector<std::pair<int64_t, std::pair<int, int>>> sizes;
+  for (const auto& [size, count] : report.image_sizes) sizes.push_back({count, size});
+  std::sort(sizes.rbegin(), sizes.rend());
+  for (size_t row = 0; row < std::min(sizes.size(), kMostSizes); ++row)
+    print_row(row == 0 ? "image sizes" : "",
+              cat(sizes[row].second.first, " x ", sizes[row].second.second, ": ", sizes[row].first));
+  if (sizes.size() > kMostSizes) print_row("", cat("and ", sizes.size() - kMostSizes, " other sizes"));
+}
+
+void print_sentences(const char* name, const std::vector<std::string>& sentences, int64_t count) {
+  print_row(name, cat(count));
+  for (const std::string& sentence : sentences) std::printf("  %s\n", sentence.c_str());
+  const int64_t unprinted = count - static_cast<int64_t>(sentences.size());
+  if (unprinted > 0) std::printf("  and %lld more\n", static_cast<long long>(unprinted));
+}
+
+}  // namespace
+
+int data_check_command(const std::filesystem::path& file) {
+  if (file.extension() == ".txt") {
+    print_row("prompts", cat(read_prompts(file).size()));
+    return 0;
+  }
+  const DataReport report = check_data(file);
+  print_row("records", cat(report.records));
+  print_row("with thinking", cat(report.with_thinking));
+  print_row("with image", cat(report.with_image));
+  print_row("with sources", cat(report.with_sources));
+  print_row("prompt length", cat(report.shortest_prompt, " to ", report.longest_prompt, " characters, mean ",
+                                 fixed(report.mean_prompt, 1)));
+  print_sizes(report);
+  print_sentences("warnings", report.warnings, report.warning_count);
+  print_sentences("faults", report.faults, report.fault_count);
+  return report.fault_count == 0 ? 0 : static_cast<int>(ExitCode::data);
+}
+
+}  // namespace diptych

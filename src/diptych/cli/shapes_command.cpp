@@ -1,0 +1,118 @@
+#include "diptych/cli/shapes_command.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/shapes/caption.h"
+#include "diptych/shapes/prompts.h"
+#include "diptych/shapes/render.h"
+#include "diptych/shapes/sample_scene.h"
+#include "diptych/shapes/thinking.h"
+#include "diptych/shapes/verify.h"
+
+namespace diptych {
+
+using shapes::Prompt;
+using shapes::Split;
+
+namespace {
+
+constexpr int kScenesPerFamily = 6;
+constexpr int kGap = 8;  // pixels of the contact sheet
+constexpr int kMostScale = 32;
+
+struct NamedSplit {
+  std::string_view name;
+  Split split;
+};
+constexpr NamedSplit kSplits[] = {{"train", Split::train}, {"validation", Split::validation}, {"test", Split::test}};
+
+Split split_of(const std::string& name) {
+  for (const NamedSplit& known : kSplits)
+    if (known.name == name) return known.split;
+  throw Error(ExitCode::usage, {"--split", "train, validation or test", cat("'", name, "'"), ""});
+}
+
+std::vector<std::string> all_families() {
+  std::vector<std::string> names = shapes::families(false);
+  names.insert(names.end(), shapes::families(true).begin(), shapes::families(true).end());
+  return names;
+}
+
+std::optional<shapes::Request> find_request(const std::string& text) {
+  for (const NamedSplit& known : kSplits)
+    for (const std::string& family : all_families())
+      for (const Prompt& prompt : shapes::all_prompts(known.split, family))
+        if (prompt.text == text) return prompt.request;
+  return shapes::parse_caption(text);
+}
+
+void print_example(size_t row, const Prompt& prompt) {
+  const shapes::Trace trace = shapes::possible_traces(prompt).front();
+  std::printf("row %zu  %s\n  prompt    %s\n  thinking  %s\n  refined   %s\n", row, prompt.family.c_str(),
+              prompt.text.c_str(), trace.text.c_str(), trace.refined.c_str());
+}
+
+void print_detections(const std::vector<shapes::Detection>& detections) {
+  std::printf("detections: %zu\n", detections.size());
+  for (const shapes::Detection& detection : detections)
+    std::printf("  %-8s  %-6s  confidence %.2f  centre (%.1f, %.1f)\n", std::string(to_string(detection.shape)).c_str(),
+                std::string(to_string(detection.colour)).c_str(), detection.confidence, detection.x, detection.y);
+}
+
+void print_verdict(const shapes::Request& request, const shapes::Verdict& verdict) {
+  std::printf("request: %s\n", shapes::caption(request).c_str());
+  print_detections(verdict.detections);
+  std::printf("questions:\n");
+  const std::vector<shapes::Question> questions = shapes::atomic_questions(request);
+  for (size_t index = 0; index < questions.size(); ++index)
+    std::printf("  %-3s %.2f  %s\n", questions[index].id.c_str(), verdict.answers[index].probability,
+                questions[index].text.c_str());
+  for (const std::string& reason : verdict.reasons) std::printf("fault: %s\n", reason.c_str());
+  std::printf("soft score: %.3f\n", verdict.soft);
+  std::printf("verdict: %s\n", verdict.correct ? "correct" : "wrong");
+}
+
+}  // namespace
+
+int shapes_show_command(const ShowOptions& options) {
+  const Split split = split_of(options.split);
+  if (options.scale < 1 || options.scale > kMostScale)
+    throw Error(ExitCode::usage, {"--scale", cat("1 to ", kMostScale), cat(options.scale), ""});
+  const shapes::World world;
+  const std::vector<std::string> families = all_families();
+  std::vector<Image> scenes;
+  for (size_t row = 0; row < families.size(); ++row) {
+    for (int column = 0; column < kScenesPerFamily; ++column) {
+      Stream stream(
+          {.seed = options.seed, .purpose = Purpose::scene, .prompt = row, .sample = static_cast<uint64_t>(column)});
+      const Prompt& prompt = shapes::sample_prompt(stream, split, {families[row]});
+      if (column == 0) print_example(row + 1, prompt);
+      scenes.push_back(shapes::render(shapes::sample_scene(prompt.request, world, stream), world));
+    }
+  }
+  write_png(options.out, image_grid(scenes, kScenesPerFamily, kGap, options.scale));
+  std::printf("wrote %s\n", options.out.string().c_str());
+  return 0;
+}
+
+int shapes_verify_command(const std::filesystem::path& image, const std::string& prompt) {
+  const std::optional<shapes::Request> request = find_request(prompt);
+  if (!request)
+    throw Error(ExitCode::data, {"the prompt", "a prompt or caption of the shapes world", cat("'", prompt, "'"),
+                                 "such as \"a red circle left of a square\"; `diptych shapes show` prints more"});
+  const shapes::World world;
+  const Image picture = read_image(image);
+  if (picture.width != world.canvas || picture.height != world.canvas)
+    throw Error(ExitCode::data, {image.string(), cat(world.canvas, " x ", world.canvas, " pixels, one scene"),
+                                 cat(picture.width, " x ", picture.height),
+                                 "the verifier judges single scenes at their own size, no contact sheets"});
+  const shapes::Verdict verdict = shapes::verify(picture, *request, world);
+  print_verdict(*request, verdict);
+  return static_cast<int>(verdict.correct ? ExitCode::ok : ExitCode::mismatch);
+}
+
+}  // namespace diptych

@@ -1,0 +1,94 @@
+#include "diptych/data/check.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/data/data_lines.h"
+#include "diptych/data/example_file.h"
+#include "diptych/text/think.h"
+#include "diptych/text/unicode.h"
+
+namespace diptych {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kHintBreak = "\n  hint: ";
+
+/** The message of an error with its hint on the same line. */
+std::string one_line(const Error& error) {
+  std::string message = error.what();
+  const size_t hint = message.find(kHintBreak);
+  if (hint != message.npos) message.replace(hint, kHintBreak.size(), "; ");
+  return message;
+}
+
+void add_sentence(const std::string& sentence, std::vector<std::string>* sentences, int64_t* count) {
+  ++*count;
+  if (sentences->size() < kMostSentences) sentences->push_back(sentence);
+}
+
+int64_t characters(std::string_view utf8) {
+  int64_t count = 0;
+  for (size_t position = 0; position < utf8.size(); ++count) next_code_point(utf8, &position);
+  return count;
+}
+
+void count_prompt(const std::string& prompt, DataReport* report) {
+  const int64_t length = characters(prompt);
+  report->shortest_prompt = report->records == 1 ? length : std::min(report->shortest_prompt, length);
+  report->longest_prompt = std::max(report->longest_prompt, length);
+  report->mean_prompt += (static_cast<double>(length) - report->mean_prompt) / static_cast<double>(report->records);
+}
+
+void check_image(const std::string& where, const fs::path& path, DataReport* report) {
+  try {
+    check_image_exists(where, path);
+  } catch (const Error& error) {
+    return add_sentence(one_line(error), &report->faults, &report->fault_count);
+  }
+  try {
+    const Image image = read_image(path);
+    ++report->image_sizes[{image.width, image.height}];
+  } catch (const Error& error) {
+    add_sentence(cat(where, ": ", one_line(error)), &report->faults, &report->fault_count);
+  }
+}
+
+void check_record(const std::string& where, const ExampleRecord& record, DataReport* report) {
+  ++report->records;
+  report->with_thinking += record.thinking.has_value();
+  report->with_image += record.image.has_value();
+  report->with_sources += !record.sources.empty();
+  count_prompt(record.prompt, report);
+  if (record.thinking && !parse_think(*record.thinking).well_formed)
+    add_sentence(cat(where, ": thinking is not of the form <think> reasoning </think> refined prompt"),
+                 &report->warnings, &report->warning_count);
+  for (const fs::path& source : record.sources) check_image(where, source, report);
+  if (record.image) check_image(where, *record.image, report);
+}
+
+}  // namespace
+
+DataReport check_data(const fs::path& path) {
+  DataReport report;
+  visit_data_lines(path, [&](const std::string& where, std::string_view text) {
+    std::optional<ExampleRecord> record;
+    try {
+      record = parse_example_record(where, parse_object(where, text), path.parent_path());
+    } catch (const Error& error) {
+      return add_sentence(one_line(error), &report.faults, &report.fault_count);
+    }
+    check_record(where, *record, &report);
+  });
+  if (report.records == 0 && report.fault_count == 0)
+    add_sentence(cat(path.string(), ": expected one example a line, got an empty file"), &report.faults,
+                 &report.fault_count);
+  return report;
+}
+
+}  // namespace diptych

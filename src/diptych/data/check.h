@@ -1,0 +1,35 @@
+#pragma once
+// Validates a file of supervised examples as a whole, before a run stumbles over one line of it.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace diptych {
+
+/** Most sentences a report keeps of each list; further ones are only counted. */
+inline constexpr size_t kMostSentences = 50;
+
+struct DataReport {
+  int64_t records = 0;  // lines whose keys and types are right; the numbers below are about these
+  int64_t with_thinking = 0;
+  int64_t with_image = 0;
+  int64_t with_sources = 0;
+  int64_t shortest_prompt = 0;  // characters (Unicode code points)
+  int64_t longest_prompt = 0;
+  double mean_prompt = 0;
+  std::map<std::pair<int, int>, int64_t> image_sizes;  // (width, height) in pixels -> number of targets and sources
+  int64_t fault_count = 0;
+  std::vector<std::string> faults;  // "file:line: sentence"; training refuses the file
+  int64_t warning_count = 0;
+  std::vector<std::string> warnings;  // the same form; training works
+};
+
+/** Checks every line of a file in the format of data/example_file.h: keys, types, that images exist and decode
+ * (faults), and that thinking has the form of text/think.h (a warning). Throws Error(data) only if there is no file. */
+DataReport check_data(const std::filesystem::path& path);
+
+}  // namespace diptych

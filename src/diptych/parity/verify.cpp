@@ -1,0 +1,61 @@
+#include "diptych/parity/verify.h"
+
+#include "diptych/base/error.h"
+#include "diptych/parity/fixture.h"
+#include "diptych/parity/items.h"
+
+namespace diptych {
+
+namespace {
+
+struct Item {
+  const char* name;
+  const char* file;
+  ItemResult (*run)(const ParityCase&);
+};
+
+constexpr Item kItems[] = {
+    {"01 text prefill", "01_text_prefill.safetensors", text_prefill_item},
+    {"02 decode", "02_decode.safetensors", decode_item},
+    {"05 clean latent", "05_vae_image_prefill.safetensors", clean_latent_item},
+    {"06 velocity t2i", "06_velocity_t2i.safetensors", velocity_t2i_item},
+    {"06 velocity edit", "06_velocity_edit.safetensors", velocity_edit_item},
+    {"07 sampling", "07_ode.safetensors", sampling_item},
+    {"09 training loss", "09_train.safetensors", training_item},
+    {"09 training gradients", "09_train_grads.safetensors", training_gradient_item},
+    {"09 dropped segments", "09_dropout_layouts.safetensors", dropout_layout_item},
+    {"14 denoise gradients", "14_denoise_grads.safetensors", denoise_gradient_item},
+};
+
+ItemResult run(const Item& item, const ParityCase& parity) {
+  try {
+    return item.run(parity);
+  } catch (const Error& error) {
+    return {.item = item.name, .status = ItemStatus::failed, .detail = error.what()};
+  } catch (const c10::Error& error) {
+    return {.item = item.name, .status = ItemStatus::failed, .detail = error.what_without_backtrace()};
+  } catch (const std::exception& error) {
+    return {.item = item.name, .status = ItemStatus::failed, .detail = error.what()};
+  }
+}
+
+}  // namespace
+
+std::vector<ItemResult> verify_folder(const std::filesystem::path& folder, at::ScalarType dtype) {
+  std::vector<ItemResult> results;
+  bool any = false;
+  for (const Item& item : kItems) {
+    results.push_back({.item = item.name});
+    any = any || Fixture::exists(folder / item.file);
+  }
+  if (!any)
+    throw Error(ExitCode::data, {folder.string(), "a fixture folder: checkpoint/ and files such as 01_text_prefill.safetensors",
+                                 "none of the files", "give the folder that holds checkpoint/"});
+  ModelFolder loaded = load_model_folder(folder / "checkpoint", dtype);
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (Fixture::exists(folder / kItems[i].file)) results[i] = run(kItems[i], {kItems[i].name, folder, &loaded});
+  }
+  return results;
+}
+
+}  // namespace diptych

@@ -1,0 +1,42 @@
+#pragma once
+// What is asked of the model and how the answer is scored.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "diptych/reward/candidate.h"
+#include "diptych/reward/score.h"
+#include "diptych/shapes/prompts.h"
+
+namespace diptych {
+
+/** One prompt of a task. */
+struct TaskPrompt {
+  std::string text;
+  std::string family;                      // for tables; empty where the task has no families
+  bool implicit = false;                   // needs thinking
+  std::optional<shapes::Request> request;  // what the exact verifier checks; absent for prompts from a file
+};
+
+/** A candidate with the prompt it answers. */
+struct ScoredPair {
+  const TaskPrompt* prompt = nullptr;
+  const Candidate* candidate = nullptr;
+};
+
+/** Scores many candidates at once, so that judges can be asked in parallel. One score per pair, in order. */
+using RewardFunction = std::function<std::vector<Score>(const std::vector<ScoredPair>&)>;
+
+/** The reward named by a recipe: "shapes_strict", "shapes_soft", "shapes_mixed" (the exact verifier) or "brightness" (mean
+ *  of the image's bytes in [0, 1]: a trivial reward to see that training works). Throws Error(config) for others. */
+RewardFunction make_reward(const std::string& kind);
+
+/** Names that make_reward knows. */
+const std::vector<std::string>& reward_kinds();
+
+/** A prompt of the shapes world as a task. */
+TaskPrompt shapes_task(const shapes::Prompt& prompt);
+
+}  // namespace diptych

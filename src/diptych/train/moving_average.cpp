@@ -1,0 +1,16 @@
+#include "diptych/train/moving_average.h"
+
+namespace diptych {
+
+std::vector<NamedTensor> start_average(const std::vector<NamedTensor>& weights) {
+  std::vector<NamedTensor> average;
+  for (const NamedTensor& weight : weights) average.push_back({"ema/" + weight.name, weight.tensor.detach().clone()});
+  return average;
+}
+
+void update_average(const std::vector<NamedTensor>& average, const std::vector<NamedTensor>& weights, double decay) {
+  at::NoGradGuard no_grad;
+  for (size_t i = 0; i < average.size(); ++i) Tensor(average[i].tensor).lerp_(weights[i].tensor, 1 - decay);
+}
+
+}  // namespace diptych

@@ -1,0 +1,48 @@
+#include "diptych/train/rollout_config.h"
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/flow/timestep_grid.h"
+#include "diptych/text/system_prompt.h"
+
+namespace diptych {
+
+namespace {
+
+std::string system_prompt_text(const std::string& name) {
+  if (name == "none") return "";
+  return name == "bagel" ? std::string(kGenerationSystemPrompt) : name;
+}
+
+void check_window(const RolloutConfig& config) {
+  const std::vector<int64_t>& range = config.window_range;
+  const int64_t updates = config.updates - (config.updates_are_points ? 1 : 0);
+  if (range.size() != 2 || range[0] < 0 || range[1] > updates || range[1] - range[0] < config.window_size)
+    throw Error(ExitCode::config,
+                {"rollout.window_range", cat("[low, high] within the ", updates, " updates and at least window_size = ",
+                                             config.window_size, " wide"),
+                 "[" + join(range, ", ") + "]", ""});
+}
+
+}  // namespace
+
+EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates) {
+  check_window(config);
+  EpisodeOptions options;
+  options.think = config.think;
+  options.system_prompt = system_prompt_text(config.system_prompt);
+  options.text.temperature = config.temperature;
+  options.text.top_p = config.top_p;
+  options.text.top_k = config.top_k;
+  options.text.max_tokens = config.max_think_tokens;
+  const int64_t count = updates > 0 ? updates : config.updates;
+  options.schedule.grid = timestep_grid(count + (config.updates_are_points ? 0 : 1), config.timestep_shift);
+  options.schedule.noise_level = config.noise_level;
+  options.guidance.text_scale = config.guidance;
+  options.image_height = config.image_size;
+  options.image_width = config.image_size;
+  options.chains_per_pack = config.chains_per_pack;
+  return options;
+}
+
+}  // namespace diptych

@@ -1,0 +1,138 @@
+#include "diptych/train/sft.h"
+
+#include <chrono>
+#include <numbers>
+
+#include "diptych/base/error.h"
+#include "diptych/base/log.h"
+#include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+#include "diptych/train/moving_average.h"
+#include "diptych/train/supervised_pack.h"
+#include "diptych/train/trainable.h"
+
+namespace diptych {
+
+namespace {
+
+double learning_rate_scale(const SftRecipe& recipe, int64_t step) {
+  double scale = warmup_scale(step, recipe.optimizer.warmup_steps);
+  if (recipe.train.decay == "cosine") {
+    const double progress = static_cast<double>(step) / static_cast<double>(recipe.train.steps);
+    scale *= 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  }
+  return scale;
+}
+
+// Evaluation and the saved model use the moving average, so it stands in for the weights for a while.
+class AveragedWeights {
+ public:
+  AveragedWeights(const std::vector<NamedTensor>& weights, const std::vector<NamedTensor>& average) {
+    at::NoGradGuard no_grad;
+    for (size_t i = 0; i < average.size(); ++i) {
+      weights_.push_back(weights[i].tensor);
+      live_.push_back(weights[i].tensor.detach().clone());
+      weights_[i].copy_(average[i].tensor);
+    }
+  }
+  ~AveragedWeights() {
+    at::NoGradGuard no_grad;
+    for (size_t i = 0; i < live_.size(); ++i) weights_[i].copy_(live_[i]);
+  }
+  AveragedWeights(const AveragedWeights&) = delete;
+  AveragedWeights& operator=(const AveragedWeights&) = delete;
+
+ private:
+  std::vector<Tensor> weights_;
+  std::vector<Tensor> live_;
+};
+
+void add_evaluation(const EvaluationResult& result, MetricRow& row) {
+  row["eval/correct_explicit"] = result.correct_explicit;
+  row["eval/correct_implicit"] = result.correct_implicit;
+  row["eval/reward"] = result.reward;
+  row["eval/refined_correct"] = result.refined_correct;
+  row["eval/think_length"] = result.think_length;
+  for (const auto& [family, rate] : result.correct_by_family) row["eval/family/" + family] = rate;
+}
+
+std::vector<SupervisedExample> draw_batch(const ExampleSource& examples, int64_t step, int64_t batch) {
+  std::vector<SupervisedExample> drawn;
+  for (int64_t index = 0; index < batch; ++index)
+    drawn.push_back(examples(static_cast<uint64_t>(step), static_cast<uint64_t>(index)));
+  return drawn;
+}
+
+}  // namespace
+
+EndReason train_sft(const SftRecipe& recipe) {
+  const std::string base_hash = hash_file(std::filesystem::path(recipe.model) / "ema.safetensors");
+  Session session(recipe.run, print_config(recipe), base_hash,
+                  {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "eval.*"});
+  ModelFolder folder = load_model_folder(recipe.model);
+  Bagel& model = folder.model;
+  const auto seed = static_cast<uint64_t>(recipe.run.seed);
+  const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
+  const EpisodeOptions episode = episode_options(recipe.rollout, recipe.eval.updates);
+  SupervisedOptions options;
+  options.system_prompt = episode.system_prompt;
+  options.text_dropout = recipe.train.text_dropout;
+  options.timestep_shift = recipe.train.timestep_shift;
+
+  std::vector<ParameterGroup> groups =
+      expert_groups(matching_slots(transformer_slots(model), recipe.train.parameters), recipe.train.learning_rate,
+                    recipe.train.learning_rate, recipe.optimizer.max_grad_norm);
+  const std::vector<NamedTensor> weights = all_parameters(groups);
+  const bool averaged = recipe.train.ema_decay > 0;
+  const std::vector<NamedTensor> average = averaged ? start_average(weights) : std::vector<NamedTensor>();
+  std::vector<NamedTensor> saved = weights;
+  saved.insert(saved.end(), average.begin(), average.end());
+  AdamW optimizer(std::move(groups), adamw_options(recipe.optimizer));
+  session.restore(optimizer, saved);
+
+  const bool evaluates = recipe.data.source == "shapes" && recipe.eval.prompts > 0;
+  const RewardFunction reward = make_reward("shapes_soft");
+  Progress progress(recipe.train.steps, "sft");
+  for (int64_t step = session.first_step(); step < recipe.train.steps; ++step) {
+    const auto started = std::chrono::steady_clock::now();
+    const SupervisedPack pack =
+        make_supervised_pack(model, folder.tokenizer, draw_batch(examples, step, recipe.train.batch), options, seed,
+                             static_cast<uint64_t>(step));
+    const SupervisedLoss loss =
+        supervised_loss(model, pack, recipe.train.cross_entropy_weight, recipe.train.flow_weight);
+    optimizer.clear_gradients();
+    loss.total.backward();
+    const StepReport report = optimizer.step(learning_rate_scale(recipe, step));
+    if (averaged) update_average(average, weights, recipe.train.ema_decay);
+    if (!report.applied)
+      throw Error(ExitCode::numerics, {cat("sft step ", step), "finite gradients", join(report.non_finite, ", "),
+                                       "lower train.learning_rate; the last checkpoint is intact"});
+
+    MetricRow row{{"loss/cross_entropy", loss.cross_entropy},
+                  {"loss/flow", loss.flow},
+                  {"grad_norm/all", report.grad_norm},
+                  {"time/step", std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count()}};
+    const bool last = step + 1 == recipe.train.steps;
+    if (evaluates && (last || (recipe.eval.every > 0 && (step + 1) % recipe.eval.every == 0))) {
+      const AveragedWeights stand_in(weights, average);
+      const EvaluationResult result = evaluate_shapes(model, folder.tokenizer, episode, recipe.eval, reward);
+      add_evaluation(result, row);
+      log_info(cat("step ", step + 1, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
+                   fixed(result.correct_implicit, 3)));
+    }
+    session.metrics().write(step + 1, row);
+    progress.update(step + 1, cat("text ", fixed(loss.cross_entropy, 3), "  flow ", fixed(loss.flow, 4)));
+    session.save_if_due(step + 1, optimizer, saved, {});
+    if (stop_requested() && !last) {
+      progress.finish();
+      session.save(step + 1, optimizer, saved, {});
+      return EndReason::interrupted;
+    }
+  }
+  progress.finish();
+  const AveragedWeights stand_in(weights, average);
+  save_model_folder(session.folder() / "model", model, recipe.model, /*compact=*/true);
+  return EndReason::finished;
+}
+
+}  // namespace diptych

@@ -1,0 +1,64 @@
+#pragma once
+// The supervised start: flow matching plus next-token cross-entropy on packed examples.
+
+#include "diptych/data/example_config.h"
+#include "diptych/eval/evaluation.h"
+#include "diptych/train/rollout_config.h"
+#include "diptych/train/session.h"
+
+namespace diptych {
+
+struct SftConfig {
+  int64_t steps = 1000;
+  int64_t batch = 128;
+  double learning_rate = 1e-3;
+  std::string decay = "constant";
+  double cross_entropy_weight = 1;
+  double flow_weight = 1;
+  double text_dropout = 0.1;
+  double timestep_shift = 1;
+  double ema_decay = 0;
+  std::vector<std::string> parameters = {"*", "!vit_*", "!connector*", "!*pos_embed"};
+};
+
+template <class Fields>
+void visit(Fields& fields, SftConfig& train) {
+  fields.range("steps", train.steps, 1, INT64_MAX, "updates");
+  fields.range("batch", train.batch, 1, 1000000, "examples per update");
+  fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate");
+  fields.choice("decay", train.decay, {"constant", "cosine"}, "after warm-up; cosine falls to 0 at the last step");
+  fields.range("cross_entropy_weight", train.cross_entropy_weight, 0, 1e6, "weight of the thought's cross-entropy");
+  fields.range("flow_weight", train.flow_weight, 0, 1e6, "weight of the flow-matching error");
+  fields.range("text_dropout", train.text_dropout, 0, 1, "share of images learnt without text, for guidance");
+  fields.range("timestep_shift", train.timestep_shift, 1e-3, 1e3, "shift of the training times");
+  fields.range("ema_decay", train.ema_decay, 0, 1, "the saved model is this moving average of the weights; 0: the weights");
+  fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
+}
+
+struct SftRecipe {
+  std::string kind = "sft";
+  std::string model;
+  RunConfig run;
+  DataConfig data;
+  SftConfig train;
+  OptimizerConfig optimizer;
+  RolloutConfig rollout;
+  EvaluationConfig eval;
+};
+
+template <class Fields>
+void visit(Fields& fields, SftRecipe& recipe) {
+  fields.choice("kind", recipe.kind, {"sft"}, "what this recipe trains");
+  fields("model", recipe.model, "model folder to start from");
+  fields.section("run", recipe.run);
+  fields.section("data", recipe.data);
+  fields.section("train", recipe.train);
+  fields.section("optimizer", recipe.optimizer);
+  fields.section("rollout", recipe.rollout);
+  fields.section("eval", recipe.eval);
+}
+
+/** Trains and writes RUN/model, compact (bfloat16). Evaluates on the shapes world where data.source is "shapes". */
+EndReason train_sft(const SftRecipe& recipe);
+
+}  // namespace diptych

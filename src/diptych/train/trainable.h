@@ -1,0 +1,25 @@
+#pragma once
+// Which weights train, and in which group.
+
+#include "diptych/tensor/named_tensor.h"
+#include "diptych/train/optimizer.h"
+
+namespace diptych {
+
+/** Slots whose name matches one of the shell patterns ("*.layers.*", "*_moe_gen*") and none of the patterns that start
+ *  with "!". Throws Error(config) for a pattern that matches nothing. */
+std::vector<ParameterSlot> matching_slots(const std::vector<ParameterSlot>& slots,
+                                          const std::vector<std::string>& patterns);
+
+/** True for weights of the generation expert: the name holds "moe_gen" (as UniRL splits its learning rates). */
+bool is_generation_expert(const std::string& name);
+
+/** Makes the slots leaves that require gradients, and deals them into the groups "und" and "gen" by expert. Slots whose
+ *  learning rate is 0 are left frozen; an empty group is left out. */
+std::vector<ParameterGroup> expert_groups(const std::vector<ParameterSlot>& slots, double und_learning_rate,
+                                          double gen_learning_rate, double max_grad_norm);
+
+/** All parameters of the groups. */
+std::vector<NamedTensor> all_parameters(const std::vector<ParameterGroup>& groups);
+
+}  // namespace diptych

@@ -1,0 +1,99 @@
+#include "diptych/data/check.h"
+
+#include <gtest/gtest.h>
+
+#include "diptych/io/files.h"
+#include "diptych/io/image.h"
+#include "support/expect_error.h"
+#include "support/temporary_folder.h"
+
+namespace diptych {
+namespace {
+
+using Sizes = std::map<std::pair<int, int>, int64_t>;
+
+class Check : public ::testing::Test {
+ protected:
+  Check() { write_png(folder_.path() / "red.png", {1, 2, {255, 0, 0, 255, 0, 0}}); }
+  DataReport check(const std::string& contents) const {
+    write_file_atomic(path_, contents);
+    return check_data(path_);
+  }
+  TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "examples.jsonl";
+};
+
+void expect_parts(const std::string& sentence, const std::vector<std::string>& parts) {
+  for (const std::string& part : parts) EXPECT_NE(sentence.find(part), std::string::npos) << part << " in " << sentence;
+}
+
+TEST_F(Check, CountsWhatAFileHolds) {
+  const DataReport report = check(
+      "{\"prompt\": \"four\", \"thinking\": \"<think> a </think> b\"}\n"
+      "{\"prompt\": \"\xc3\xa9\", \"image\": \"red.png\"}\n"
+      "{\"prompt\": \"ten letter\", \"sources\": [\"red.png\"], \"image\": \"red.png\"}\n");
+  EXPECT_EQ(report.records, 3);
+  EXPECT_EQ(report.with_thinking, 1);
+  EXPECT_EQ(report.with_image, 2);
+  EXPECT_EQ(report.with_sources, 1);
+  EXPECT_EQ(report.shortest_prompt, 1);
+  EXPECT_EQ(report.longest_prompt, 10);
+  EXPECT_DOUBLE_EQ(report.mean_prompt, 5.0);
+  EXPECT_EQ(report.image_sizes, (Sizes{{{2, 1}, 3}}));
+  EXPECT_EQ(report.fault_count, 0);
+  EXPECT_TRUE(report.faults.empty());
+  EXPECT_EQ(report.warning_count, 0);
+}
+
+TEST_F(Check, GoesOnAfterAFault) {
+  write_file_atomic(folder_.path() / "text.png", "no picture");
+  const DataReport report = check(
+      "{\"prompt\": \"a\"\n"
+      "{\"prmpt\": \"a\", \"image\": \"red.png\"}\n"
+      "{\"prompt\": \"a\", \"image\": \"text.png\", \"sources\": [\"none.png\", \"red.png\"]}\n"
+      "{\"prompt\": \"a\", \"image\": \"red.png\"}\n");
+  EXPECT_EQ(report.records, 2);
+  EXPECT_EQ(report.image_sizes, (Sizes{{{2, 1}, 2}}));
+  EXPECT_EQ(report.fault_count, 4);
+  ASSERT_EQ(report.faults.size(), 4u);
+  expect_parts(report.faults[0], {path_.string() + ":1: ", "broken JSON"});
+  expect_parts(report.faults[1], {path_.string() + ":2: ", "did you mean 'prompt'?"});
+  expect_parts(report.faults[2], {path_.string() + ":3: ", "none.png"});
+  expect_parts(report.faults[3], {path_.string() + ":3: ", "text.png", "PNG or JPEG"});
+  for (const std::string& fault : report.faults) EXPECT_EQ(fault.find('\n'), std::string::npos) << fault;
+}
+
+TEST_F(Check, ThinkingWithoutItsTagsIsAWarning) {
+  const DataReport report = check(
+      "{\"prompt\": \"a\", \"thinking\": \"<think> a </think> b\"}\n"
+      "{\"prompt\": \"a\", \"thinking\": \"<think> a b\"}\n");
+  EXPECT_EQ(report.fault_count, 0);
+  EXPECT_EQ(report.warning_count, 1);
+  ASSERT_EQ(report.warnings.size(), 1u);
+  expect_parts(report.warnings[0], {path_.string() + ":2: ", "</think>"});
+}
+
+TEST_F(Check, KeepsTheFirstFaultsAndCountsAll) {
+  std::string lines;
+  for (size_t line = 0; line < kMostSentences + 7; ++line) lines += "{}\n";
+  const DataReport report = check(lines);
+  EXPECT_EQ(report.records, 0);
+  EXPECT_EQ(report.faults.size(), kMostSentences);
+  EXPECT_EQ(report.fault_count, static_cast<int64_t>(kMostSentences) + 7);
+}
+
+TEST_F(Check, AnEmptyFileIsAFault) {
+  EXPECT_EQ(check("\n").fault_count, 1);
+  expect_error([&] { check_data(folder_.path() / "none.jsonl"); }, ExitCode::data, {"none.jsonl"});
+}
+
+TEST(CheckOfTheRecipes, FindsNoFault) {
+  const DataReport report =
+      check_data(std::filesystem::path(DIPTYCH_SOURCE_DIR) / "recipes" / "data" / "sft_example.jsonl");
+  EXPECT_EQ(report.fault_count, 0);
+  EXPECT_EQ(report.warning_count, 0);
+  EXPECT_GT(report.with_sources, 0);
+}
+
+}  // namespace
+}  // namespace diptych

@@ -1,0 +1,72 @@
+#include "diptych/data/prompt_file.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "diptych/io/files.h"
+#include "support/expect_error.h"
+#include "support/temporary_folder.h"
+
+namespace diptych {
+namespace {
+
+using nlohmann::json;
+
+class PromptFile : public ::testing::Test {
+ protected:
+  std::filesystem::path write(const std::string& name, const std::string& contents) const {
+    write_file_atomic(folder_.path() / name, contents);
+    return folder_.path() / name;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(PromptFile, TextHoldsOnePromptALine) {
+  const auto prompts = read_prompts(write("p.txt", "# comment\n a cat \r\n\n  # indented comment\na \xc3\xa9 #1"));
+  ASSERT_EQ(prompts.size(), 2u);
+  EXPECT_EQ(prompts[0].text, "a cat");
+  EXPECT_EQ(prompts[0].metadata, "{}");
+  EXPECT_EQ(prompts[1].text, "a \xc3\xa9 #1");
+}
+
+TEST_F(PromptFile, JsonLinesKeepTheirMetadata) {
+  const auto prompts =
+      read_prompts(write("p.jsonl",
+                         "{\"prompt\": \"a cat\", \"tag\": \"single_object\", \"include\": [{\"count\": 1}]}\n"
+                         "{\"prompt\": \"# no comment\"}\n"));
+  ASSERT_EQ(prompts.size(), 2u);
+  EXPECT_EQ(prompts[0].text, "a cat");
+  EXPECT_EQ(json::parse(prompts[0].metadata), json::parse(R"({"tag": "single_object", "include": [{"count": 1}]})"));
+  EXPECT_EQ(prompts[1].text, "# no comment");
+  EXPECT_EQ(prompts[1].metadata, "{}");
+}
+
+TEST_F(PromptFile, FaultsNameFileAndLine) {
+  const auto expect = [&](const std::string& name, const std::string& contents, const std::vector<std::string>& parts) {
+    const auto path = write(name, contents);
+    expect_error([&] { read_prompts(path); }, ExitCode::data, parts);
+  };
+  expect("a.txt", "fine\n\nwrong \xff\n", {"a.txt:3", "UTF-8", "position 7"});
+  expect("b.jsonl", "{\"prompt\": \"a\"}\n{\"text\": \"a\", \"id\": 1}", {"b.jsonl:2", "'prompt'", "'id', 'text'"});
+  expect("c.jsonl", "{}", {"c.jsonl:1", "'prompt'", "no key"});
+  expect("d.jsonl", "{\"prompt\": 1}", {"d.jsonl:1", "string for 'prompt'"});
+  expect("e.jsonl", "a cat", {"e.jsonl:1", "broken JSON"});
+  expect("f.txt", "# only a comment\n", {"f.txt", "no prompt"});
+  expect("g.jsonl", "", {"g.jsonl", "no prompt"});
+  expect("h.csv", "a cat\n", {"h.csv", ".txt or .jsonl"});
+}
+
+TEST_F(PromptFile, MissingFileSaysWhereItLooked) {
+  expect_error([&] { read_prompts(folder_.path() / "no.txt"); }, ExitCode::data,
+               {"no.txt", "nothing there", "hint", std::filesystem::current_path().string()});
+}
+
+TEST(PromptFileOfTheRecipes, Reads) {
+  const auto prompts =
+      read_prompts(std::filesystem::path(DIPTYCH_SOURCE_DIR) / "recipes" / "data" / "prompts_example.txt");
+  EXPECT_FALSE(prompts.empty());
+}
+
+}  // namespace
+}  // namespace diptych
