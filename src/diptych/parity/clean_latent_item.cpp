@@ -29,15 +29,7 @@ void compare_pack(const Bagel& model, const Fixture& fixture, const std::string&
   const Streams inputs = embed(model, segments, output.layout);
   comparison.close(out + "llm_input", in_token_order(output.layout, inputs.und, inputs.gen));
   states.compare(comparison, fixture, out, output);
-
-  std::vector<int64_t> rows, positions;
-  for (size_t i = 0; i < segments.size(); ++i) {
-    for (int64_t row : cache_rows(output, i)) rows.push_back(row);
-    positions.push_back(next_position(segments[i]));
-  }
-  compare_cache(comparison, out + "kv.", cache, rows);
-  comparison.equal(out + "kv_lens", token_counts(segments));
-  comparison.equal(out + "ropes", positions);
+  compare_prefilled(comparison, out, cache, segments, output);
 }
 
 }  // namespace

@@ -26,6 +26,9 @@ class Comparison {
   /** `fixture` must outlive the object. */
   Comparison(std::string item, const Fixture& fixture);
 
+  /** For files that hold no tensors: only `exact` and `fault` may be called. */
+  explicit Comparison(std::string item);
+
   /** Floats within kFloatTolerance times max(1, largest expected magnitude). */
   void close(const std::string& key, const Tensor& actual);
 
@@ -58,7 +61,7 @@ class Comparison {
   /** A fault without a number. */
   void fault(const std::string& text);
 
-  /** Counts a comparison made outside, e.g. of texts; a mismatch is a fault. */
+  /** Counts a comparison made outside, of texts for example; a mismatch is the fault `name`. */
   void exact(bool same, const std::string& name);
 
   /** Marks an output as not asked for in this comparison. */
@@ -70,7 +73,7 @@ class Comparison {
  private:
   void record(double error, double tolerance, const std::string& where);
 
-  const Fixture& fixture_;
+  const Fixture* fixture_ = nullptr;
   std::set<std::string> compared_;
   std::vector<std::string> faults_;
   ItemResult result_;

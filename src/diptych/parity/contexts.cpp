@@ -65,8 +65,8 @@ std::vector<Segment> noisy_segments(const std::vector<ImageTask>& tasks, const T
   int64_t begin = 0;
   for (const ImageTask& task : tasks) {
     const int64_t tokens = task.grid_height * task.grid_width;
-    segments.push_back(noisy_segment(x.narrow(0, begin, tokens), task.grid_height, task.grid_width, time, -1,
-                                     task.context.position));
+    segments.push_back(
+        noisy_segment(x.narrow(0, begin, tokens), task.grid_height, task.grid_width, time, -1, task.context.position));
     segments.back().cached = task.context.rows;
     begin += tokens;
   }
@@ -104,8 +104,7 @@ Guidance named_guidance(const std::string& name) {
                        : std::sscanf(name.c_str() + text, "_text%lf_img%lf_min%lf", &guidance.text_scale,
                                      &guidance.image_scale, &guidance.renorm_min);
   const bool known = type == "global" || type == "channel" || type == "text_channel";
-  if (read != 3 || !known)
-    throw Error(ExitCode::data, {"name of a guided velocity", "TYPE_textA_imgB_minM", name, ""});
+  if (read != 3 || !known) throw Error(ExitCode::data, {"name of a guided velocity", "TYPE_textA_imgB_minM", name, ""});
   guidance.renorm = type == "global"    ? RenormType::global
                     : type == "channel" ? RenormType::channel
                                         : RenormType::text_channel;

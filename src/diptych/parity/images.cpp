@@ -4,7 +4,9 @@
 
 namespace diptych {
 
-at::ScalarType autoencoder_dtype(const Bagel& model) { return model.autoencoder.encoder.conv_in.weight.scalar_type(); }
+at::ScalarType autoencoder_dtype(const Bagel& model) {
+  return model.autoencoder.encoder.conv_in.weight.scalar_type();
+}
 
 Tensor encode_stored(const Bagel& model, const Tensor& canvas, const Tensor& eps) {
   const at::ScalarType dtype = autoencoder_dtype(model);

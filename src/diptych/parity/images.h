@@ -17,7 +17,8 @@ Tensor encode_stored(const Bagel& model, const Tensor& canvas, const Tensor& eps
  *  tokens of it. */
 Tensor cropped_tokens(const Bagel& model, const Tensor& canvas, int64_t i, int64_t rows, int64_t columns);
 
-/** Decoder output [3, H, W] or [1, 3, H, W] against `prefix`raw, its bytes against `prefix`float255 and `prefix`uint8. */
+/** Decoder output [3, H, W] or [1, 3, H, W] against `prefix`raw, its bytes against `prefix`float255 and `prefix`uint8.
+ */
 void compare_decoded(Comparison& comparison, const std::string& prefix, const Tensor& decoded);
 
 /** A stored image [H, W, 3] uint8. */

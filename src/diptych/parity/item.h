@@ -19,8 +19,8 @@ struct ItemResult {
   int64_t values = 0;    // numbers compared
   double error = 0;      // of the value that came closest to its tolerance, or went furthest beyond
   double tolerance = 0;  // that this value had
-  std::string where;     // its key, and its index in the tensor
-  std::string detail;    // what else is wrong: keys that could not be compared, exceptions
+  std::string where{};   // its key, and its index in the tensor
+  std::string detail{};  // what else is wrong: keys that could not be compared, exceptions
 };
 
 }  // namespace diptych

@@ -103,8 +103,7 @@ void HiddenStates::compare(Comparison& comparison, const Fixture& fixture, const
                            const PackOutput& output) const {
   for (size_t layer = 0; layer < layers_.size(); ++layer) {
     const std::string key = cat(prefix, "hidden_after_layer", layer);
-    if (fixture.has(key))
-      comparison.close(key, in_token_order(output.layout, layers_[layer].und, layers_[layer].gen));
+    if (fixture.has(key)) comparison.close(key, in_token_order(output.layout, layers_[layer].und, layers_[layer].gen));
   }
   comparison.close(prefix + "hidden_final", in_token_order(output.layout, output.und, output.latent));
 }
@@ -116,6 +115,18 @@ void compare_cache(Comparison& comparison, const std::string& prefix, const KvCa
     comparison.close(cat(prefix, "layer", layer, ".key"), cache.keys[layer].cpu().index_select(0, index));
     comparison.close(cat(prefix, "layer", layer, ".value"), cache.values[layer].cpu().index_select(0, index));
   }
+}
+
+void compare_prefilled(Comparison& comparison, const std::string& prefix, const KvCache& cache,
+                       const std::vector<Segment>& segments, const PackOutput& output) {
+  std::vector<int64_t> rows, positions;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    for (int64_t row : cache_rows(output, i)) rows.push_back(row);
+    positions.push_back(next_position(segments[i]));
+  }
+  compare_cache(comparison, prefix + "kv.", cache, rows);
+  comparison.equal(prefix + "kv_lens", token_counts(segments));
+  comparison.equal(prefix + "ropes", positions);
 }
 
 }  // namespace diptych

@@ -54,4 +54,8 @@ class HiddenStates {
 void compare_cache(Comparison& comparison, const std::string& prefix, const KvCache& cache,
                    const std::vector<int64_t>& rows);
 
+/** Cache, `kv_lens` and `ropes` under `prefix` after a prefill of one segment per sample into an empty cache. */
+void compare_prefilled(Comparison& comparison, const std::string& prefix, const KvCache& cache,
+                       const std::vector<Segment>& segments, const PackOutput& output);
+
 }  // namespace diptych

@@ -35,8 +35,7 @@ double shift_of(const std::vector<double>& grid) {
 StoredTasks tasks_of_run(const ParityCase& parity, const Fixture& fixture, const std::string& run,
                          Comparison& comparison) {
   const std::string kind = run.substr(0, run.find('_'));
-  StoredTasks stored =
-      stored_tasks(parity.model(), Fixture(parity.folder / cat("06_velocity_", kind, ".safetensors")));
+  StoredTasks stored = stored_tasks(parity.model(), Fixture(parity.folder / cat("06_velocity_", kind, ".safetensors")));
   const std::vector<int64_t> sizes = fixture.integers(run + ".in.image_sizes_hw");
   stored.tasks.resize(sizes.size() / 2);
   const int64_t pixels = latent_token_pixels(parity.model().config);

@@ -106,8 +106,9 @@ ItemResult decode_item(const ParityCase& parity) {
   }
   comparison.equal("in.key_values_lens", lengths);
   comparison.equal("in.packed_query_position_ids", positions);
+  // Before the first step the official loop counts cached tokens alone; it adds the places of the queries itself.
   comparison.equal("in.packed_key_value_indexes",
-                   merged_places(lengths, std::vector<int64_t>(lengths.size(), 1)).cached);
+                   merged_places(lengths, std::vector<int64_t>(lengths.size(), 0)).cached);
   comparison.equal("in.packed_start_tokens", std::vector<int64_t>(prompts.size(), model.special.im_start));
 
   // Every step is fed the stored token, so that one near tie cannot derail the rest.

@@ -51,8 +51,7 @@ class StoredContents {
     const int64_t rows = shapes.at(2 * image_), columns = shapes.at(2 * image_ + 1);
     const Tensor clean = cropped_tokens(model_, fixture_.at("in.padded_latent"), image_, rows, columns);
     const Tensor noise = fixture_.at("in.noise").narrow(0, latent_, rows * columns);
-    const double time =
-        shifted_time(fixture_.numbers("in.packed_timesteps").at(latent_), model_.config.timestep_shift);
+    const double time = shifted_time(fixture_.numbers("in.packed_timesteps").at(latent_), model_.config.timestep_shift);
     ++image_;
     latent_ += rows * columns;
     times.insert(times.end(), rows * columns, time);
@@ -181,10 +180,12 @@ Tensor visibility(const PackLayout& layout) {
       for (int64_t q = 0; q < group.queries; ++q, ++output) {
         if (output >= static_cast<int64_t>(row_of_output.size()) || row_of_output[output] < 0) continue;
         Tensor visible = keys[b];
-        if (group.mask.defined()) visible = visible.masked_select(group.mask.cpu().expand({group.batch, 1, -1, -1})[b][0][q] == 0);
+        if (group.mask.defined())
+          visible = visible.masked_select(group.mask.cpu().expand({group.batch, 1, -1, -1})[b][0][q] == 0);
         const int64_t query_place = place_of_row[row_of_output[output]].item<int64_t>();
         const Tensor key_places = place_of_row.index_select(0, visible).contiguous();
-        for (int64_t k = 0; k < key_places.numel(); ++k) cells[query_place][key_places.const_data_ptr<int64_t>()[k]] = true;
+        for (int64_t k = 0; k < key_places.numel(); ++k)
+          cells[query_place][key_places.const_data_ptr<int64_t>()[k]] = true;
       }
     }
   }

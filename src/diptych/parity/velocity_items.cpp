@@ -28,8 +28,8 @@ void compare_time(const Bagel& model, const Fixture& fixture, const std::string&
     const std::string name = key.substr(prefix.size());
     // The official code on a pack: one norm over all images. Reached here by calling the pack one image.
     if (name.starts_with(kPackedTrap))
-      comparison.close(
-          key, guided_velocity(v_cond, v_text, v_image, named_guidance(name.substr(kPackedTrap.size())), time));
+      comparison.close(key,
+                       guided_velocity(v_cond, v_text, v_image, named_guidance(name.substr(kPackedTrap.size())), time));
     else
       comparison.close(key, denoise_velocity(model, stored.cache, stored.tasks, x, time, named_guidance(name)));
   }

@@ -50,6 +50,14 @@ CachedContext text_dropped_context(const Bagel& model, KvCache& cache, const Tok
   return context.front();
 }
 
+// Spare vocabulary rows can be sampled by a poor model, but have no text.
+std::string readable(const SampledText& text, const Tokenizer& tokenizer) {
+  std::vector<int64_t> ids;
+  for (int64_t id : text.tokens)
+    if (id < tokenizer.size() && id != tokenizer.im_end()) ids.push_back(id);
+  return tokenizer.decode(ids);
+}
+
 void sample_pack(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                  const std::vector<StreamKey>& keys, const Pack& pack, Rollout& rollout) {
   KvCache cache = make_cache(model);
@@ -60,9 +68,7 @@ void sample_pack(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOp
     std::vector<SampledText> texts = sample_texts(model, cache, contexts, options.text, think_keys);
     for (size_t k = 0; k < texts.size(); ++k) {
       Trajectory& chain = rollout.chains[pack.begin + k];
-      std::vector<int64_t> ids = texts[k].tokens;
-      if (!texts[k].truncated) ids.pop_back();
-      chain.candidate.texts = {tokenizer.decode(ids)};
+      chain.candidate.texts = {readable(texts[k], tokenizer)};
       chain.thinking = std::move(texts[k]);
     }
   }

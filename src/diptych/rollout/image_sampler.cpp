@@ -87,7 +87,7 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
 
   std::vector<Tensor> states;
   std::vector<Tensor> nexts;
-  std::vector<Tensor> means;
+  std::vector<Tensor> velocities;
   for (int64_t step = 0; step + 1 < static_cast<int64_t>(schedule.grid.size()); ++step) {
     const bool in_window = step >= schedule.window_begin && step < schedule.window_begin + schedule.window_size;
     const StepCoefficients coefficients = sde_coefficients(schedule.grid, step, in_window ? schedule.noise_level : 0.0);
@@ -97,7 +97,7 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
     if (in_window) {
       states.push_back(x);
       nexts.push_back(next);
-      means.push_back(mean);
+      velocities.push_back(v);
     }
     x = next;
   }
@@ -121,7 +121,7 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
   };
   stack_window(states, &SampledImage::states);
   stack_window(nexts, &SampledImage::nexts);
-  stack_window(means, &SampledImage::means);
+  stack_window(velocities, &SampledImage::velocities);
   return images;
 }
 

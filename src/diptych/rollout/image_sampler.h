@@ -32,9 +32,9 @@ struct SampledImage {
   int64_t grid_height = 0;  // latent tokens
   int64_t grid_width = 0;
   Tensor latent;  // [tokens, channels] at t = 0, normalised units
-  Tensor states;  // before each window step
-  Tensor nexts;   // after it
-  Tensor means;   // of the step's Gaussian, under the sampler's own velocity
+  Tensor states;      // before each window step
+  Tensor nexts;       // after it
+  Tensor velocities;  // of the sampling policy at the step, guided
 };
 
 /** Initial noise of a task: [tokens, channels]. */

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "diptych/model/flops.h"
 #include "diptych/model/text_head.h"
 
 namespace diptych {
@@ -122,6 +123,7 @@ ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vecto
 
   const PackOutput output = forward(model, pack.segments);
   ReplayOutput result;
+  result.flops = forward_flops(model.config, output.layout);
   if (options.with_text) result.logprobs = action_logprobs(model, rollout, chains, pack, output, options.temperature);
   if (window > 0)
     result.velocities = chain_velocities(velocity(model, output.latent), rollout, chains, guided, options.guidance);

@@ -10,6 +10,7 @@ namespace diptych {
 struct ReplayOutput {
   Tensor logprobs;                 // [actions], of all think tokens of all chains; undefined without thinking
   std::vector<Tensor> velocities;  // per chain [window, tokens, channels], guided; empty without a window
+  double flops = 0;                // of the forward pass
 };
 
 struct ReplayOptions {

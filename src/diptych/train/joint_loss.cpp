@@ -80,19 +80,6 @@ RowCoefficients row_coefficients(const DenoiseSchedule& schedule, int64_t chains
   return {per_step(x, like).repeat({chains, 1, 1}), per_step(v, like).repeat({chains, 1, 1}), flat(std), flat(weights)};
 }
 
-void merge(RatioStatistics& into, const RatioStatistics& part) {
-  if (into.count == 0) {
-    into = part;
-    return;
-  }
-  const double share = static_cast<double>(part.count) / static_cast<double>(into.count + part.count);
-  into.ratio_mean = into.ratio_mean * (1 - share) + part.ratio_mean * share;
-  into.fraction_above = into.fraction_above * (1 - share) + part.fraction_above * share;
-  into.fraction_below = into.fraction_below * (1 - share) + part.fraction_below * share;
-  into.max_abs_log_ratio = at::maximum(into.max_abs_log_ratio, part.max_abs_log_ratio);
-  into.count += part.count;
-}
-
 void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, const JointLossOptions& options,
                     const JointDenominators& denominators, JointLoss& loss) {
   const int64_t chains = rows.velocity.size(0) / schedule.window_size;
@@ -108,7 +95,7 @@ void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, con
   const PolicyLoss policy = image_policy_loss(log_ratio, advantage, step.weight, options.image_clip);
   loss.total = loss.total + options.image_weight * policy.loss;
   loss.image += policy.loss.item<double>();
-  merge(loss.image_ratios, policy.ratios);
+  merge_ratios(loss.image_ratios, policy.ratios);
   if (!rows.reference.defined()) return;
 
   // Penalties take plain means over the window, whatever the policy's step weights.
@@ -152,6 +139,20 @@ void add_text_part(const Rollout& rollout, const std::vector<size_t>& chains, co
 
 }  // namespace
 
+void merge_ratios(RatioStatistics& into, const RatioStatistics& part) {
+  if (part.count == 0) return;
+  if (into.count == 0) {
+    into = part;
+    return;
+  }
+  const double share = static_cast<double>(part.count) / static_cast<double>(into.count + part.count);
+  into.ratio_mean = into.ratio_mean * (1 - share) + part.ratio_mean * share;
+  into.fraction_above = into.fraction_above * (1 - share) + part.fraction_above * share;
+  into.fraction_below = into.fraction_below * (1 - share) + part.fraction_below * share;
+  into.max_abs_log_ratio = at::maximum(into.max_abs_log_ratio, part.max_abs_log_ratio);
+  into.count += part.count;
+}
+
 std::vector<ChainValues> chain_values(const Rollout& rollout, const std::vector<size_t>& chains,
                                       const ReplayOutput& output) {
   std::vector<ChainValues> values(chains.size());
@@ -166,19 +167,10 @@ std::vector<ChainValues> chain_values(const Rollout& rollout, const std::vector<
   return values;
 }
 
-Tensor window_means(const Rollout& rollout, const Trajectory& chain, const Tensor& velocities) {
-  std::vector<double> x, v;
-  for (const StepCoefficients& step : window_coefficients(rollout.schedule)) {
-    x.push_back(step.x);
-    v.push_back(step.v);
-  }
-  return chain.image.states.to(velocities.options()) * per_step(x, velocities) + velocities * per_step(v, velocities);
-}
-
-std::vector<double> window_stds(const DenoiseSchedule& schedule) {
-  std::vector<double> stds;
-  for (const StepCoefficients& step : window_coefficients(schedule)) stds.push_back(step.std);
-  return stds;
+std::vector<double> window_gains(const DenoiseSchedule& schedule) {
+  std::vector<double> gains;
+  for (const StepCoefficients& step : window_coefficients(schedule)) gains.push_back(step.v);
+  return gains;
 }
 
 JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,

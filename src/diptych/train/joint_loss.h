@@ -57,10 +57,10 @@ JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, 
                      const std::vector<double>& advantages, const JointLossOptions& options,
                      const JointDenominators& denominators);
 
-/** Transition means of a chain's window under the given velocities: [window, tokens, channels]. */
-Tensor window_means(const Rollout& rollout, const Trajectory& chain, const Tensor& velocities);
+/** Statistics of two sets of ratios together. */
+void merge_ratios(RatioStatistics& into, const RatioStatistics& part);
 
-/** Standard deviations of the noise of the window steps. */
-std::vector<double> window_stds(const DenoiseSchedule& schedule);
+/** d mean / d velocity of the window steps: how a change of velocity moves the step's Gaussian. */
+std::vector<double> window_gains(const DenoiseSchedule& schedule);
 
 }  // namespace diptych

@@ -7,6 +7,7 @@
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/train/evaluation_record.h"
 #include "diptych/train/moving_average.h"
 #include "diptych/train/supervised_pack.h"
 #include "diptych/train/trainable.h"
@@ -46,15 +47,6 @@ class AveragedWeights {
   std::vector<Tensor> weights_;
   std::vector<Tensor> live_;
 };
-
-void add_evaluation(const EvaluationResult& result, MetricRow& row) {
-  row["eval/correct_explicit"] = result.correct_explicit;
-  row["eval/correct_implicit"] = result.correct_implicit;
-  row["eval/reward"] = result.reward;
-  row["eval/refined_correct"] = result.refined_correct;
-  row["eval/think_length"] = result.think_length;
-  for (const auto& [family, rate] : result.correct_by_family) row["eval/family/" + family] = rate;
-}
 
 std::vector<SupervisedExample> draw_batch(const ExampleSource& examples, int64_t step, int64_t batch) {
   std::vector<SupervisedExample> drawn;

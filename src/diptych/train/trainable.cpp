@@ -25,7 +25,7 @@ void check_pattern(const std::vector<ParameterSlot>& slots, const std::string& p
 std::vector<ParameterSlot> matching_slots(const std::vector<ParameterSlot>& slots,
                                           const std::vector<std::string>& patterns) {
   for (const std::string& pattern : patterns)
-    check_pattern(slots, pattern.starts_with("!") ? pattern.substr(1) : pattern);
+    if (!pattern.starts_with("!")) check_pattern(slots, pattern);
   std::vector<ParameterSlot> chosen;
   for (const ParameterSlot& slot : slots) {
     bool included = false;

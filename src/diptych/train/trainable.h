@@ -7,7 +7,7 @@
 namespace diptych {
 
 /** Slots whose name matches one of the shell patterns ("*.layers.*", "*_moe_gen*") and none of the patterns that start
- *  with "!". Throws Error(config) for a pattern that matches nothing. */
+ *  with "!". Throws Error(config) for a pattern of the first kind that matches nothing. */
 std::vector<ParameterSlot> matching_slots(const std::vector<ParameterSlot>& slots,
                                           const std::vector<std::string>& patterns);
 

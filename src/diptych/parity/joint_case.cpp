@@ -1,0 +1,87 @@
+#include "diptych/parity/joint_case.h"
+
+#include <numeric>
+
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace {
+
+DenoiseSchedule stored_schedule(const Fixture& main) {
+  const std::vector<int64_t> window = main.integers("in.window");
+  for (size_t k = 0; k < window.size(); ++k)
+    TORCH_CHECK(window[k] == window[0] + static_cast<int64_t>(k), "in.window: the steps are not consecutive");
+  return {.grid = main.numbers("in.grid"),
+          .noise_level = main.number("in.noise_level"),
+          .window_begin = window.at(0),
+          .window_size = static_cast<int64_t>(window.size())};
+}
+
+Trajectory stored_chain(const Fixture& main, const Fixture& values, size_t i, int64_t prompt) {
+  const std::string in = cat("chain", i, ".in.");
+  Trajectory chain;
+  chain.prompt = prompt;
+  const std::vector<int64_t> think = main.integers(in + "think_segment");
+  chain.thinking =
+      SampledText{.tokens = {think.begin() + 1, think.end()}, .logprobs = main.numbers(in + "old_logprobs")};
+  const std::vector<int64_t> grid = main.integers(in + "grid_hw");
+  chain.image.grid_height = grid.at(0);
+  chain.image.grid_width = grid.at(1);
+  chain.image.states = values.at(in + "x_t");
+  chain.image.nexts = values.at(in + "x_next");
+  chain.image.means = values.at(in + "mu_old");
+  return chain;
+}
+
+}  // namespace
+
+JointCase joint_case(const Fixture& main, const Fixture& values) {
+  JointCase joint;
+  joint.advantages = main.numbers("in.advantages");
+  const std::vector<int64_t> prompts = main.integers("in.prompt_of_chain");
+  joint.rollout.schedule = stored_schedule(main);
+  joint.rollout.prompt_ids.resize(*std::max_element(prompts.begin(), prompts.end()) + 1);
+  joint.rollout.group_size = static_cast<int64_t>(prompts.size() / joint.rollout.prompt_ids.size());
+  joint.chains.resize(prompts.size());
+  std::iota(joint.chains.begin(), joint.chains.end(), 0);
+  for (size_t i : joint.chains) {
+    const std::string in = cat("chain", i, ".in.");
+    joint.rollout.prompt_ids[prompts[i]] = main.integers(in + "prompt_segment");
+    joint.rollout.chains.push_back(stored_chain(main, values, i, prompts[i]));
+    const Tensor& logprobs = main.at(in + "old_logprobs");
+    joint.old.push_back({logprobs, values.at(in + "v_old")});
+    // The reference's log-probabilities are not stored; as their penalty has no weight, any will do.
+    joint.reference.push_back({logprobs, values.at(in + "v_ref")});
+  }
+  const double text_clip = main.number("in.text_clip");
+  const double image_clip = main.number("in.image_clip");
+  joint.losses.text_clip = {text_clip, text_clip};
+  joint.losses.image_clip = {image_clip, image_clip};
+  joint.losses.velocity_mse_weight = main.number("in.mse_weight");
+  if (values.has("in.guidance_scale"))
+    joint.replay.guidance = {.text_scale = values.number("in.guidance_scale"), .renorm_min = 1};
+  return joint;
+}
+
+JointLoss backward(const Bagel& model, const JointCase& joint, const JointVariant& variant,
+                   const TrainableScope& trainable) {
+  JointLossOptions losses = joint.losses;
+  losses.text_weight = variant.text ? 1 : 0;
+  losses.image_weight = variant.flow ? 1 : 0;
+  losses.velocity_mse_weight = !variant.mse ? 0 : variant.text ? joint.losses.velocity_mse_weight : 1;
+  ReplayOptions options = joint.replay;
+  options.detach_context = variant.detached;
+  options.with_text = variant.text;
+  options.with_image = variant.flow || variant.mse;
+  const auto count = static_cast<int64_t>(joint.chains.size());
+  const JointDenominators denominators{.chains = count, .text = {.sequences = count}};
+  const ReplayOutput now = replay(model, joint.rollout, joint.chains, options);
+  JointLoss loss =
+      joint_loss(joint.rollout, joint.chains, now, joint.old, joint.reference, joint.advantages, losses, denominators);
+  trainable.reset();
+  loss.total.backward();
+  return loss;
+}
+
+}  // namespace diptych

@@ -1,0 +1,177 @@
+// 15: the joint update of text and image policy, packed, against the separate passes of the reference.
+
+#include "diptych/algorithm/regularizers.h"
+#include "diptych/base/text_format.h"
+#include "diptych/flow/sde_step.h"
+#include "diptych/parity/comparison.h"
+#include "diptych/parity/items.h"
+#include "diptych/parity/joint_case.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr const char* kMain = "15_joint_update.safetensors";
+constexpr const char* kGuided = "15_joint_update_guided.safetensors";
+constexpr ParityTolerance kRelative{.relative = 1e-4};
+// Ratios lie near 1, where float32 resolves 6e-8; the text loss sums many of them.
+constexpr ParityTolerance kFlowLoss{.absolute = 2e-7};
+constexpr ParityTolerance kTotalLoss{.absolute = 2e-6};
+// The image log-ratio decides about clipping, so its unit is the clip range.
+constexpr double kLogRatioTolerance = 1e-3;
+
+// 1 where the clip removes the gradient.
+Tensor clipped(const Tensor& ratio_minus_one, double advantage, double clip) {
+  return (advantage >= 0 ? ratio_minus_one > clip : ratio_minus_one < -clip).to(at::kLong);
+}
+
+void compare_chain_images(const Fixture& values, const JointCase& joint, size_t i, const Tensor& velocities,
+                          Comparison& comparison) {
+  const std::string in = cat("chain", i, ".in.");
+  const std::string out = cat("chain", i, ".out.");
+  const Trajectory& chain = joint.rollout.chains[i];
+  const Tensor old_means = window_means(joint.rollout, chain, joint.old[i].velocities);
+  const Tensor means = window_means(joint.rollout, chain, velocities);
+  const std::vector<double> stds = window_stds(joint.rollout.schedule);
+  const Tensor noise = (chain.image.nexts - old_means) / at::tensor(stds, at::kFloat).view({-1, 1, 1});
+  const Tensor log_ratio = ratio_norm_log_ratio(noise, means - old_means);
+  const double clip = joint.losses.image_clip.high;
+  comparison.close(in + "mu_old", old_means);
+  comparison.close(out + "velocity", velocities);
+  comparison.close(out + "mu_new", means);
+  comparison.close(out + "log_ratio_image", log_ratio, {.absolute = kLogRatioTolerance * clip});
+  comparison.equal(out + "image_clipped", clipped(log_ratio.expm1(), joint.advantages[i], clip));
+  comparison.close(out + "mse_per_step", velocity_mse(velocities, joint.reference[i].velocities), kRelative);
+  if (values.has(in + "noise")) comparison.close(in + "noise", noise, {.absolute = 1e-3});
+}
+
+void compare_chain_text(const JointCase& joint, size_t i, const Tensor& logprobs, Comparison& comparison) {
+  const std::string out = cat("chain", i, ".out.");
+  const Tensor log_ratio = logprobs - joint.old[i].logprobs;
+  comparison.close(out + "logprobs", logprobs);
+  comparison.close(out + "ratio_text", log_ratio.exp());
+  comparison.equal(out + "text_clipped", clipped(log_ratio.expm1(), joint.advantages[i], joint.losses.text_clip.high));
+}
+
+void compare_schedule(const DenoiseSchedule& schedule, Comparison& comparison) {
+  std::vector<double> sigma, std;
+  for (size_t k = 0; k + 1 < schedule.grid.size(); ++k) {
+    const StepCoefficients step = sde_coefficients(schedule.grid, static_cast<int64_t>(k), schedule.noise_level);
+    sigma.push_back(step.sigma);
+    std.push_back(step.std);
+  }
+  comparison.close("in.sigma", at::tensor(sigma, at::kDouble));
+  comparison.close("in.step_std", at::tensor(std, at::kDouble));
+}
+
+// Values of all chains without gradient, from one packed pass.
+std::vector<ChainValues> values_of(const Bagel& model, const JointCase& joint) {
+  at::NoGradGuard no_grad;
+  return chain_values(joint.rollout, joint.chains, replay(model, joint.rollout, joint.chains, joint.replay));
+}
+
+ItemResult gradient_item(const ParityCase& parity, const char* values_file, const char* gradient_file,
+                         const JointVariant& variant) {
+  const JointCase joint = joint_case(Fixture(parity.folder / kMain), Fixture(parity.folder / values_file));
+  const Fixture fixture(parity.folder / gradient_file);
+  Comparison comparison(parity.item, fixture);
+  const TrainableScope trainable(parity.loaded->model);
+  backward(parity.model(), joint, variant, trainable);
+  comparison.gradients(trainable.slots());
+  return comparison.result();
+}
+
+}  // namespace
+
+ItemResult joint_update_item(const ParityCase& parity) {
+  const Fixture fixture(parity.folder / kMain);
+  Comparison comparison(parity.item, fixture);
+  const Bagel& model = parity.model();
+  const JointCase joint = joint_case(fixture, fixture);
+  compare_schedule(joint.rollout.schedule, comparison);
+  const std::vector<ChainValues> values = values_of(model, joint);
+  for (size_t i : joint.chains) {
+    compare_chain_text(joint, i, values[i].logprobs, comparison);
+    compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
+  }
+  const TrainableScope trainable(parity.loaded->model);
+  const JointLoss loss = backward(model, joint, {}, trainable);
+  comparison.close("out.loss_text", loss.text, kTotalLoss);
+  comparison.close("out.loss_flow", loss.image, kFlowLoss);
+  comparison.close("out.loss_mse", loss.velocity_mse, kRelative);
+  comparison.close("out.loss_total", loss.total, kTotalLoss);
+  const auto compare_norm = [&](const std::string& name, const JointVariant& variant) {
+    backward(model, joint, variant, trainable);
+    comparison.close("out.grad_norm." + name, gradient_norm(trainable.slots()), kRelative);
+  };
+  compare_norm("text", {.flow = false, .mse = false});
+  for (const bool detached : {false, true}) {
+    const std::string name = detached ? "detached" : "full";
+    compare_norm(name, {.detached = detached});
+    compare_norm(name + "_flow", {.text = false, .mse = false, .detached = detached});
+    compare_norm(name + "_mse", {.text = false, .flow = false, .detached = detached});
+  }
+  return comparison.result();
+}
+
+ItemResult joint_full_item(const ParityCase& parity) {
+  return gradient_item(parity, kMain, "15_joint_update_grads_full.safetensors", {});
+}
+
+ItemResult joint_detached_item(const ParityCase& parity) {
+  return gradient_item(parity, kMain, "15_joint_update_grads_detached.safetensors", {.detached = true});
+}
+
+// Single image losses, understanding expert and embeddings only.
+ItemResult joint_parts_item(const ParityCase& parity) {
+  const Fixture main(parity.folder / kMain);
+  const JointCase joint = joint_case(main, main);
+  const Fixture fixture(parity.folder / "15_joint_update_grads_parts.safetensors");
+  Comparison comparison(parity.item, fixture);
+  const TrainableScope trainable(parity.loaded->model);
+  std::vector<ParameterSlot> understanding;
+  for (const ParameterSlot& slot : trainable.slots())
+    if (slot.name.starts_with("language_model.model.") && slot.name.find("_moe_gen") == std::string::npos)
+      understanding.push_back(slot);
+  for (const bool detached : {false, true}) {
+    const std::string context = detached ? "detached." : "full.";
+    backward(parity.model(), joint, {.text = false, .mse = false, .detached = detached}, trainable);
+    comparison.gradients(understanding, "flow_" + context);
+    backward(parity.model(), joint, {.text = false, .flow = false, .detached = detached}, trainable);
+    comparison.gradients(understanding, "mse_" + context);
+  }
+  return comparison.result();
+}
+
+ItemResult joint_guided_item(const ParityCase& parity) {
+  const Fixture main(parity.folder / kMain);
+  const Fixture fixture(parity.folder / kGuided);
+  Comparison comparison(parity.item, fixture);
+  const Bagel& model = parity.model();
+  const JointCase joint = joint_case(main, fixture);
+  const std::vector<ChainValues> values = values_of(model, joint);
+  for (size_t i : joint.chains) compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
+  const TrainableScope trainable(parity.loaded->model);
+  const auto compare_norm = [&](const std::string& name, const JointVariant& variant) {
+    const JointLoss loss = backward(model, joint, variant, trainable);
+    comparison.close("out.grad_norm." + name, gradient_norm(trainable.slots()), kRelative);
+    return loss;
+  };
+  const JointLoss loss = compare_norm("total", {});
+  compare_norm("flow", {.text = false, .mse = false});
+  compare_norm("mse", {.text = false, .flow = false});
+  comparison.close("out.loss_flow", loss.image, kFlowLoss);
+  comparison.close("out.loss_mse", loss.velocity_mse, kRelative);
+  comparison.close("out.loss_total", loss.total, kTotalLoss);
+  return comparison.result();
+}
+
+ItemResult joint_guided_full_item(const ParityCase& parity) {
+  return gradient_item(parity, kGuided, "15_joint_update_grads_guided.safetensors", {});
+}
+
+ItemResult joint_guided_flow_item(const ParityCase& parity) {
+  return gradient_item(parity, kGuided, "15_joint_update_grads_guided_flow.safetensors", {.text = false, .mse = false});
+}
+
+}  // namespace diptych

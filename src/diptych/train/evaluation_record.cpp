@@ -1,0 +1,71 @@
+#include "diptych/train/evaluation_record.h"
+
+#include <nlohmann/json.hpp>
+
+#include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr size_t kGridHalf = 24;
+constexpr int kGridColumns = 12;
+constexpr int kGridScale = 3;
+constexpr size_t kThoughts = 12;
+
+nlohmann::json sample_json(const EvaluatedSample& sample) {
+  nlohmann::json row{{"prompt", sample.prompt.text}, {"family", sample.prompt.family}, {"correct", sample.correct}};
+  if (!sample.candidate.texts.empty()) row["thinking"] = sample.candidate.texts.front();
+  if (sample.score.value) row["reward"] = *sample.score.value;
+  for (const Check& check : sample.score.checks) row["checks"][check.name] = check.value;
+  return row;
+}
+
+}  // namespace
+
+void add_evaluation(const EvaluationResult& result, MetricRow& row) {
+  row["eval/correct_explicit"] = result.correct_explicit;
+  row["eval/correct_implicit"] = result.correct_implicit;
+  row["eval/reward"] = result.reward;
+  row["eval/refined_correct"] = result.refined_correct;
+  row["eval/think_length"] = result.think_length;
+  for (const auto& [family, rate] : result.correct_by_family) row["eval/family/" + family] = rate;
+}
+
+std::vector<const EvaluatedSample*> grid_samples(const EvaluationResult& result) {
+  std::vector<const EvaluatedSample*> chosen;
+  const size_t pool = result.samples.size() / 2;
+  for (size_t begin : {size_t{0}, pool})
+    for (size_t i = 0; i < std::min(kGridHalf, pool); ++i) chosen.push_back(&result.samples[begin + i]);
+  return chosen;
+}
+
+std::filesystem::path evaluation_file(const std::filesystem::path& run_folder, int64_t step,
+                                      const std::string& extension) {
+  char name[32];
+  std::snprintf(name, sizeof name, "step_%06lld", static_cast<long long>(step));
+  return run_folder / "eval" / (name + extension);
+}
+
+void record_samples(const std::filesystem::path& run_folder, int64_t step, const EvaluationResult& result,
+                    TensorBoardWriter& tensorboard) {
+  make_folder(run_folder / "eval");
+  std::vector<Image> images;
+  std::string thoughts;
+  for (const EvaluatedSample* sample : grid_samples(result)) {
+    images.push_back(sample->candidate.images.front());
+    if (images.size() <= kThoughts && !sample->candidate.texts.empty())
+      thoughts += cat("* **", sample->prompt.text, "**: ", sample->candidate.texts.front(), "\n");
+  }
+  const Image grid = image_grid(images, kGridColumns, 2, kGridScale);
+  write_png(evaluation_file(run_folder, step, ".png"), grid);
+  tensorboard.image("eval/images", step, grid.height, grid.width, encode_png(grid));
+  if (!thoughts.empty()) tensorboard.text("eval/thinking", step, thoughts);
+  std::string lines;
+  for (const EvaluatedSample& sample : result.samples)
+    lines += sample_json(sample).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  write_file_atomic(evaluation_file(run_folder, step, ".jsonl"), lines);
+}
+
+}  // namespace diptych

@@ -1,0 +1,257 @@
+#include "diptych/train/policy_update.h"
+
+#include "diptych/algorithm/geometry.h"
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace {
+
+// On the first update new and old policy are one; what is left is rounding between equal packs.
+constexpr double kFirstTextRatio = 1e-4;
+constexpr double kFirstImageRatio = 0.05;  // in image clips
+
+std::vector<std::vector<size_t>> parts_of(const std::vector<size_t>& items, size_t size) {
+  std::vector<std::vector<size_t>> parts;
+  for (size_t begin = 0; begin < items.size(); begin += size)
+    parts.emplace_back(items.begin() + static_cast<int64_t>(begin),
+                       items.begin() + static_cast<int64_t>(std::min(items.size(), begin + size)));
+  return parts;
+}
+
+// Whole groups stay together, so that a prompt's context is computed once per update.
+std::vector<std::vector<size_t>> mini_batches(const Rollout& rollout, const std::vector<size_t>& chains,
+                                              int64_t count) {
+  std::vector<std::vector<size_t>> batches(static_cast<size_t>(count));
+  const int64_t prompts = static_cast<int64_t>(rollout.prompt_ids.size());
+  for (size_t index : chains) batches[static_cast<size_t>(rollout.chains[index].prompt * count / prompts)].push_back(index);
+  std::erase_if(batches, [](const auto& batch) { return batch.empty(); });
+  return batches;
+}
+
+JointDenominators denominators_of(const Rollout& rollout, const std::vector<size_t>& chains) {
+  JointDenominators denominators;
+  denominators.chains = static_cast<int64_t>(chains.size());
+  for (size_t index : chains) {
+    if (!rollout.chains[index].thinking) continue;
+    ++denominators.text.sequences;
+    denominators.text.tokens += static_cast<int64_t>(rollout.chains[index].thinking->tokens.size());
+  }
+  return denominators;
+}
+
+void place_values(const std::vector<size_t>& chains, const std::vector<ChainValues>& values,
+                  std::vector<ChainValues>& by_chain) {
+  for (size_t c = 0; c < chains.size(); ++c) by_chain[chains[c]] = values[c];
+}
+
+double in_clips(const RatioStatistics& ratios, const ClipRange& clip) {
+  return ratios.count == 0 ? 0 : ratios.max_abs_log_ratio.item<double>() / std::max(clip.low, clip.high);
+}
+
+void add_losses(const JointLoss& loss, UpdateReport& report) {
+  report.text_loss += loss.text;
+  report.image_loss += loss.image;
+  report.velocity_mse += loss.velocity_mse;
+  report.latent_kl += loss.latent_kl;
+  report.text_kl += loss.text_kl;
+  merge_ratios(report.text_ratios, loss.text_ratios);
+  merge_ratios(report.image_ratios, loss.image_ratios);
+}
+
+void start_update(UpdateReport& report) {
+  report.text_loss = report.image_loss = report.velocity_mse = report.latent_kl = report.text_kl = 0;
+  report.text_ratios = {};
+  report.image_ratios = {};
+}
+
+void check_first_update(const UpdateReport& report) {
+  const bool text_fits = report.first_text_ratio <= kFirstTextRatio;
+  const bool image_fits = report.first_image_ratio <= kFirstImageRatio;
+  if (text_fits && image_fits) return;
+  throw Error(ExitCode::numerics,
+              {"ratio gate A, first update", "ratio 1: the policy has not moved since the old values were fixed",
+               cat("|log ratio| up to ", report.first_text_ratio, " for text and ", report.first_image_ratio,
+                   " clips for images"),
+               "a forward pass that is not deterministic on this device; please report it"});
+}
+
+}  // namespace
+
+UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, const Tokenizer& tokenizer,
+                             int64_t latent_elements) {
+  const RlTrainConfig& train = recipe.train;
+  UpdateOptions options;
+  if (train.scale_with_geometry)
+    options.geometry_factor =
+        geometry_scale(latent_elements, episode.schedule.grid, recipe.rollout.window_range[0],
+                       recipe.rollout.window_range[1], recipe.rollout.noise_level);
+  JointLossOptions& loss = options.loss;
+  loss.text_weight = train.text_weight;
+  loss.image_weight = train.image_weight;
+  const double elements = train.velocity_mse_reduction == "sum" ? static_cast<double>(latent_elements) : 1.0;
+  loss.velocity_mse_weight = train.velocity_mse_weight * options.geometry_factor * elements;
+  loss.latent_kl_weight = train.latent_kl_weight;
+  loss.text_kl_weight = train.text_kl_weight;
+  loss.text_clip = {train.text_clip_low, train.text_clip_high};
+  loss.image_clip = {train.image_clip_low * options.geometry_factor, train.image_clip_high * options.geometry_factor};
+  loss.aggregation = train.text_aggregation == "token_mean" ? TokenAggregation::token_mean
+                                                            : TokenAggregation::sequence_mean;
+  loss.ratio_norm = train.ratio_norm;
+  loss.inverse_dt = train.inverse_dt;
+  options.needs_reference = train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
+
+  ReplayOptions& replay = options.replay;
+  replay.temperature = recipe.rollout.temperature;
+  replay.detach_context = train.context_gradient == "detached";
+  replay.with_text = episode.think && (train.text_weight > 0 || train.text_kl_weight > 0);
+  replay.with_image = train.image_weight > 0 || train.velocity_mse_weight > 0 || train.latent_kl_weight > 0;
+  replay.guidance = episode.guidance;
+  if (episode.guidance.text_scale > 1 && episode.think && !episode.system_prompt.empty())
+    replay.dropped_ids = text_ids(tokenizer, episode.system_prompt);
+  options.gate_text = train.gate_text;
+  options.gate_image = train.gate_image;
+  options.mini_batches = train.mini_batches;
+  options.epochs = train.epochs;
+  options.chains_per_pack = train.chains_per_pack;
+  options.old_from_rollout = train.old_logprob == "rollout";
+  return options;
+}
+
+ReferencePolicy::ReferencePolicy(const std::vector<NamedTensor>& trained) {
+  for (const NamedTensor& weight : trained) {
+    live_.push_back(weight.tensor);
+    frozen_.push_back(weight.tensor.detach().clone());
+  }
+}
+
+void ReferencePolicy::swap() {
+  at::NoGradGuard no_grad;
+  for (size_t i = 0; i < live_.size(); ++i) {
+    const Tensor kept = live_[i].detach().clone();
+    live_[i].copy_(frozen_[i]);
+    frozen_[i].copy_(kept);
+  }
+}
+
+std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+                                       const UpdateOptions& options) {
+  at::NoGradGuard no_grad;
+  std::vector<ChainValues> values(rollout.chains.size());
+  for (const std::vector<size_t>& batch : mini_batches(rollout, chains, options.mini_batches))
+    for (const std::vector<size_t>& pack : parts_of(batch, static_cast<size_t>(options.chains_per_pack)))
+      place_values(pack, chain_values(rollout, pack, replay(model, rollout, pack, options.replay)), values);
+  return values;
+}
+
+std::vector<ChainValues> sampler_values(const Rollout& rollout) {
+  std::vector<ChainValues> values;
+  for (const Trajectory& chain : rollout.chains) {
+    ChainValues own;
+    own.velocities = chain.image.velocities;
+    if (chain.thinking) own.logprobs = at::tensor(chain.thinking->logprobs, at::kDouble).to(at::kFloat);
+    values.push_back(std::move(own));
+  }
+  return values;
+}
+
+GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chains,
+                        const std::vector<ChainValues>& replayed, const UpdateOptions& options) {
+  const std::vector<ChainValues> sampled = sampler_values(rollout);
+  const Tensor gains = at::tensor(window_gains(rollout.schedule), at::kDouble);
+  const double clip = std::max(options.loss.image_clip.low, options.loss.image_clip.high);
+  GateReport report;
+  double tokens = 0;
+  size_t text_chain = 0;
+  size_t image_chain = 0;
+  for (size_t index : chains) {
+    if (replayed[index].logprobs.defined()) {
+      const Tensor change =
+          (replayed[index].logprobs.cpu().to(at::kDouble) - sampled[index].logprobs.to(at::kDouble)).abs();
+      report.text_mean += change.sum().item<double>();
+      tokens += static_cast<double>(change.numel());
+      const double largest = change.max().item<double>();
+      // Written so that a NaN counts as the largest.
+      if (!(largest <= report.text_max)) {
+        report.text_max = largest;
+        text_chain = index;
+      }
+    }
+    if (replayed[index].velocities.defined()) {
+      const Tensor change =
+          replayed[index].velocities.cpu().to(at::kDouble) - sampled[index].velocities.cpu().to(at::kDouble);
+      const Tensor rms = change.square().mean({1, 2}).sqrt() * gains.abs();
+      const double elements = static_cast<double>(change[0].numel());
+      const double largest = rms.max().item<double>() / std::sqrt(elements) / clip;
+      if (!(largest <= report.image_max)) {
+        report.image_max = largest;
+        image_chain = index;
+      }
+    }
+  }
+  if (tokens > 0) report.text_mean /= tokens;
+  if (report.text_max <= options.gate_text && report.image_max <= options.gate_image) return report;
+  const Trajectory& text = rollout.chains[text_chain];
+  const Trajectory& image = rollout.chains[image_chain];
+  throw Error(ExitCode::numerics,
+              {"ratio gate B, replay against sampler",
+               cat("|log-prob difference| up to ", options.gate_text, " and image difference up to ",
+                   options.gate_image, " clips"),
+               cat("text ", report.text_max, " (prompt ", text.prompt, ", sample ", text.sample, "), image ",
+                   report.image_max, " clips (prompt ", image.prompt, ", sample ", image.sample, ")"),
+               "the two passes disagree numerically: raise train.gate_text / train.gate_image only if you know why"});
+}
+
+UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+                           const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
+                           const UpdateOptions& options, AdamW& optimizer, double learning_rate_scale,
+                           GateReport& gate) {
+  const std::vector<std::vector<size_t>> batches = mini_batches(rollout, chains, options.mini_batches);
+  const bool one_update = batches.size() == 1 && options.epochs == 1;
+  std::vector<ChainValues> old(rollout.chains.size());
+  if (options.old_from_rollout || !one_update) {
+    const std::vector<ChainValues> replayed = replay_values(model, rollout, chains, options);
+    gate = check_replay(rollout, chains, replayed, options);
+    old = options.old_from_rollout ? sampler_values(rollout) : replayed;
+  }
+
+  UpdateReport report;
+  bool first = true;
+  for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+    for (const std::vector<size_t>& batch : batches) {
+      const JointDenominators denominators = denominators_of(rollout, batch);
+      optimizer.clear_gradients();
+      start_update(report);
+      bool finite = true;
+      for (const std::vector<size_t>& pack : parts_of(batch, static_cast<size_t>(options.chains_per_pack))) {
+        const ReplayOutput now = replay(model, rollout, pack, options.replay);
+        if (one_update && !options.old_from_rollout) place_values(pack, chain_values(rollout, pack, now), old);
+        const JointLoss loss =
+            joint_loss(rollout, pack, now, old, reference, advantages, options.loss, denominators);
+        finite = finite && std::isfinite(loss.total.item<double>());
+        loss.total.backward();
+        report.flops += 3 * now.flops;
+        add_losses(loss, report);
+      }
+      if (first) {
+        first = false;
+        if (one_update && !options.old_from_rollout) gate = check_replay(rollout, chains, old, options);
+        report.first_text_ratio =
+            report.text_ratios.count == 0 ? 0 : report.text_ratios.max_abs_log_ratio.item<double>();
+        report.first_image_ratio = in_clips(report.image_ratios, options.loss.image_clip);
+        if (finite && !options.old_from_rollout) check_first_update(report);
+      }
+      if (!finite) {
+        ++report.skipped;
+        continue;
+      }
+      const StepReport step = optimizer.step(learning_rate_scale);
+      report.groups = step.groups;
+      ++(step.applied ? report.applied : report.skipped);
+    }
+  }
+  return report;
+}
+
+}  // namespace diptych

@@ -1,0 +1,76 @@
+#pragma once
+// One rollout's worth of learning: old values, reference values, the ratio gates, and the optimizer steps.
+
+#include "diptych/train/joint_loss.h"
+#include "diptych/train/optimizer.h"
+#include "diptych/train/rl_config.h"
+
+namespace diptych {
+
+/** The recipe's choices as the loss functions want them. */
+struct UpdateOptions {
+  JointLossOptions loss;
+  ReplayOptions replay;
+  double geometry_factor = 1;  // already multiplied into image clip and velocity-MSE weight
+  double gate_text = 0;
+  double gate_image = 0;
+  int64_t mini_batches = 1;
+  int64_t epochs = 1;
+  int64_t chains_per_pack = 128;
+  bool old_from_rollout = false;
+  bool needs_reference = false;
+};
+
+/** latent_elements: tokens * channels of one image. */
+UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, const Tokenizer& tokenizer,
+                             int64_t latent_elements);
+
+/** The frozen start weights of everything that trains, swapped in for the reference pass: no second model. */
+class ReferencePolicy {
+ public:
+  explicit ReferencePolicy(const std::vector<NamedTensor>& trained);
+  /** Exchanges live and reference weights; a second call exchanges them back. */
+  void swap();
+
+ private:
+  std::vector<Tensor> live_;
+  std::vector<Tensor> frozen_;
+};
+
+struct GateReport {
+  double text_mean = 0;  // mean |log-prob of replay - of sampler|
+  double text_max = 0;
+  double image_max = 0;  // largest RMS(change of the mean) / sqrt(D), in image clips
+};
+
+struct UpdateReport {
+  double text_loss = 0, image_loss = 0, velocity_mse = 0, latent_kl = 0, text_kl = 0;  // of the last update
+  RatioStatistics text_ratios, image_ratios;                                           // of the last update
+  double first_text_ratio = 0;   // max |log ratio| of the first update (gate A)
+  double first_image_ratio = 0;  // the same in image clips
+  std::vector<GroupStepReport> groups;
+  int64_t applied = 0;  // updates
+  int64_t skipped = 0;  // updates refused because something was not finite
+  double flops = 0;     // of all forward and backward passes with gradient, counted as 3 forwards
+};
+
+/** Values of the policy for the chains, in packs of the given size, without gradient; indexed by chain number, empty
+ *  where the chain is not in the list. */
+std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+                                       const UpdateOptions& options);
+
+/** What the sampler recorded, as old values. */
+std::vector<ChainValues> sampler_values(const Rollout& rollout);
+
+/** Gate B: replay against sampler. Throws Error(numerics) that says where, beyond the tolerances. */
+GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chains,
+                        const std::vector<ChainValues>& replayed, const UpdateOptions& options);
+
+/** All updates of a rollout. `chains`: those that carry a gradient; `advantages` by chain number. Old values are fixed
+ *  before the first update. Gate A is checked on the first update. */
+UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+                           const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
+                           const UpdateOptions& options, AdamW& optimizer, double learning_rate_scale,
+                           GateReport& gate);
+
+}  // namespace diptych

@@ -1,0 +1,61 @@
+#include "diptych/train/prompt_stream.h"
+
+#include <numeric>
+
+#include "diptych/base/rng.h"
+#include "diptych/data/prompt_file.h"
+
+namespace diptych {
+
+namespace {
+
+std::vector<std::string> all_families() {
+  std::vector<std::string> names = shapes::families(false);
+  for (const std::string& name : shapes::families(true)) names.push_back(name);
+  return names;
+}
+
+TaskPrompt shapes_prompt(const std::vector<std::string>& families, uint64_t number, uint64_t seed) {
+  Stream stream({.seed = seed, .purpose = Purpose::prompt_order, .prompt = number});
+  return shapes_task(
+      shapes::sample_prompt(stream, shapes::Split::train, {families[number % families.size()]}));
+}
+
+std::vector<size_t> permutation(size_t count, uint64_t seed, uint64_t pass) {
+  std::vector<size_t> order(count);
+  std::iota(order.begin(), order.end(), size_t{0});
+  Stream stream({.seed = seed, .purpose = Purpose::prompt_order, .step = pass});
+  for (size_t i = count; i > 1; --i) std::swap(order[i - 1], order[stream.below(i)]);
+  return order;
+}
+
+}  // namespace
+
+PromptStream make_prompt_stream(const PromptsConfig& config, uint64_t seed) {
+  const auto count = static_cast<uint64_t>(config.per_step);
+  if (config.source == "shapes") {
+    return [families = all_families(), count, seed](uint64_t step) {
+      std::vector<TaskPrompt> prompts;
+      for (uint64_t i = 0; i < count; ++i) prompts.push_back(shapes_prompt(families, step * count + i, seed));
+      return prompts;
+    };
+  }
+  std::vector<TaskPrompt> all;
+  for (const PromptRecord& record : read_prompts(config.path)) {
+    TaskPrompt prompt;
+    prompt.text = record.text;
+    all.push_back(std::move(prompt));
+  }
+  return [all = std::move(all), count, seed](uint64_t step) {
+    std::vector<TaskPrompt> prompts;
+    std::vector<size_t> order;
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t number = step * count + i;
+      if (order.empty() || number % all.size() == 0) order = permutation(all.size(), seed, number / all.size());
+      prompts.push_back(all[order[number % all.size()]]);
+    }
+    return prompts;
+  };
+}
+
+}  // namespace diptych

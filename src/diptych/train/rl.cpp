@@ -1,0 +1,329 @@
+#include "diptych/train/rl.h"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "diptych/algorithm/advantages.h"
+#include "diptych/base/error.h"
+#include "diptych/base/log.h"
+#include "diptych/base/text_format.h"
+#include "diptych/flow/window.h"
+#include "diptych/io/files.h"
+#include "diptych/text/think.h"
+#include "diptych/train/evaluation_record.h"
+#include "diptych/train/policy_update.h"
+#include "diptych/train/prompt_stream.h"
+#include "diptych/train/trainable.h"
+
+namespace diptych {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+struct RewardedRollout {
+  std::vector<TaskPrompt> prompts;
+  Rollout rollout;
+  std::vector<double> rewards;  // 0 where missing; `valid` says which count
+  std::vector<bool> valid;
+  Advantages advantages;
+  std::vector<size_t> contributing;  // chains of groups that have a spread, and a valid reward
+};
+
+AdvantageOptions advantage_options(const RlTrainConfig& train) {
+  AdvantageOptions options;
+  options.std_scope = train.advantage_std == "round" ? StdScope::round : StdScope::group;
+  options.epsilon = train.advantage_epsilon;
+  options.clamp = train.advantage_clamp;
+  return options;
+}
+
+void score_rollout(const RlRecipe& recipe, const RewardFunction& reward, RewardedRollout& step) {
+  std::vector<ScoredPair> pairs;
+  std::vector<int64_t> groups;
+  for (const Trajectory& chain : step.rollout.chains) {
+    pairs.push_back({&step.prompts[static_cast<size_t>(chain.prompt)], &chain.candidate});
+    groups.push_back(chain.prompt);
+  }
+  int64_t missing = 0;
+  for (const Score& score : reward(pairs)) {
+    const bool usable = score.status == ScoreStatus::ok && score.value && std::isfinite(*score.value);
+    step.rewards.push_back(usable ? *score.value : 0);
+    step.valid.push_back(usable);
+    missing += usable ? 0 : 1;
+  }
+  const double share = static_cast<double>(missing) / static_cast<double>(pairs.size());
+  if (share > recipe.reward.max_missing)
+    throw Error(ExitCode::reward, {"rewards", cat("at most ", recipe.reward.max_missing, " of them missing"),
+                                   cat(share), "see the reward's own messages above"});
+  step.advantages = group_advantages(step.rewards, groups, step.valid, advantage_options(recipe.train));
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    const GroupStatistics& group = step.advantages.groups[static_cast<size_t>(groups[i])];
+    if (step.valid[i] && !group.zero_spread) step.contributing.push_back(i);
+  }
+}
+
+double mean_of(const std::vector<double>& values, const std::vector<bool>& valid) {
+  double sum = 0;
+  double count = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!valid[i]) continue;
+    sum += values[i];
+    count += 1;
+  }
+  return count == 0 ? 0 : sum / count;
+}
+
+void add_reward_metrics(const RewardedRollout& step, MetricRow& row) {
+  const double mean = mean_of(step.rewards, step.valid);
+  std::vector<double> squares;
+  for (double reward : step.rewards) squares.push_back((reward - mean) * (reward - mean));
+  double spread = 0;
+  for (const GroupStatistics& group : step.advantages.groups) spread += group.std;
+  const double groups = static_cast<double>(step.advantages.groups.size());
+  const double chains = static_cast<double>(step.rewards.size());
+  row["reward/mean"] = mean;
+  row["reward/std"] = std::sqrt(mean_of(squares, step.valid));
+  row["reward/group_std"] = spread / groups;
+  row["reward/zero_spread_groups"] = static_cast<double>(step.advantages.zero_spread_groups) / groups;
+  row["reward/masked"] = 1 - static_cast<double>(step.advantages.valid_samples) / chains;
+}
+
+void add_think_metrics(const Rollout& rollout, MetricRow& row) {
+  double length = 0;
+  double truncated = 0;
+  double well_formed = 0;
+  double count = 0;
+  for (const Trajectory& chain : rollout.chains) {
+    if (!chain.thinking) continue;
+    count += 1;
+    length += static_cast<double>(chain.thinking->tokens.size());
+    truncated += chain.thinking->truncated ? 1 : 0;
+    well_formed += parse_think(chain.candidate.texts.front()).well_formed ? 1 : 0;
+  }
+  if (count == 0) return;
+  row["think/length"] = length / count;
+  row["think/truncated"] = truncated / count;
+  row["think/well_formed"] = well_formed / count;
+}
+
+void add_ratio_metrics(const std::string& name, const RatioStatistics& ratios, MetricRow& row) {
+  if (ratios.count == 0) return;
+  row["ratio/" + name + "_mean"] = ratios.ratio_mean.item<double>();
+  row["ratio/" + name + "_max_abs_log"] = ratios.max_abs_log_ratio.item<double>();
+  row["clip/" + name + "_above"] = ratios.fraction_above.item<double>();
+  row["clip/" + name + "_below"] = ratios.fraction_below.item<double>();
+}
+
+void add_update_metrics(const UpdateReport& update, const GateReport& gate, MetricRow& row) {
+  row["loss/text"] = update.text_loss;
+  row["loss/image"] = update.image_loss;
+  row["loss/velocity_mse"] = update.velocity_mse;
+  row["loss/latent_kl"] = update.latent_kl;
+  row["loss/text_kl"] = update.text_kl;
+  add_ratio_metrics("text", update.text_ratios, row);
+  add_ratio_metrics("image", update.image_ratios, row);
+  row["gate/first_text_ratio"] = update.first_text_ratio;
+  row["gate/first_image_ratio"] = update.first_image_ratio;
+  row["gate/text_mean"] = gate.text_mean;
+  row["gate/text_max"] = gate.text_max;
+  row["gate/image_max"] = gate.image_max;
+  row["update/applied"] = static_cast<double>(update.applied);
+  row["update/skipped"] = static_cast<double>(update.skipped);
+  for (const GroupStepReport& group : update.groups) {
+    row["grad_norm/" + group.name] = group.grad_norm;
+    row["update/changed_share_" + group.name] = group.changed_share;
+    row["update/below_epsilon_share_" + group.name] = group.below_epsilon_share;
+  }
+}
+
+// What a person needs to look into a step whose numbers were not finite.
+void dump_step(const std::filesystem::path& folder, int64_t step, const RewardedRollout& rewarded) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (size_t i = 0; i < rewarded.rollout.chains.size(); ++i) {
+    const Trajectory& chain = rewarded.rollout.chains[i];
+    nlohmann::json row{{"prompt", chain.candidate.prompt},
+                       {"sample", chain.sample},
+                       {"texts", chain.candidate.texts},
+                       {"reward", rewarded.rewards[i]},
+                       {"advantage", rewarded.advantages.values[i]},
+                       {"latent_finite", chain.image.latent.isfinite().all().item<bool>()}};
+    rows.push_back(std::move(row));
+  }
+  write_file_atomic(folder / cat("non_finite_step_", step, ".json"),
+                    rows.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+/** The state of a run between steps. */
+class RlRun {
+ public:
+  explicit RlRun(const RlRecipe& recipe)
+      : recipe_(recipe),
+        session_(recipe.run, print_config(recipe),
+                 hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"),
+                 {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "train.steps"}),
+        folder_(load_model_folder(recipe.model)),
+        episode_(episode_options(recipe.rollout, 0)),
+        evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
+        prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
+        reward_(make_reward(recipe.reward.kind)),
+        groups_(expert_groups(matching_slots(transformer_slots(folder_.model), recipe.train.parameters),
+                              recipe.train.und_learning_rate, recipe.train.gen_learning_rate,
+                              recipe.optimizer.max_grad_norm)),
+        weights_(all_parameters(groups_)),
+        reference_(weights_),
+        optimizer_(groups_, adamw_options(recipe.optimizer)) {
+    const int64_t unit = latent_token_pixels(folder_.model.config);
+    const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
+    options_ = update_options(recipe, episode_, folder_.tokenizer, tokens * latent_token_width(folder_.model.config));
+    session_.restore(optimizer_, weights_);
+    for (const auto& [name, value] : session_.counters())
+      if (name == "skipped_in_a_row") skipped_in_a_row_ = value;
+  }
+
+  RlResult train();
+
+ private:
+  RewardedRollout sample(int64_t step, MetricRow& row);
+  void update(int64_t step, const RewardedRollout& rewarded, MetricRow& row);
+  std::optional<EvaluationResult> evaluate(int64_t step, MetricRow& row);
+  std::map<std::string, int64_t> counters() const { return {{"skipped_in_a_row", skipped_in_a_row_}}; }
+
+  RlRecipe recipe_;
+  Session session_;
+  ModelFolder folder_;
+  EpisodeOptions episode_;
+  EpisodeOptions evaluation_episode_;
+  PromptStream prompts_;
+  RewardFunction reward_;
+  std::vector<ParameterGroup> groups_;
+  std::vector<NamedTensor> weights_;
+  ReferencePolicy reference_;
+  AdamW optimizer_;
+  UpdateOptions options_;
+  int64_t skipped_in_a_row_ = 0;
+};
+
+RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
+  const auto seed = static_cast<uint64_t>(recipe_.run.seed);
+  const auto started = Clock::now();
+  RewardedRollout rewarded;
+  rewarded.prompts = prompts_(static_cast<uint64_t>(step));
+  std::vector<EpisodePrompt> episodes;
+  for (size_t i = 0; i < rewarded.prompts.size(); ++i)
+    episodes.push_back({rewarded.prompts[i].text, static_cast<uint64_t>(step) * rewarded.prompts.size() + i});
+  EpisodeOptions episode = episode_;
+  episode.schedule.window_size = recipe_.rollout.window_size;
+  episode.schedule.window_begin =
+      recipe_.train.window_start == "first"
+          ? recipe_.rollout.window_range[0]
+          : window_start(seed, static_cast<uint64_t>(step), recipe_.rollout.window_range[0],
+                         recipe_.rollout.window_range[1], recipe_.rollout.window_size);
+  rewarded.rollout = roll_out(folder_.model, folder_.tokenizer, episodes, recipe_.train.group_size, episode, seed,
+                              static_cast<uint64_t>(step));
+  row["time/rollout"] = seconds_since(started);
+  const auto scoring = Clock::now();
+  score_rollout(recipe_, reward_, rewarded);
+  row["time/reward"] = seconds_since(scoring);
+  add_reward_metrics(rewarded, row);
+  add_think_metrics(rewarded.rollout, row);
+  return rewarded;
+}
+
+void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row) {
+  if (rewarded.contributing.empty()) return;
+  const auto referencing = Clock::now();
+  std::vector<ChainValues> reference;
+  if (options_.needs_reference) {
+    reference_.swap();
+    reference = replay_values(folder_.model, rewarded.rollout, rewarded.contributing, options_);
+    reference_.swap();
+  }
+  row["time/reference"] = seconds_since(referencing);
+  const auto updating = Clock::now();
+  GateReport gate;
+  const UpdateReport report =
+      update_policy(folder_.model, rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference,
+                    options_, optimizer_, warmup_scale(optimizer_.step_count(), recipe_.optimizer.warmup_steps), gate);
+  const double seconds = seconds_since(updating);
+  row["time/update"] = seconds;
+  row["time/update_gflops"] = report.flops / seconds * 1e-9;
+  add_update_metrics(report, gate, row);
+  if (report.skipped == 0) {
+    skipped_in_a_row_ = 0;
+    return;
+  }
+  dump_step(session_.folder(), step, rewarded);
+  skipped_in_a_row_ += report.skipped;
+  log_warning(cat("step ", step, ": ", report.skipped, " updates were not finite and were skipped"));
+  if (skipped_in_a_row_ < recipe_.train.max_skipped) return;
+  session_.save(step, optimizer_, weights_, counters());
+  throw Error(ExitCode::numerics, {cat("step ", step), "finite losses and gradients",
+                                   cat(skipped_in_a_row_, " updates in a row that were not"),
+                                   "lower the learning rates; the chains are in non_finite_step_*.json"});
+}
+
+std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
+  if (recipe_.eval.prompts == 0) return std::nullopt;
+  const auto started = Clock::now();
+  EvaluationResult result =
+      evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_);
+  add_evaluation(result, row);
+  record_samples(session_.folder(), step, result, session_.metrics().tensorboard());
+  row["time/evaluation"] = seconds_since(started);
+  log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
+               fixed(result.correct_implicit, 3), ", reward ", fixed(result.reward, 3)));
+  return result;
+}
+
+RlResult RlRun::train() {
+  RlResult result;
+  if (recipe_.train.scale_with_geometry)
+    log_info(cat("image clip and velocity-MSE weight are scaled by ", options_.geometry_factor,
+                 " for this latent and grid"));
+  if (session_.first_step() == 0) {
+    MetricRow row;
+    result.before = evaluate(0, row);
+    if (result.before) session_.metrics().write(0, row);
+  }
+  Progress progress(recipe_.train.steps, "train");
+  for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
+    const auto started = Clock::now();
+    MetricRow row;
+    const RewardedRollout rewarded = sample(step, row);
+    update(step, rewarded, row);
+    row["time/step"] = seconds_since(started);
+    result.seconds += seconds_since(started);
+    const int64_t done = step + 1;
+    const bool last = done == recipe_.train.steps;
+    if (last || (recipe_.eval.every > 0 && done % recipe_.eval.every == 0)) {
+      std::optional<EvaluationResult> evaluated = evaluate(done, row);
+      if (last) result.after = std::move(evaluated);
+    }
+    row["time/peak_memory_gb"] = static_cast<double>(peak_resident_bytes()) * 1e-9;
+    session_.metrics().write(done, row);
+    progress.update(done, cat("reward ", fixed(row.at("reward/mean"), 3)));
+    result.steps = done;
+    const bool stopping = stop_requested() && !last;
+    if (stopping || last)
+      session_.save(done, optimizer_, weights_, counters());
+    else
+      session_.save_if_due(done, optimizer_, weights_, counters());
+    if (stopping) {
+      progress.finish();
+      result.reason = EndReason::interrupted;
+      return result;
+    }
+  }
+  progress.finish();
+  save_model_folder(session_.folder() / "model", folder_.model, recipe_.model, /*compact=*/false);
+  return result;
+}
+
+}  // namespace
+
+RlResult train_rl(const RlRecipe& recipe) { return RlRun(recipe).train(); }
+
+}  // namespace diptych

@@ -1,0 +1,136 @@
+#pragma once
+// The recipe of reinforcement training. Every choice that the UniGRPO paper leaves open is a key here (unigrpo.md 10).
+
+#include "diptych/eval/evaluation.h"
+#include "diptych/train/rollout_config.h"
+#include "diptych/train/session.h"
+
+namespace diptych {
+
+struct PromptsConfig {
+  std::string source = "shapes";
+  std::string path;
+  int64_t per_step = 32;
+};
+
+template <class Fields>
+void visit(Fields& fields, PromptsConfig& prompts) {
+  fields.choice("source", prompts.source, {"shapes", "file"}, "shapes: the built-in world's training prompts");
+  fields("path", prompts.path, "file: one prompt a line (.txt) or JSON lines with `prompt` (docs/data.md)");
+  fields.range("per_step", prompts.per_step, 1, 1000000, "prompts of a rollout step");
+}
+
+struct RewardConfig {
+  std::string kind = "shapes_soft";
+  double max_missing = 0.5;
+};
+
+template <class Fields>
+void visit(Fields& fields, RewardConfig& reward) {
+  fields.choice("kind", reward.kind, reward_kinds(), "what scores an image");
+  fields.range("max_missing", reward.max_missing, 0, 1, "the run stops when a larger share of rewards is missing");
+}
+
+struct RlTrainConfig {
+  int64_t steps = 1000;
+  int64_t group_size = 24;
+  int64_t mini_batches = 2;
+  int64_t epochs = 1;
+  double und_learning_rate = 1e-6;
+  double gen_learning_rate = 3e-5;
+  double text_weight = 1;
+  double image_weight = 1;
+  double velocity_mse_weight = 1.5e-5;
+  std::string velocity_mse_reduction = "mean";
+  double latent_kl_weight = 0;
+  double text_kl_weight = 0;
+  double text_clip_low = 0.2;
+  double text_clip_high = 0.2;
+  double image_clip_low = 1e-6;
+  double image_clip_high = 1e-6;
+  bool scale_with_geometry = false;
+  bool ratio_norm = true;
+  bool inverse_dt = false;
+  std::string text_aggregation = "sequence_mean";
+  std::string advantage_std = "group";
+  double advantage_epsilon = 1e-4;
+  double advantage_clamp = 5;
+  std::string context_gradient = "full";
+  std::string old_logprob = "replay";
+  std::string window_start = "random";
+  double gate_text = 0.05;
+  double gate_image = 0.5;
+  int64_t chains_per_pack = 128;
+  int64_t max_skipped = 3;
+  std::vector<std::string> parameters = {"*.layers.*"};
+};
+
+template <class Fields>
+void visit(Fields& fields, RlTrainConfig& train) {
+  fields.range("steps", train.steps, 0, INT64_MAX, "rollout steps");
+  fields.range("group_size", train.group_size, 1, 100000, "chains per prompt (G)");
+  fields.range("mini_batches", train.mini_batches, 1, 100000,
+               "disjoint parts of a rollout, one update each (the paper's 'PPO epochs 2' as UniRL and verl-omni read it)");
+  fields.range("epochs", train.epochs, 1, 1000, "passes over the rollout (2 with one mini-batch: verl's reading)");
+  fields.range("und_learning_rate", train.und_learning_rate, 0, 1, "reasoning expert; 0 freezes it");
+  fields.range("gen_learning_rate", train.gen_learning_rate, 0, 1, "denoising expert; 0 freezes it");
+  fields.range("text_weight", train.text_weight, 0, 1e6, "weight of the text policy loss; 0: image-only (FlowGRPO)");
+  fields.range("image_weight", train.image_weight, 0, 1e6, "lambda, weight of the image policy loss; 0: text-only (TextGRPO)");
+  fields.range("velocity_mse_weight", train.velocity_mse_weight, 0, 1e6, "weight of the velocity MSE to the reference");
+  fields.choice("velocity_mse_reduction", train.velocity_mse_reduction, {"mean", "sum"},
+                "over latent elements; the paper prints a norm, its weight implies the mean");
+  fields.range("latent_kl_weight", train.latent_kl_weight, 0, 1e6, "weight of the exact latent KL (Flow-GRPO)");
+  fields.range("text_kl_weight", train.text_kl_weight, 0, 1e6, "weight of the thought's k3 divergence to the reference");
+  fields.range("text_clip_low", train.text_clip_low, 0, 1, "text ratio clipped below at 1 - this");
+  fields.range("text_clip_high", train.text_clip_high, 0, 1e6, "and above at 1 + this");
+  fields.range("image_clip_low", train.image_clip_low, 0, 1, "image ratio clipped below at 1 - this");
+  fields.range("image_clip_high", train.image_clip_high, 0, 1e6, "and above at 1 + this");
+  fields("scale_with_geometry", train.scale_with_geometry,
+         "multiply image clip and velocity-MSE weight by the factor that carries the paper's values to this latent and grid");
+  fields("ratio_norm", train.ratio_norm, "RatioNorm (UniGRPO Eq. 5); false: plain ratio");
+  fields("inverse_dt", train.inverse_dt, "weight window steps by 1/|dt|, normalised to mean 1");
+  fields.choice("text_aggregation", train.text_aggregation, {"sequence_mean", "token_mean"},
+                "mean per thought, then over thoughts (GRPO), or over all tokens (DAPO)");
+  fields.choice("advantage_std", train.advantage_std, {"group", "round"}, "scope of the standard deviation");
+  fields.range("advantage_epsilon", train.advantage_epsilon, 0, 1, "added to the standard deviation");
+  fields.range("advantage_clamp", train.advantage_clamp, 0, 1e6, "largest |advantage|; 0: no limit");
+  fields.choice("context_gradient", train.context_gradient, {"full", "detached"},
+                "whether image losses reach the text context's keys and values");
+  fields.choice("old_logprob", train.old_logprob, {"replay", "rollout"},
+                "old values from a replay with the update's own packing, or from the sampler");
+  fields.choice("window_start", train.window_start, {"random", "first"},
+                "random: one start a rollout step, drawn from (seed, step) and shared by all chains");
+  fields.range("gate_text", train.gate_text, 0, 1e6, "largest allowed |log-prob| difference of sampler and replay");
+  fields.range("gate_image", train.gate_image, 0, 1e6,
+               "largest allowed RMS(change of the mean) / sqrt(D) of sampler and replay, in units of the image clip");
+  fields.range("chains_per_pack", train.chains_per_pack, 1, 1000000, "chains in one forward and backward");
+  fields.range("max_skipped", train.max_skipped, 1, 1000000, "the run stops after this many non-finite updates in a row");
+  fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
+}
+
+struct RlRecipe {
+  std::string kind = "rl";
+  std::string model;
+  RunConfig run;
+  PromptsConfig prompts;
+  RolloutConfig rollout;
+  RewardConfig reward;
+  RlTrainConfig train;
+  OptimizerConfig optimizer;
+  EvaluationConfig eval;
+};
+
+template <class Fields>
+void visit(Fields& fields, RlRecipe& recipe) {
+  fields.choice("kind", recipe.kind, {"rl"}, "what this recipe trains");
+  fields("model", recipe.model, "model folder to start from; also the frozen reference");
+  fields.section("run", recipe.run);
+  fields.section("prompts", recipe.prompts);
+  fields.section("rollout", recipe.rollout);
+  fields.section("reward", recipe.reward);
+  fields.section("train", recipe.train);
+  fields.section("optimizer", recipe.optimizer);
+  fields.section("eval", recipe.eval);
+}
+
+}  // namespace diptych
