@@ -91,7 +91,7 @@ class FolderErrors(support.EndToEndTest):
 
     def test_missing_training_data(self):
         output = self.sft(f"run.dir={self.folder}/run", f"model={self.make_model()}", "data.source=jsonl",
-                          f"data.path={self.folder}/none.jsonl", status=support.IO)
+                          f"data.path={self.folder}/none.jsonl", status=support.DATA)
         self.assert_mentions(output, self.folder / "none.jsonl")
 
     def test_run_folder_that_cannot_be_made(self):

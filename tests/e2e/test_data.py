@@ -37,7 +37,7 @@ class DataTest(support.EndToEndTest):
         self.assertRegex(output, r"faults +3\n")
 
     def test_a_missing_file_is_named(self):
-        output = self.run_program("data", "check", self.folder / "none.jsonl", status=support.IO)
+        output = self.run_program("data", "check", self.folder / "none.jsonl", status=support.DATA)
         self.assert_mentions(output, self.folder / "none.jsonl")
 
 

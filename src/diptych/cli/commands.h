@@ -1,11 +1,12 @@
 #pragma once
-// The sub-commands of the program, one function each to register it.
+// The sub-commands of the program, one file each.
 
 #include <CLI/CLI.hpp>
 
 namespace diptych {
 
-/** Adds every sub-command; each callback sets `status`, the exit status of the program. */
+/** Adds every sub-command in the order a newcomer needs them; each callback sets `status`, the program's exit status.
+ */
 void add_commands(CLI::App& app, int& status);
 
 }  // namespace diptych

@@ -35,9 +35,7 @@ void print_sentences(const char* name, const std::vector<std::string>& sentences
   if (unprinted > 0) std::printf("  and %lld more\n", static_cast<long long>(unprinted));
 }
 
-}  // namespace
-
-int data_check_command(const std::filesystem::path& file) {
+int check(const std::filesystem::path& file) {
   if (file.extension() == ".txt") {
     print_row("prompts", cat(read_prompts(file).size()));
     return 0;
@@ -53,6 +51,18 @@ int data_check_command(const std::filesystem::path& file) {
   print_sentences("warnings", report.warnings, report.warning_count);
   print_sentences("faults", report.faults, report.fault_count);
   return report.fault_count == 0 ? 0 : static_cast<int>(ExitCode::data);
+}
+
+}  // namespace
+
+void add_data(CLI::App& app, int& status) {
+  CLI::App* data = app.add_subcommand("data", "look at your own training data");
+  data->require_subcommand(1);
+  CLI::App* command =
+      data->add_subcommand("check", "report on a file of examples or prompts, and on what is wrong in it");
+  auto file = std::make_shared<std::string>();
+  command->add_option("file", *file, ".jsonl file of examples, or .txt file of prompts")->required()->type_name("FILE");
+  command->callback([=, &status] { status = check(*file); });
 }
 
 }  // namespace diptych

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <filesystem>
+#include <CLI/CLI.hpp>
 
 namespace diptych {
 
-/** `diptych data check FILE`: prints a report on a file of supervised examples, or on a `.txt` file of prompts. Returns
- *  ExitCode::data if there are faults, else 0. */
-int data_check_command(const std::filesystem::path& file);
+/** `diptych data check FILE`: prints a report on a file of supervised examples, or on a `.txt` file of prompts. The
+ *  status is ExitCode::data if there are faults. */
+void add_data(CLI::App& app, int& status);
 
 }  // namespace diptych

@@ -1,13 +1,10 @@
 #pragma once
 
-#include <filesystem>
-#include <string>
-#include <vector>
+#include <CLI/CLI.hpp>
 
 namespace diptych {
 
-/** `diptych init RECIPE FOLDER [key=value...]` */
-int init_command(const std::filesystem::path& recipe, const std::filesystem::path& folder,
-                 const std::vector<std::string>& overrides);
+/** `diptych init RECIPE FOLDER [key=value...]`: a model folder with random weights and a trained tokenizer. */
+void add_init(CLI::App& app, int& status);
 
 }  // namespace diptych

@@ -1,8 +1,8 @@
+#include <torch/version.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
-#include <iostream>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
@@ -10,13 +10,27 @@
 
 namespace {
 
-int exit_status(diptych::ExitCode code) { return static_cast<int>(code); }
+constexpr const char* kExamples = R"(Examples:
+  diptych quickstart                                             train the tiny model in minutes, see what rose
+  diptych sample assets/shapes_base --prompt "a red circle"      look at what a model does
+  diptych recipe recipes/shapes_unigrpo.toml                     what a run consists of, every key explained
+  diptych train recipes/shapes_unigrpo.toml run.seed=1           a run of your own
+
+`diptych COMMAND --help` tells the options of a command; docs/commands.md has an example of each,
+docs/exit_codes.md the exit codes.)";
+
+int exit_status(diptych::ExitCode code) {
+  return static_cast<int>(code);
+}
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  CLI::App app{"diptych: reinforcement-learning post-training of unified text-and-image models"};
+  CLI::App app{"diptych: reinforcement-learning post-training of unified text-and-image models", "diptych"};
+  app.set_version_flag("--version", "diptych " DIPTYCH_VERSION " with LibTorch " TORCH_VERSION, "print the version");
+  app.set_help_flag("-h,--help", "print this help");
   app.require_subcommand(1);
+  app.footer(kExamples);
   int status = 0;
   diptych::add_commands(app, status);
   try {
@@ -29,7 +43,8 @@ int main(int count, char** arguments) {
     diptych::log_error(error.what());
     return exit_status(error.code());
   } catch (const std::exception& error) {
-    diptych::log_error(std::string(error.what()) + "\n  this is a bug in diptych; please report it with the command line");
+    diptych::log_error(std::string(error.what()) +
+                       "\n  this is a bug in diptych; please report it with the command line");
     return exit_status(diptych::ExitCode::internal);
   }
 }

@@ -1,21 +1,31 @@
 #include "diptych/cli/sft_command.h"
 
-#include "diptych/base/error.h"
 #include "diptych/cli/finish.h"
+#include "diptych/cli/recipe_arguments.h"
 #include "diptych/train/autoencoder_training.h"
 #include "diptych/train/sft.h"
 
 namespace diptych {
 
-int sft_command(const std::filesystem::path& recipe, const std::vector<std::string>& overrides) {
+namespace {
+
+int sft(const RecipeArguments& arguments) {
   std::string kind = "sft";
-  ConfigReader(recipe, overrides).choice("kind", kind, {"sft", "autoencoder"}, "");
+  ConfigReader(arguments.recipe, arguments.overrides).choice("kind", kind, {"sft", "autoencoder"}, "");
   if (kind == "autoencoder") {
-    const auto config = load_config<AutoencoderRecipe>(recipe, overrides);
-    return finish_run(train_autoencoder(config), config.run.dir, "wrote the model folder " + config.run.dir + "/model");
+    const auto recipe = load_config<AutoencoderRecipe>(arguments.recipe, arguments.overrides);
+    return finish_run(train_autoencoder(recipe), recipe.run.dir, "wrote the model folder " + recipe.run.dir + "/model");
   }
-  const auto config = load_config<SftRecipe>(recipe, overrides);
-  return finish_run(train_sft(config), config.run.dir, "wrote the model folder " + config.run.dir + "/model");
+  const auto recipe = load_config<SftRecipe>(arguments.recipe, arguments.overrides);
+  return finish_run(train_sft(recipe), recipe.run.dir, "wrote the model folder " + recipe.run.dir + "/model");
+}
+
+}  // namespace
+
+void add_sft(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("sft", "supervised start of a model or an autoencoder");
+  auto arguments = add_recipe_arguments(*command, "recipes/shapes_sft.toml");
+  command->callback([=, &status] { status = sft(*arguments); });
 }
 
 }  // namespace diptych

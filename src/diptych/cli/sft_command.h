@@ -1,12 +1,10 @@
 #pragma once
 
-#include <filesystem>
-#include <string>
-#include <vector>
+#include <CLI/CLI.hpp>
 
 namespace diptych {
 
-/** `diptych sft RECIPE [key=value...]` */
-int sft_command(const std::filesystem::path& recipe, const std::vector<std::string>& overrides);
+/** `diptych sft RECIPE [key=value...]`: the supervised start of a model or an autoencoder. */
+void add_sft(CLI::App& app, int& status);
 
 }  // namespace diptych

@@ -22,7 +22,13 @@ namespace {
 
 constexpr int kScenesPerFamily = 6;
 constexpr int kGap = 8;  // pixels of the contact sheet
-constexpr int kMostScale = 32;
+
+struct ShowArguments {
+  std::string out = "shapes.png";
+  std::string split = "train";
+  uint64_t seed = 0;
+  int scale = 4;
+};
 
 struct NamedSplit {
   std::string_view name;
@@ -76,30 +82,26 @@ void print_verdict(const shapes::Request& request, const shapes::Verdict& verdic
   std::printf("verdict: %s\n", verdict.correct ? "correct" : "wrong");
 }
 
-}  // namespace
-
-int shapes_show_command(const ShowOptions& options) {
-  const Split split = split_of(options.split);
-  if (options.scale < 1 || options.scale > kMostScale)
-    throw Error(ExitCode::usage, {"--scale", cat("1 to ", kMostScale), cat(options.scale), ""});
+int show(const ShowArguments& arguments) {
+  const Split split = split_of(arguments.split);
   const shapes::World world;
   const std::vector<std::string> families = all_families();
   std::vector<Image> scenes;
   for (size_t row = 0; row < families.size(); ++row) {
     for (int column = 0; column < kScenesPerFamily; ++column) {
       Stream stream(
-          {.seed = options.seed, .purpose = Purpose::scene, .prompt = row, .sample = static_cast<uint64_t>(column)});
+          {.seed = arguments.seed, .purpose = Purpose::scene, .prompt = row, .sample = static_cast<uint64_t>(column)});
       const Prompt& prompt = shapes::sample_prompt(stream, split, {families[row]});
       if (column == 0) print_example(row + 1, prompt);
       scenes.push_back(shapes::render(shapes::sample_scene(prompt.request, world, stream), world));
     }
   }
-  write_png(options.out, image_grid(scenes, kScenesPerFamily, kGap, options.scale));
-  std::printf("wrote %s\n", options.out.string().c_str());
+  write_png(arguments.out, image_grid(scenes, kScenesPerFamily, kGap, arguments.scale));
+  std::printf("wrote %s\n", arguments.out.c_str());
   return 0;
 }
 
-int shapes_verify_command(const std::filesystem::path& image, const std::string& prompt) {
+int verify(const std::filesystem::path& image, const std::string& prompt) {
   const std::optional<shapes::Request> request = find_request(prompt);
   if (!request)
     throw Error(ExitCode::data, {"the prompt", "a prompt or caption of the shapes world", cat("'", prompt, "'"),
@@ -113,6 +115,39 @@ int shapes_verify_command(const std::filesystem::path& image, const std::string&
   const shapes::Verdict verdict = shapes::verify(picture, *request, world);
   print_verdict(*request, verdict);
   return static_cast<int>(verdict.correct ? ExitCode::ok : ExitCode::mismatch);
+}
+
+void add_show(CLI::App& shapes, int& status) {
+  CLI::App* command = shapes.add_subcommand("show", "write a contact sheet of scenes, and print prompts and thoughts");
+  auto arguments = std::make_shared<ShowArguments>();
+  command->add_option("--out", arguments->out, "PNG file to write")->type_name("FILE")->capture_default_str();
+  command->add_option("--split", arguments->split, "prompts: train, validation or test")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--seed", arguments->seed, "another number, other scenes")->type_name("N")->capture_default_str();
+  command->add_option("--scale", arguments->scale, "side of the square that shows one pixel")
+      ->type_name("N")
+      ->check(CLI::Range(1, 32))
+      ->capture_default_str();
+  command->callback([=, &status] { status = show(*arguments); });
+}
+
+void add_verify(CLI::App& shapes, int& status) {
+  CLI::App* command = shapes.add_subcommand("verify", "judge one picture: is it what the prompt asks for?");
+  auto image = std::make_shared<std::string>();
+  auto prompt = std::make_shared<std::string>();
+  command->add_option("image", *image, "PNG or JPEG file of one scene")->required()->type_name("IMAGE");
+  command->add_option("--prompt", *prompt, "such as \"a photo of three red circles\"")->required()->type_name("TEXT");
+  command->callback([=, &status] { status = verify(*image, *prompt); });
+}
+
+}  // namespace
+
+void add_shapes(CLI::App& app, int& status) {
+  CLI::App* shapes = app.add_subcommand("shapes", "look at the shapes world: its scenes, its prompts, its verifier");
+  shapes->require_subcommand(1);
+  add_show(*shapes, status);
+  add_verify(*shapes, status);
 }
 
 }  // namespace diptych

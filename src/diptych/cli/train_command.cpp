@@ -2,15 +2,26 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/cli/finish.h"
+#include "diptych/cli/recipe_arguments.h"
 #include "diptych/train/rl.h"
 
 namespace diptych {
 
-int train_command(const std::filesystem::path& recipe, const std::vector<std::string>& overrides) {
-  const auto config = load_config<RlRecipe>(recipe, overrides);
-  const RlResult result = train_rl(config);
-  return finish_run(result.reason, config.run.dir,
-                    cat(result.steps, " steps; the trained model is ", config.run.dir, "/model"));
+namespace {
+
+int train(const RecipeArguments& arguments) {
+  const auto recipe = load_config<RlRecipe>(arguments.recipe, arguments.overrides);
+  const RlResult result = train_rl(recipe);
+  return finish_run(result.reason, recipe.run.dir,
+                    cat(result.steps, " steps; the trained model is ", recipe.run.dir, "/model"));
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("train", "reinforcement training of a model");
+  auto arguments = add_recipe_arguments(*command, "recipes/shapes_unigrpo.toml");
+  command->callback([=, &status] { status = train(*arguments); });
 }
 
 }  // namespace diptych

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <filesystem>
-#include <string>
-#include <vector>
+#include <CLI/CLI.hpp>
 
 namespace diptych {
 
-/** `diptych train RECIPE [key=value...]` */
-int train_command(const std::filesystem::path& recipe, const std::vector<std::string>& overrides);
+/** `diptych train RECIPE [key=value...]`: reinforcement training. */
+void add_train(CLI::App& app, int& status);
 
 }  // namespace diptych

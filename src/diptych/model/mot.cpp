@@ -51,7 +51,8 @@ struct Rotation {
   Tensor sine;    // [rows, 1, d], first half negated: rotate-half becomes one roll
 };
 
-// Angles in float64 as positions grow to 32768; cast once (Qwen2 rotary embedding, bagel.md 3).
+// Angles in float32 whatever the compute dtype, as the official code has them; cosines are cast once (Qwen2 rotary
+// embedding, bagel.md 3).
 Rotation rotation(const Tensor& positions, const ModelConfig& config, const at::TensorOptions& options) {
   const int64_t half = config.head_dim / 2;
   const Tensor exponents = at::arange(half, positions.options().dtype(at::kFloat)).mul(2.0).div(config.head_dim);

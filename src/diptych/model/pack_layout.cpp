@@ -177,6 +177,8 @@ PackLayout lay_out(const std::vector<Segment>& segments, int64_t vision_start, i
   std::vector<Block> blocks;
   for (size_t i = 0; i < segments.size(); ++i) {
     TORCH_CHECK(token_count(segments[i]) > 0, "pack: segment ", i, " is empty");
+    TORCH_CHECK(segments[i].cached.empty() || (cache_begin >= 0 && segments[i].parent < 0), "pack: segment ", i,
+                " has cached rows in front, but the pass has no cache or the segment a parent");
     layout.detached = layout.detached || segments[i].detach_context;
     blocks.push_back(make_block(segments, layout, i, cache_begin));
   }

@@ -1,4 +1,4 @@
-// 20: the model in bfloat16 against a bfloat16 run of the reference. Loose: rounding differs from kernel to kernel.
+// 20: the model in bfloat16 against a bfloat16 run of the reference.
 
 #include "diptych/base/text_format.h"
 #include "diptych/flow/sde_step.h"
@@ -10,9 +10,9 @@ namespace diptych {
 
 namespace {
 
-// The reference itself is within 0.9 % of float32 in these norms.
+// Loose, as bfloat16 rounds differently in other kernels: the reference itself is off float32 by 0.9 % in these norms.
 constexpr double kRelativeNorm = 5e-2;
-constexpr const char* kRun = "t2i_nocfg_packed";
+constexpr std::string_view kSampling = "ode_";
 
 void compare_prefill(const ParityCase& parity, const Bagel& model, Comparison& comparison) {
   const std::string prefix = "text_prefill.";
@@ -39,17 +39,17 @@ void compare_velocities(const ParityCase& parity, const Bagel& model, Comparison
                           kRelativeNorm);
 }
 
-void compare_sampling(const ParityCase& parity, const Bagel& model, Comparison& comparison) {
+void compare_sampling(const ParityCase& parity, const Bagel& model, const std::string& run, Comparison& comparison) {
   const Fixture ode(parity.folder / "07_ode.safetensors");
   StoredTasks stored = stored_tasks(model, Fixture(parity.folder / "06_velocity_t2i.safetensors"));
-  const std::vector<double> grid = ode.numbers(cat(kRun, ".out.grid"));
-  Tensor x = ode.at(cat(kRun, ".in.noise"));
+  const std::vector<double> grid = ode.numbers(run + ".out.grid");
+  Tensor x = ode.at(run + ".in.noise");
   for (size_t k = 0; k + 1 < grid.size(); ++k)
     x = euler_step(x, denoise_velocity(model, stored.cache, stored.tasks, x, grid[k], {}), grid[k + 1] - grid[k]);
   int64_t begin = 0;
   for (size_t i = 0; i < stored.tasks.size(); ++i) {
     const int64_t tokens = stored.tasks[i].grid_height * stored.tasks[i].grid_width;
-    comparison.norm_close(cat("ode_", kRun, ".final_latent", i), x.narrow(0, begin, tokens), kRelativeNorm);
+    comparison.norm_close(cat(kSampling, run, ".final_latent", i), x.narrow(0, begin, tokens), kRelativeNorm);
     begin += tokens;
   }
 }
@@ -60,10 +60,12 @@ ItemResult bfloat16_item(const ParityCase& parity) {
   at::NoGradGuard no_grad;
   const Fixture fixture(parity.folder / "20_bf16_reference.safetensors");
   Comparison comparison(parity.item, fixture);
+  comparison.expect_every_key();
   const ModelFolder loaded = load_model_folder(parity.folder / "checkpoint", at::kBFloat16);
   compare_prefill(parity, loaded.model, comparison);
   compare_velocities(parity, loaded.model, comparison);
-  compare_sampling(parity, loaded.model, comparison);
+  for (const std::string& run : fixture.names(std::string(kSampling), ".final_latent0"))
+    compare_sampling(parity, loaded.model, run, comparison);
   return comparison.result();
 }
 

@@ -164,10 +164,6 @@ void Comparison::exact(bool same, const std::string& name) {
   if (!same) fault(name);
 }
 
-void Comparison::skip(const std::string& key) {
-  compared_.insert(key);
-}
-
 void Comparison::record(double error, double tolerance, const std::string& where) {
   // Exact comparisons have tolerance 0; among passes the relative size decides what is shown.
   const auto badness = [](double e, double t) { return e <= 0 ? 0.0 : e / std::max(t, 1e-30); };
@@ -184,7 +180,7 @@ ItemResult Comparison::result() const {
   std::vector<std::string> faults = faults_;
   if (fixture_ != nullptr) {
     for (const auto& [key, tensor] : fixture_->tensors())
-      if (is_output(key) && !compared_.contains(key)) faults.push_back(key + ": not compared");
+      if ((every_key_ || is_output(key)) && !compared_.contains(key)) faults.push_back(key + ": not compared");
   }
   if (result.values == 0) faults.push_back("nothing was compared");
   const bool failed = result_.status == ItemStatus::failed || !faults.empty();

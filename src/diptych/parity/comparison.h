@@ -64,16 +64,17 @@ class Comparison {
   /** Counts a comparison made outside, of texts for example; a mismatch is the fault `name`. */
   void exact(bool same, const std::string& name);
 
-  /** Marks an output as not asked for in this comparison. */
-  void skip(const std::string& key);
+  /** From now on every key of the file is an output, whatever its name. */
+  void expect_every_key() { every_key_ = true; }
 
-  /** The sum; keys of the file that begin with, or contain after a dot, `out.` and were not compared are faults. */
+  /** The sum. A key `out.*` or `*.out.*` of the file that was not compared is a fault. */
   ItemResult result() const;
 
  private:
   void record(double error, double tolerance, const std::string& where);
 
   const Fixture* fixture_ = nullptr;
+  bool every_key_ = false;
   std::set<std::string> compared_;
   std::vector<std::string> faults_;
   ItemResult result_;

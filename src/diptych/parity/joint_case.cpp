@@ -30,7 +30,7 @@ Trajectory stored_chain(const Fixture& main, const Fixture& values, size_t i, in
   chain.image.grid_width = grid.at(1);
   chain.image.states = values.at(in + "x_t");
   chain.image.nexts = values.at(in + "x_next");
-  chain.image.means = values.at(in + "mu_old");
+  chain.image.velocities = values.at(in + "v_old");
   return chain;
 }
 

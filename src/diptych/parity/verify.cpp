@@ -42,34 +42,39 @@ constexpr Item kItems[] = {
     {"20 bfloat16", "20_bf16_reference.safetensors", bfloat16_item},
 };
 
-ItemResult run(const Item& item, const ParityCase& parity) {
+ItemResult failure(const Item& item, const std::string& text) {
+  return {.item = item.name, .status = ItemStatus::failed, .detail = text};
+}
+
+ItemResult run(const Item& item, const std::filesystem::path& folder, ModelFolder& loaded) {
   try {
-    return item.run(parity);
-  } catch (const Error& error) {
-    return {.item = item.name, .status = ItemStatus::failed, .detail = error.what()};
+    return item.run({item.name, folder, &loaded});
   } catch (const c10::Error& error) {
-    return {.item = item.name, .status = ItemStatus::failed, .detail = error.what_without_backtrace()};
+    return failure(item, error.what_without_backtrace());
   } catch (const std::exception& error) {
-    return {.item = item.name, .status = ItemStatus::failed, .detail = error.what()};
+    return failure(item, error.what());
   }
 }
 
 }  // namespace
 
-std::vector<ItemResult> verify_folder(const std::filesystem::path& folder, at::ScalarType dtype) {
-  std::vector<ItemResult> results;
-  bool any = false;
-  for (const Item& item : kItems) {
-    results.push_back({.item = item.name});
-    any = any || Fixture::exists(folder / item.file);
-  }
-  if (!any)
-    throw Error(ExitCode::data,
-                {folder.string(), "a fixture folder: checkpoint/ and files such as 01_text_prefill.safetensors",
-                 "none of the files", "give the folder that holds checkpoint/"});
+std::vector<std::string> item_names() {
+  std::vector<std::string> names;
+  for (const Item& item : kItems) names.push_back(item.name);
+  return names;
+}
+
+std::vector<ItemResult> verify_folder(const std::filesystem::path& folder, at::ScalarType dtype,
+                                      const std::set<std::string>& only) {
+  const auto stored = [&](const Item& item) { return Fixture::exists(folder / item.file); };
+  if (std::none_of(std::begin(kItems), std::end(kItems), stored))
+    throw Error(ExitCode::data, {folder.string(), "files such as 01_text_prefill.safetensors, and checkpoint/",
+                                 "none of the files", "name the folder that holds checkpoint/"});
   ModelFolder loaded = load_model_folder(folder / "checkpoint", dtype);
-  for (size_t i = 0; i < results.size(); ++i) {
-    if (Fixture::exists(folder / kItems[i].file)) results[i] = run(kItems[i], {kItems[i].name, folder, &loaded});
+  std::vector<ItemResult> results;
+  for (const Item& item : kItems) {
+    if (!only.empty() && !only.contains(item.name)) continue;
+    results.push_back(stored(item) ? run(item, folder, loaded) : ItemResult{.item = item.name});
   }
   return results;
 }

@@ -1,3 +1,5 @@
+// The model against the official code: every item of `diptych verify` on the fixture folder.
+
 #include "diptych/parity/verify.h"
 
 #include <gtest/gtest.h>
@@ -7,13 +9,34 @@
 namespace diptych {
 namespace {
 
-TEST(Verify, Quick) {
-  for (const ItemResult& r : verify_folder(fixture_folder() / "bagel_tiny")) {
-    std::printf("%-24s %d %8ld %.3e %.3e %s\n    %s\n", r.item.c_str(), (int)r.status, r.values, r.error, r.tolerance,
-                r.where.c_str(), r.detail.c_str());
-    EXPECT_EQ(r.status, ItemStatus::passed);
+class Verify : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { at::set_num_threads(1); }
+
+  void expect_pass(at::ScalarType dtype) {
+    const std::vector<ItemResult> results = verify_folder(fixture_folder() / "bagel_tiny", dtype, {GetParam()});
+    ASSERT_EQ(results.size(), 1u);
+    const ItemResult& result = results.front();
+    EXPECT_EQ(result.status, ItemStatus::passed)
+        << (result.status == ItemStatus::absent ? "absent" : "failed") << "; worst " << result.where << ": error "
+        << result.error << ", tolerance " << result.tolerance << "; " << result.detail;
+    EXPECT_GT(result.values, 0);
   }
+};
+
+TEST_P(Verify, Float32) {
+  expect_pass(at::kFloat);
 }
+
+TEST_P(Verify, Float64) {
+  expect_pass(at::kDouble);
+}
+
+INSTANTIATE_TEST_SUITE_P(Items, Verify, ::testing::ValuesIn(item_names()), [](const auto& item) {
+  std::string name = item.param;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+});
 
 }  // namespace
 }  // namespace diptych

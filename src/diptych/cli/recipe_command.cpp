@@ -1,0 +1,40 @@
+#include "diptych/cli/recipe_command.h"
+
+#include <cstdio>
+
+#include "diptych/cli/recipe_arguments.h"
+#include "diptych/model/recipe.h"
+#include "diptych/train/autoencoder_training.h"
+#include "diptych/train/rl_config.h"
+#include "diptych/train/sft.h"
+
+namespace diptych {
+
+namespace {
+
+template <class Recipe>
+std::string resolved(const RecipeArguments& arguments) {
+  return print_config(load_config<Recipe>(arguments.recipe, arguments.overrides));
+}
+
+std::string resolved_text(const RecipeArguments& arguments) {
+  std::string kind;
+  ConfigReader(arguments.recipe, arguments.overrides).choice("kind", kind, {"rl", "sft", "autoencoder"}, "");
+  if (kind == "rl") return resolved<RlRecipe>(arguments);
+  if (kind == "sft") return resolved<SftRecipe>(arguments);
+  if (kind == "autoencoder") return resolved<AutoencoderRecipe>(arguments);
+  return resolved<ModelRecipe>(arguments);  // the recipes of `diptych init` have no kind
+}
+
+}  // namespace
+
+void add_recipe(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("recipe", "print a recipe with every key, its value and its meaning");
+  auto arguments = add_recipe_arguments(*command, "recipes/shapes_unigrpo.toml");
+  command->callback([=, &status] {
+    std::fputs(resolved_text(*arguments).c_str(), stdout);
+    status = 0;
+  });
+}
+
+}  // namespace diptych

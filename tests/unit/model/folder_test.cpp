@@ -1,0 +1,189 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/model/folder.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "diptych/io/files.h"
+#include "diptych/model/embeddings.h"
+#include "diptych/tensor/load.h"
+#include "support/compare.h"
+#include "support/expect_error.h"
+#include "support/temporary_folder.h"
+#include "support/tiny_model.h"
+
+namespace diptych {
+namespace {
+
+std::vector<ParameterSlot> all_slots(Bagel& model) {
+  std::vector<ParameterSlot> slots = transformer_slots(model);
+  for (const ParameterSlot& slot : autoencoder_slots(model)) slots.push_back(slot);
+  return slots;
+}
+
+void expect_same_weights(Bagel& actual, Bagel& expected) {
+  const std::vector<ParameterSlot> slots = all_slots(actual), others = all_slots(expected);
+  ASSERT_EQ(slots.size(), others.size());
+  for (size_t i = 0; i < slots.size(); ++i) {
+    EXPECT_EQ(slots[i].name, others[i].name);
+    EXPECT_TRUE(same_bits(*slots[i].tensor, *others[i].tensor)) << slots[i].name;
+  }
+}
+
+Tensor& slot_named(Bagel& model, const std::string& name) {
+  for (const ParameterSlot& slot : all_slots(model))
+    if (slot.name == name) return *slot.tensor;
+  throw std::runtime_error("no slot " + name);
+}
+
+class FolderTest : public ::testing::Test {
+ protected:
+  TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path() / "model";
+  const std::filesystem::path copy_ = temporary_.path() / "copy";
+  ModelFolder made_ = make_tiny_model(folder_);
+
+  /** Rewrites ema.safetensors after a change. */
+  void rewrite(const std::function<void(std::map<std::string, Tensor>&)>& change) {
+    std::map<std::string, Tensor> stored = load_tensors(folder_ / "ema.safetensors");
+    change(stored);
+    std::vector<NamedTensor> list;
+    for (const auto& [name, tensor] : stored) list.push_back({name, tensor});
+    save_tensors(folder_ / "ema.safetensors", list);
+  }
+};
+
+TEST_F(FolderTest, ExactFoldersKeepEveryBit) {
+  save_model_folder(copy_, made_.model, folder_, /*compact=*/false);
+  ModelFolder loaded = load_model_folder(copy_);
+  expect_same_weights(loaded.model, made_.model);
+  EXPECT_EQ(loaded.model.config, made_.model.config);
+  EXPECT_EQ(loaded.tokenizer.size(), made_.tokenizer.size());
+  EXPECT_EQ(loaded.tokenizer.encode("a red circle"), made_.tokenizer.encode("a red circle"));
+  EXPECT_EQ(loaded.model.special.im_end, made_.tokenizer.im_end());
+}
+
+TEST_F(FolderTest, CompactFoldersHoldBfloat16ButForTheTables) {
+  save_model_folder(copy_, made_.model, folder_, /*compact=*/true);
+  for (const auto& [name, tensor] : load_tensors(copy_ / "ema.safetensors")) {
+    const bool table = name == "latent_pos_embed.pos_embed" || name == "vit_pos_embed.pos_embed";
+    EXPECT_EQ(tensor.scalar_type(), table ? at::kFloat : at::kBFloat16) << name;
+    EXPECT_TRUE(same_bits(tensor, slot_named(made_.model, name).to(tensor.scalar_type()))) << name;
+  }
+  for (const auto& [name, tensor] : load_tensors(copy_ / "ae.safetensors"))
+    EXPECT_EQ(tensor.scalar_type(), at::kFloat) << name;
+  ModelFolder once = load_model_folder(copy_);
+  save_model_folder(copy_, once.model, copy_, /*compact=*/true);
+  ModelFolder twice = load_model_folder(copy_);
+  expect_same_weights(twice.model, once.model);
+}
+
+TEST_F(FolderTest, ConvertsWeightsButKeepsTheAutoencoderExact) {
+  ModelFolder half = load_model_folder(folder_, at::kBFloat16);
+  for (const ParameterSlot& slot : transformer_slots(half.model))
+    EXPECT_EQ(slot.tensor->scalar_type(), at::kBFloat16) << slot.name;
+  for (const ParameterSlot& slot : autoencoder_slots(half.model))
+    EXPECT_EQ(slot.tensor->scalar_type(), at::kFloat) << slot.name;
+  ModelFolder exact = load_model_folder(folder_, at::kDouble);
+  for (const ParameterSlot& slot : all_slots(exact.model))
+    EXPECT_EQ(slot.tensor->scalar_type(), at::kDouble) << slot.name;
+}
+
+TEST_F(FolderTest, OneErrorListsEveryDifference) {
+  rewrite([](std::map<std::string, Tensor>& stored) {
+    stored.erase("llm2vae.bias");
+    stored.erase("language_model.model.layers.1.mlp_moe_gen.up_proj.weight");
+    stored["vae2llm.weight"] = at::zeros({3, 5});
+    stored["spare"] = at::zeros({2});
+  });
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model,
+               {"ema.safetensors", "4 differences", "missing llm2vae.bias [16]",
+                "missing language_model.model.layers.1.mlp_moe_gen.up_proj.weight [48, 32]",
+                "misshapen vae2llm.weight: expected [32, 16], got [3, 5]", "extra spare [2]"});
+}
+
+TEST_F(FolderTest, LongListsOfDifferencesAreCut) {
+  rewrite([](std::map<std::string, Tensor>& stored) {
+    for (int i = 0; i < 40; ++i) stored["spare" + std::to_string(i)] = at::zeros({1});
+  });
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model, {"40 differences", "and 10 more"});
+}
+
+TEST_F(FolderTest, DamagedAndMissingFilesAreNamed) {
+  std::filesystem::resize_file(folder_ / "ae.safetensors", std::filesystem::file_size(folder_ / "ae.safetensors") - 9);
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model, {"ae.safetensors"});
+  std::filesystem::remove(folder_ / "ema.safetensors");
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model, {"ema.safetensors"});
+  expect_error([&] { load_model_folder(temporary_.path() / "nowhere"); }, ExitCode::model,
+               {"nowhere", "no such folder", "llm_config.json"});
+}
+
+TEST_F(FolderTest, TheTokenizerMustFitTheVocabulary) {
+  ModelConfig config = made_.model.config;
+  config.vocabulary = made_.tokenizer.size() - 1;
+  write_model_config(folder_, config);
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model,
+               {"vocab_size", std::to_string(made_.tokenizer.size())});
+}
+
+TEST_F(FolderTest, VocabulariesArePaddedTo64) {
+  EXPECT_EQ(made_.model.config.vocabulary % 64, 0);
+  EXPECT_LT(made_.model.config.vocabulary - made_.tokenizer.size(), 64);
+}
+
+TEST_F(FolderTest, ConvolutionalPatchEmbeddingsBecomeLinear) {
+  const std::string name = "vit_model.vision_model.embeddings.patch_embedding.weight";
+  const Tensor linear = slot_named(made_.model, name);
+  const int64_t patch = made_.model.config.vit.patch;
+  rewrite([&](std::map<std::string, Tensor>& stored) {
+    stored.at(name) = linear.view({-1, patch, patch, 3}).permute({0, 3, 1, 2}).contiguous();
+  });
+  ModelFolder loaded = load_model_folder(folder_);
+  EXPECT_TRUE(same_bits(slot_named(loaded.model, name), linear));
+}
+
+Bagel fresh_model(uint64_t seed) {
+  ModelConfig config = tiny_config();
+  config.vocabulary = 100;
+  Bagel model = make_bagel(config);
+  initialise(model, seed);
+  return model;
+}
+
+TEST(InitialiseTest, DependsOnTheSeedAlone) {
+  Bagel first = fresh_model(1), second = fresh_model(1), other = fresh_model(2);
+  expect_same_weights(second, first);
+  EXPECT_FALSE(same_bits(other.embed_tokens, first.embed_tokens));
+  EXPECT_FALSE(same_bits(other.autoencoder.decoder.conv_in.weight, first.autoencoder.decoder.conv_in.weight));
+}
+
+TEST(InitialiseTest, BothExpertsStartEqualInMemoryOfTheirOwn) {
+  Bagel model = fresh_model(1);
+  int64_t copies = 0;
+  for (const ParameterSlot& slot : transformer_slots(model)) {
+    const size_t suffix = slot.name.find("_moe_gen");
+    if (suffix == std::string::npos) continue;
+    const Tensor& original = slot_named(model, std::string(slot.name).erase(suffix, 8));
+    EXPECT_TRUE(same_bits(*slot.tensor, original)) << slot.name;
+    EXPECT_NE(slot.tensor->const_data_ptr(), original.const_data_ptr()) << slot.name;
+    ++copies;
+  }
+  EXPECT_EQ(copies, 2 * 14 + 1);
+}
+
+TEST(InitialiseTest, WeightsHaveTheirScale) {
+  Bagel model = fresh_model(1);
+  EXPECT_NEAR(model.embed_tokens.std().item<double>(), 0.02, 0.002);
+  EXPECT_NEAR(model.decoder.layers[0].und.gate.weight.std().item<double>(), 1 / std::sqrt(32.0), 0.02);
+  EXPECT_NEAR(model.decoder.layers[0].und.down.weight.std().item<double>(), 1 / std::sqrt(48.0), 0.02);
+  EXPECT_EQ(model.llm2vae.weight.abs().max().item<double>(), 0);
+  EXPECT_EQ(model.decoder.layers[1].gen.query.bias.abs().max().item<double>(), 0);
+  EXPECT_TRUE(same_bits(model.decoder.gen_norm.weight, at::ones({32})));
+  EXPECT_TRUE(same_bits(model.latent_pos_embed, sincos_table(32, 8)));
+  EXPECT_TRUE(same_bits(model.vit->pos_embed, sincos_table(32, 8)));
+}
+
+}  // namespace
+}  // namespace diptych
