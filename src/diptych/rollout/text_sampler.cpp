@@ -16,7 +16,8 @@ Tensor filtered(Tensor scaled, const TextSampling& sampling) {
     const auto [sorted, order] = scaled.sort(/*stable=*/true, 1, /*descending=*/true);
     const Tensor probabilities = sorted.softmax(1);
     // A token is dropped when those before it already hold top_p; the first is always kept.
-    const Tensor dropped = (probabilities.cumsum(1) - probabilities) >= sampling.top_p;
+    Tensor dropped = (probabilities.cumsum(1) - probabilities) >= sampling.top_p;
+    dropped.select(1, 0).fill_(false);
     scaled = scaled.masked_fill(at::zeros_like(dropped).scatter(1, order, dropped), hidden);
   }
   return scaled;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <numbers>
 
+#include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
@@ -41,7 +42,7 @@ void measure_latents(Bagel& model, const ExampleSource& examples, int64_t step) 
 
 EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
   const std::string base_hash = hash_file(std::filesystem::path(recipe.model) / "ae.safetensors");
-  Session session(recipe.run, print_config(recipe), base_hash, {"run.resume", "run.threads", "run.checkpoint_every"});
+  Session session(recipe.run, print_config(recipe), base_hash, {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints"});
   ModelFolder folder = load_model_folder(recipe.model);
   Bagel& model = folder.model;
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
@@ -75,6 +76,9 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
     const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) /
                                               static_cast<double>(recipe.train.steps)));
     const StepReport report = optimizer.step(cosine * warmup_scale(step, recipe.optimizer.warmup_steps));
+    if (!report.applied)
+      throw Error(ExitCode::numerics, {cat("autoencoder step ", step), "finite gradients", join(report.non_finite, ", "),
+                                       "lower train.learning_rate; the last checkpoint is intact"});
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},
                                        {"loss/squared_error", error.square().mean().item<double>()},

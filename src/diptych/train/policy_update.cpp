@@ -66,6 +66,11 @@ void start_update(UpdateReport& report) {
   report.image_ratios = {};
 }
 
+// A NaN counts as the largest of all numbers.
+bool exceeds(double value, double largest) {
+  return !std::isnan(largest) && !(value <= largest);
+}
+
 void check_first_update(const UpdateReport& report) {
   const bool text_fits = report.first_text_ratio <= kFirstTextRatio;
   const bool image_fits = report.first_image_ratio <= kFirstImageRatio;
@@ -103,7 +108,7 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   options.needs_reference = train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
 
   ReplayOptions& replay = options.replay;
-  replay.temperature = recipe.rollout.temperature;
+  replay.temperature = recipe.rollout.temperature == 0 ? 1 : recipe.rollout.temperature;  // as in SampledText
   replay.detach_context = train.context_gradient == "detached";
   replay.with_text = episode.think && (train.text_weight > 0 || train.text_kl_weight > 0);
   replay.with_image = train.image_weight > 0 || train.velocity_mse_weight > 0 || train.latent_kl_weight > 0;
@@ -172,8 +177,7 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
       report.text_mean += change.sum().item<double>();
       tokens += static_cast<double>(change.numel());
       const double largest = change.max().item<double>();
-      // Written so that a NaN counts as the largest.
-      if (!(largest <= report.text_max)) {
+      if (exceeds(largest, report.text_max)) {
         report.text_max = largest;
         text_chain = index;
       }
@@ -184,7 +188,7 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
       const Tensor rms = change.square().mean({1, 2}).sqrt() * gains.abs();
       const double elements = static_cast<double>(change[0].numel());
       const double largest = rms.max().item<double>() / std::sqrt(elements) / clip;
-      if (!(largest <= report.image_max)) {
+      if (exceeds(largest, report.image_max)) {
         report.image_max = largest;
         image_chain = index;
       }

@@ -280,6 +280,7 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
 
 RlResult RlRun::train() {
   RlResult result;
+  result.steps = session_.first_step();
   if (recipe_.train.scale_with_geometry)
     log_info(cat("image clip and velocity-MSE weight are scaled by ", options_.geometry_factor,
                  " for this latent and grid"));

@@ -1,0 +1,322 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/train/policy_update.h"
+
+#include <gtest/gtest.h>
+
+#include "diptych/algorithm/geometry.h"
+#include "diptych/flow/timestep_grid.h"
+#include "diptych/train/trainable.h"
+#include "support/compare.h"
+#include "support/expect_error.h"
+#include "support/temporary_folder.h"
+#include "support/tiny_model.h"
+
+namespace diptych {
+namespace {
+
+/** A fresh tiny model with an optimizer, and a rollout of two groups of three chains. */
+struct Learner {
+  explicit Learner(const std::filesystem::path& folder) : made(load_model_folder(folder)) {
+    groups = expert_groups(matching_slots(transformer_slots(made.model), {"*.layers.*"}), 1e-3, 1e-3, 1.0);
+    weights = all_parameters(groups);
+    optimizer = std::make_unique<AdamW>(groups, AdamWOptions{.weight_decay = 0});
+    EpisodeOptions episode;
+    episode.text.max_tokens = 6;
+    episode.schedule = {.grid = timestep_grid(5, 2), .noise_level = 0.8, .window_begin = 0, .window_size = 2};
+    episode.image_height = episode.image_width = 16;
+    rollout = roll_out(made.model, made.tokenizer, {{"a red circle", 0}, {"two squares", 1}}, 3, episode, 6, 0);
+    options.loss.image_clip = {1e-4, 1e-4};
+    options.gate_text = 1e-3;
+    options.gate_image = 0.5;
+  }
+
+  UpdateReport update() {
+    return update_policy(made.model, rollout, chains, advantages, reference, options, *optimizer, 1.0, gate);
+  }
+
+  std::map<std::string, Tensor> state() const {
+    std::map<std::string, Tensor> copy;
+    for (const NamedTensor& named : optimizer->optimizer_state()) copy[named.name] = named.tensor.clone();
+    for (const NamedTensor& weight : weights) copy["weight/" + weight.name] = weight.tensor.detach().clone();
+    return copy;
+  }
+
+  ModelFolder made;
+  std::vector<ParameterGroup> groups;
+  std::vector<NamedTensor> weights;
+  std::unique_ptr<AdamW> optimizer;
+  Rollout rollout;
+  std::vector<size_t> chains = {0, 1, 2, 3, 4, 5};
+  std::vector<double> advantages = {1.2, -0.4, -0.8, 0.3, 0.9, -1.2};
+  std::vector<ChainValues> reference;
+  UpdateOptions options;
+  GateReport gate;
+};
+
+class PolicyUpdateTest : public ::testing::Test {
+ protected:
+  void SetUp() override { make_tiny_model(folder_.path()); }
+  Learner learner() { return Learner(folder_.path()); }
+
+  int64_t actions(const Learner& some, const std::vector<size_t>& chains) {
+    int64_t count = 0;
+    for (const size_t c : chains) count += static_cast<int64_t>(some.rollout.chains[c].thinking->tokens.size());
+    return count;
+  }
+
+  TemporaryFolder folder_;
+};
+
+void expect_same_state(const std::map<std::string, Tensor>& actual, const std::map<std::string, Tensor>& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (const auto& [name, tensor] : expected) EXPECT_TRUE(same_bits(actual.at(name), tensor)) << name;
+}
+
+TEST_F(PolicyUpdateTest, MicroBatchesMakeTheSameStep) {
+  Learner whole = learner();
+  const UpdateReport expected = whole.update();
+  EXPECT_EQ(expected.applied, 1);
+  EXPECT_EQ(expected.first_text_ratio, 0);
+  EXPECT_EQ(expected.first_image_ratio, 0);
+  EXPECT_EQ(expected.text_ratios.count, actions(whole, whole.chains));
+  EXPECT_EQ(expected.image_ratios.count, 12);
+  for (const int64_t size : {1, 2, 4}) {
+    Learner parts = learner();
+    parts.options.chains_per_pack = size;
+    const UpdateReport report = parts.update();
+    EXPECT_NEAR(report.text_loss, expected.text_loss, 1e-6);
+    EXPECT_NEAR(report.image_loss, expected.image_loss, 1e-6);
+    EXPECT_EQ(report.text_ratios.count, expected.text_ratios.count);
+    for (size_t group = 0; group < 2; ++group) {
+      EXPECT_GT(expected.groups[group].grad_norm, 0);
+      EXPECT_NEAR(report.groups[group].grad_norm / expected.groups[group].grad_norm, 1, 1e-4);
+    }
+    const std::map<std::string, Tensor> state = parts.state();
+    for (const auto& [name, tensor] : whole.state())
+      if (name.starts_with("exp_avg/")) EXPECT_TRUE(close(state.at(name), tensor, {.normalised = 1e-3})) << name;
+  }
+}
+
+TEST_F(PolicyUpdateTest, MiniBatchesKeepGroupsTogether) {
+  Learner some = learner();
+  some.options.mini_batches = 2;
+  const UpdateReport report = some.update();
+  EXPECT_EQ(report.applied, 2);
+  EXPECT_EQ(some.optimizer->step_count(), 2);
+  // The report is of the second update: the chains of the second prompt, after a move of the policy.
+  EXPECT_EQ(report.text_ratios.count, actions(some, {3, 4, 5}));
+  EXPECT_EQ(report.image_ratios.count, 6);
+  EXPECT_GT(report.text_ratios.max_abs_log_ratio.item<double>(), 1e-5);
+  EXPECT_LT(report.first_text_ratio, 1e-5);
+
+  Learner more = learner();
+  more.options.mini_batches = 5;  // more than there are prompts
+  EXPECT_EQ(more.update().applied, 2);
+  Learner one = learner();
+  one.options.mini_batches = 2;
+  one.chains = {3, 4, 5};  // a prompt without a spread contributes nothing
+  EXPECT_EQ(one.update().applied, 1);
+  Learner none = learner();
+  none.chains = {};
+  const UpdateReport nothing = none.update();
+  EXPECT_EQ(nothing.applied + nothing.skipped, 0);
+}
+
+TEST_F(PolicyUpdateTest, OldValuesStayThoseBeforeTheFirstUpdate) {
+  Learner some = learner();
+  some.options.epochs = 3;
+  const std::vector<ChainValues> before =
+      replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const UpdateReport report = some.update();
+  EXPECT_EQ(report.applied, 3);
+  // Ratios of the third update are against the weights before the first one: undo it and compare.
+  Learner two = learner();
+  two.options.epochs = 2;
+  two.update();
+  const std::vector<ChainValues> now = replay_values(two.made.model, two.rollout, two.chains, two.options);
+  double largest = 0;
+  for (const size_t c : two.chains)
+    largest = std::max(largest, (now[c].logprobs - before[c].logprobs).abs().max().item<double>());
+  EXPECT_NEAR(report.text_ratios.max_abs_log_ratio.item<double>() / largest, 1, 1e-3);
+}
+
+TEST_F(PolicyUpdateTest, OldValuesCanBeTheSamplers) {
+  Learner some = learner();
+  some.options.old_from_rollout = true;
+  const UpdateReport report = some.update();
+  EXPECT_EQ(report.applied, 1);
+  EXPECT_LT(report.first_text_ratio, 1e-4);
+  EXPECT_NEAR(report.first_text_ratio, some.gate.text_max, 1e-6);
+}
+
+TEST_F(PolicyUpdateTest, ZeroAdvantagesMoveNothing) {
+  Learner some = learner();
+  some.advantages.assign(6, 0);
+  const std::map<std::string, Tensor> before = some.state();
+  const UpdateReport report = some.update();
+  for (const GroupStepReport& group : report.groups) EXPECT_EQ(group.grad_norm, 0);
+  for (const auto& [name, tensor] : some.state())
+    if (name != "step") EXPECT_TRUE(same_bits(tensor, before.at(name))) << name;
+}
+
+TEST_F(PolicyUpdateTest, NonFiniteStepsChangeNothingAndAreCounted) {
+  const double nan = std::nan("");
+  const auto expect_skipped = [&](const std::function<void(Learner&)>& tamper, int64_t mini_batches) {
+    Learner some = learner();
+    some.options.mini_batches = mini_batches;
+    tamper(some);
+    const std::map<std::string, Tensor> before = some.state();
+    const UpdateReport report = some.update();
+    EXPECT_EQ(report.applied, 0);
+    EXPECT_EQ(report.skipped, mini_batches);
+    expect_same_state(some.state(), before);
+  };
+  for (const int64_t mini_batches : {1, 2}) {
+    expect_skipped([&](Learner& some) { some.advantages[1] = some.advantages[4] = nan; }, mini_batches);
+    expect_skipped([&](Learner& some) { some.advantages[1] = some.advantages[4] = INFINITY; }, mini_batches);
+    expect_skipped(
+        [&](Learner& some) {
+          for (const size_t c : {2, 5}) some.rollout.chains[c].image.nexts[1][0][3] = nan;
+        },
+        mini_batches);
+  }
+  // Only the mini-batch that is hit is dropped.
+  Learner half = learner();
+  half.options.mini_batches = 2;
+  half.advantages[0] = nan;
+  const UpdateReport report = half.update();
+  EXPECT_EQ(report.applied, 1);
+  EXPECT_EQ(report.skipped, 1);
+}
+
+TEST_F(PolicyUpdateTest, GateBAcceptsTheSamplerAndMeasuresIt) {
+  const Learner some = learner();
+  const std::vector<ChainValues> replayed = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const GateReport gate = check_replay(some.rollout, some.chains, replayed, some.options);
+  EXPECT_LT(gate.text_max, 1e-5);
+  EXPECT_LE(gate.text_mean, gate.text_max);
+  EXPECT_LT(gate.image_max, 0.1);
+  const GateReport same = check_replay(some.rollout, some.chains, sampler_values(some.rollout), some.options);
+  EXPECT_LT(same.text_max, 1e-6);  // float32 of the stored float64
+  EXPECT_EQ(same.image_max, 0);
+}
+
+TEST_F(PolicyUpdateTest, GateBNamesTheChainThatDisagrees) {
+  const Learner some = learner();
+  const auto tampered = [&](const std::function<void(std::vector<ChainValues>&)>& tamper) {
+    std::vector<ChainValues> values = replay_values(some.made.model, some.rollout, some.chains, some.options);
+    tamper(values);
+    check_replay(some.rollout, some.chains, values, some.options);
+  };
+  const double nan = std::nan("");
+  for (const double shift : {0.01, -0.01, nan})
+    expect_error([&] { tampered([&](auto& values) { values[4].logprobs[1] += shift; }); }, ExitCode::numerics,
+                 {"gate B", "text", "(prompt 1, sample 1), image"});
+  for (const double shift : {0.1, nan})
+    expect_error([&] { tampered([&](auto& values) { values[2].velocities[1][0][0] += shift; }); }, ExitCode::numerics,
+                 {"gate B", "clips (prompt 0, sample 2)"});
+  // A NaN early on is not forgotten because of later chains.
+  expect_error([&] { tampered([&](auto& values) { values[0].logprobs[0] = nan; }); }, ExitCode::numerics,
+               {"text nan (prompt 0, sample 0)"});
+}
+
+TEST_F(PolicyUpdateTest, GateBMeasuresImagesInClips) {
+  const Learner some = learner();
+  std::vector<ChainValues> values = sampler_values(some.rollout);
+  values[1].velocities = values[1].velocities.clone();
+  values[1].velocities[1] += 1e-3;
+  const double elements = static_cast<double>(values[1].velocities[1].numel());
+  const double expected = 1e-3 * std::abs(window_gains(some.rollout.schedule)[1]) / std::sqrt(elements) / 1e-4;
+  UpdateOptions wide = some.options;
+  wide.gate_image = 1e9;
+  EXPECT_NEAR(check_replay(some.rollout, some.chains, values, wide).image_max / expected, 1, 1e-3);
+}
+
+TEST_F(PolicyUpdateTest, UpdatesStopAtATamperedRollout) {
+  for (const int64_t mini_batches : {1, 2}) {
+    Learner some = learner();
+    some.options.mini_batches = mini_batches;
+    some.rollout.chains[4].thinking->logprobs[0] -= 0.5;
+    const std::map<std::string, Tensor> before = some.state();
+    expect_error([&] { some.update(); }, ExitCode::numerics, {"gate B", "prompt 1, sample 1"});
+    expect_same_state(some.state(), before);
+  }
+}
+
+TEST_F(PolicyUpdateTest, PenaltiesNeedADistanceFromTheReference) {
+  Learner some = learner();
+  some.options.loss.velocity_mse_weight = 1;
+  some.advantages.assign(6, 0);
+  some.reference = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const UpdateReport still = some.update();
+  EXPECT_EQ(still.velocity_mse, 0);
+  some.reference[3].velocities = some.reference[3].velocities + 0.5;
+  const UpdateReport moved = some.update();
+  EXPECT_NEAR(moved.velocity_mse, 0.25 / 6, 1e-5);
+  EXPECT_GT(moved.groups[1].grad_norm, 0);
+}
+
+TEST_F(PolicyUpdateTest, ReferenceSwapsTwiceToWhereItWas) {
+  Learner some = learner();
+  ReferencePolicy reference(some.weights);
+  const std::vector<ChainValues> start = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  some.update();
+  const std::map<std::string, Tensor> live = some.state();
+  reference.swap();
+  const std::vector<ChainValues> frozen = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  for (const size_t c : some.chains) {
+    EXPECT_TRUE(same_bits(frozen[c].logprobs, start[c].logprobs));
+    EXPECT_TRUE(same_bits(frozen[c].velocities, start[c].velocities));
+  }
+  reference.swap();
+  expect_same_state(some.state(), live);
+  for (const NamedTensor& weight : some.weights) EXPECT_TRUE(weight.tensor.requires_grad());
+}
+
+TEST_F(PolicyUpdateTest, OptionsFollowTheRecipe) {
+  const Learner some = learner();
+  RlRecipe recipe;
+  recipe.rollout.image_size = 32;
+  recipe.rollout.updates = 5;
+  recipe.rollout.system_prompt = "think";
+  recipe.rollout.guidance = 3;
+  recipe.train.context_gradient = "detached";
+  recipe.train.old_logprob = "rollout";
+  recipe.train.text_aggregation = "token_mean";
+  const auto build = [&] {
+    return update_options(recipe, episode_options(recipe.rollout, 0), some.made.tokenizer, 256);
+  };
+  UpdateOptions options = build();
+  EXPECT_EQ(options.geometry_factor, 1);
+  EXPECT_EQ(options.loss.velocity_mse_weight, 1.5e-5);
+  EXPECT_EQ(options.loss.image_clip.high, 1e-6);
+  EXPECT_EQ(options.loss.aggregation, TokenAggregation::token_mean);
+  EXPECT_TRUE(options.replay.detach_context);
+  EXPECT_TRUE(options.old_from_rollout);
+  EXPECT_TRUE(options.needs_reference);
+  EXPECT_EQ(options.replay.dropped_ids, text_ids(some.made.tokenizer, "think"));
+  EXPECT_EQ(options.replay.guidance.text_scale, 3);
+
+  recipe.train.scale_with_geometry = true;
+  recipe.train.velocity_mse_reduction = "sum";
+  options = build();
+  const double factor = geometry_scale(256, timestep_grid(6, 3), 0, 5, 0.8);
+  EXPECT_DOUBLE_EQ(options.geometry_factor, factor);
+  EXPECT_DOUBLE_EQ(options.loss.velocity_mse_weight, 1.5e-5 * factor * 256);
+  EXPECT_DOUBLE_EQ(options.loss.image_clip.low, 1e-6 * factor);
+
+  recipe.rollout.temperature = 0;
+  recipe.train.velocity_mse_weight = 0;
+  recipe.train.image_weight = 0;
+  options = build();
+  EXPECT_EQ(options.replay.temperature, 1);  // as the sampler records it
+  EXPECT_FALSE(options.needs_reference);
+  EXPECT_FALSE(options.replay.with_image);
+  EXPECT_TRUE(options.replay.with_text);
+  recipe.train.text_weight = 0;
+  EXPECT_FALSE(build().replay.with_text);
+}
+
+}  // namespace
+}  // namespace diptych
