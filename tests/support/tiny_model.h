@@ -38,8 +38,8 @@ inline ModelConfig tiny_config() {
   return config;
 }
 
-/** Moves every weight of the transformer but the position tables: a fresh model has two equal experts, zero biases and a
- *  velocity of zero, which hide mistakes. */
+/** Moves every weight of the transformer but the position tables: a fresh model has two equal experts, zero biases and
+ * a velocity of zero, which hide mistakes. */
 inline void stir_weights(Bagel& model, uint64_t address = 1000, double scale = 0.1) {
   at::NoGradGuard no_grad;
   for (const ParameterSlot& slot : transformer_slots(model)) {

@@ -8,6 +8,7 @@
 #include "diptych/cli/sft_command.h"
 #include "diptych/cli/shapes_command.h"
 #include "diptych/cli/train_command.h"
+#include "diptych/cli/verify_command.h"
 
 namespace diptych {
 
@@ -20,6 +21,7 @@ void add_commands(CLI::App& app, int& status) {
   add_data(app, status);
   add_init(app, status);
   add_sft(app, status);
+  add_verify(app, status);
 }
 
 }  // namespace diptych

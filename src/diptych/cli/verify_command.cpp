@@ -30,9 +30,7 @@ void print_row(const ItemResult& result) {
   if (!result.detail.empty()) std::printf("    %s\n", result.detail.c_str());
 }
 
-}  // namespace
-
-int verify_command(const std::filesystem::path& folder) {
+int verify(const std::filesystem::path& folder) {
   // The tensors of a fixture folder are too small for threads, which would mostly wait for each other.
   at::set_num_threads(1);
   const std::vector<ItemResult> results = verify_folder(folder);
@@ -46,6 +44,17 @@ int verify_command(const std::filesystem::path& folder) {
   }
   std::printf("%d items passed, %d failed, %d absent\n", passed, failed, absent);
   return static_cast<int>(failed == 0 ? ExitCode::ok : ExitCode::mismatch);
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("verify", "compare the model with recorded values of the official BAGEL code");
+  auto folder = std::make_shared<std::string>();
+  command->add_option("folder", *folder, "folder of fixtures, such as tests/fixtures/bagel_tiny")
+      ->required()
+      ->type_name("FOLDER");
+  command->callback([=, &status] { status = verify(*folder); });
 }
 
 }  // namespace diptych

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <filesystem>
+#include <CLI/CLI.hpp>
 
 namespace diptych {
 
-/** `diptych verify FIXTURE_DIR`: prints a table; the exit status is `mismatch` if any item fails. */
-int verify_command(const std::filesystem::path& folder);
+/** `diptych verify FOLDER`: compares every item of a fixture folder and prints a table; the status is
+ *  ExitCode::mismatch if any item fails. */
+void add_verify(CLI::App& app, int& status);
 
 }  // namespace diptych

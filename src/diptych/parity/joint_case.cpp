@@ -64,16 +64,18 @@ JointCase joint_case(const Fixture& main, const Fixture& values) {
   return joint;
 }
 
-JointLoss backward(const Bagel& model, const JointCase& joint, const JointVariant& variant,
+JointLoss backward(const Bagel& model, const JointCase& joint, JointPart part, bool detached,
                    const TrainableScope& trainable) {
   JointLossOptions losses = joint.losses;
-  losses.text_weight = variant.text ? 1 : 0;
-  losses.image_weight = variant.flow ? 1 : 0;
-  losses.velocity_mse_weight = !variant.mse ? 0 : variant.text ? joint.losses.velocity_mse_weight : 1;
   ReplayOptions options = joint.replay;
-  options.detach_context = variant.detached;
-  options.with_text = variant.text;
-  options.with_image = variant.flow || variant.mse;
+  options.detach_context = detached;
+  if (part != JointPart::total) {
+    losses.text_weight = part == JointPart::text ? 1 : 0;
+    losses.image_weight = part == JointPart::flow ? 1 : 0;
+    losses.velocity_mse_weight = part == JointPart::mse ? 1 : 0;
+    options.with_text = part == JointPart::text;
+    options.with_image = part != JointPart::text;
+  }
   const auto count = static_cast<int64_t>(joint.chains.size());
   const JointDenominators denominators{.chains = count, .text = {.sequences = count}};
   const ReplayOutput now = replay(model, joint.rollout, joint.chains, options);

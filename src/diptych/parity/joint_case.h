@@ -22,16 +22,12 @@ struct JointCase {
  *  variant. */
 JointCase joint_case(const Fixture& main, const Fixture& values);
 
-/** One loss and where its gradients go. */
-struct JointVariant {
-  bool text = true;
-  bool flow = true;
-  bool mse = true;        // with its stored weight if `text`, else unweighted
-  bool detached = false;  // image losses stop at the text context
-};
+/** A loss of the update: all of it with the stored weights, or one part unweighted. */
+enum class JointPart { total, text, flow, mse };
 
-/** Replay, loss and backward pass: the gradients of the slots are those of the variant. */
-JointLoss backward(const Bagel& model, const JointCase& joint, const JointVariant& variant,
+/** Replay, loss and backward pass: the gradients of the slots are those of the part. `detached`: image losses stop at
+ *  the text context. */
+JointLoss backward(const Bagel& model, const JointCase& joint, JointPart part, bool detached,
                    const TrainableScope& trainable);
 
 }  // namespace diptych

@@ -84,13 +84,13 @@ std::vector<ChainValues> values_of(const Bagel& model, const JointCase& joint) {
   return chain_values(joint.rollout, joint.chains, replay(model, joint.rollout, joint.chains, joint.replay));
 }
 
-ItemResult gradient_item(const ParityCase& parity, const char* values_file, const char* gradient_file,
-                         const JointVariant& variant) {
+ItemResult gradient_item(const ParityCase& parity, const char* values_file, const char* gradient_file, JointPart part,
+                         bool detached) {
   const JointCase joint = joint_case(Fixture(parity.folder / kMain), Fixture(parity.folder / values_file));
   const Fixture fixture(parity.folder / gradient_file);
   Comparison comparison(parity.item, fixture);
   const TrainableScope trainable(parity.loaded->model);
-  backward(parity.model(), joint, variant, trainable);
+  backward(parity.model(), joint, part, detached, trainable);
   comparison.gradients(trainable.slots());
   return comparison.result();
 }
@@ -109,31 +109,31 @@ ItemResult joint_update_item(const ParityCase& parity) {
     compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
   }
   const TrainableScope trainable(parity.loaded->model);
-  const JointLoss loss = backward(model, joint, {}, trainable);
+  const auto compare_norm = [&](const std::string& name, JointPart part, bool detached) {
+    const JointLoss loss = backward(model, joint, part, detached, trainable);
+    comparison.close("out.grad_norm." + name, gradient_norm(trainable.slots()), kRelative);
+    return loss;
+  };
+  const JointLoss loss = compare_norm("full", JointPart::total, false);
   comparison.close("out.loss_text", loss.text, kTotalLoss);
   comparison.close("out.loss_flow", loss.image, kFlowLoss);
   comparison.close("out.loss_mse", loss.velocity_mse, kRelative);
   comparison.close("out.loss_total", loss.total, kTotalLoss);
-  const auto compare_norm = [&](const std::string& name, const JointVariant& variant) {
-    backward(model, joint, variant, trainable);
-    comparison.close("out.grad_norm." + name, gradient_norm(trainable.slots()), kRelative);
-  };
-  compare_norm("text", {.flow = false, .mse = false});
-  for (const bool detached : {false, true}) {
-    const std::string name = detached ? "detached" : "full";
-    compare_norm(name, {.detached = detached});
-    compare_norm(name + "_flow", {.text = false, .mse = false, .detached = detached});
-    compare_norm(name + "_mse", {.text = false, .flow = false, .detached = detached});
-  }
+  compare_norm("text", JointPart::text, false);
+  compare_norm("full_flow", JointPart::flow, false);
+  compare_norm("full_mse", JointPart::mse, false);
+  compare_norm("detached", JointPart::total, true);
+  compare_norm("detached_flow", JointPart::flow, true);
+  compare_norm("detached_mse", JointPart::mse, true);
   return comparison.result();
 }
 
 ItemResult joint_full_item(const ParityCase& parity) {
-  return gradient_item(parity, kMain, "15_joint_update_grads_full.safetensors", {});
+  return gradient_item(parity, kMain, "15_joint_update_grads_full.safetensors", JointPart::total, false);
 }
 
 ItemResult joint_detached_item(const ParityCase& parity) {
-  return gradient_item(parity, kMain, "15_joint_update_grads_detached.safetensors", {.detached = true});
+  return gradient_item(parity, kMain, "15_joint_update_grads_detached.safetensors", JointPart::total, true);
 }
 
 // Single image losses, understanding expert and embeddings only.
@@ -149,9 +149,9 @@ ItemResult joint_parts_item(const ParityCase& parity) {
       understanding.push_back(slot);
   for (const bool detached : {false, true}) {
     const std::string context = detached ? "detached." : "full.";
-    backward(parity.model(), joint, {.text = false, .mse = false, .detached = detached}, trainable);
+    backward(parity.model(), joint, JointPart::flow, detached, trainable);
     comparison.gradients(understanding, "flow_" + context);
-    backward(parity.model(), joint, {.text = false, .flow = false, .detached = detached}, trainable);
+    backward(parity.model(), joint, JointPart::mse, detached, trainable);
     comparison.gradients(understanding, "mse_" + context);
   }
   return comparison.result();
@@ -166,14 +166,14 @@ ItemResult joint_guided_item(const ParityCase& parity) {
   const std::vector<ChainValues> values = values_of(model, joint);
   for (size_t i : joint.chains) compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
   const TrainableScope trainable(parity.loaded->model);
-  const auto compare_norm = [&](const std::string& name, const JointVariant& variant) {
-    const JointLoss loss = backward(model, joint, variant, trainable);
+  const auto compare_norm = [&](const std::string& name, JointPart part) {
+    const JointLoss loss = backward(model, joint, part, false, trainable);
     comparison.close("out.grad_norm." + name, gradient_norm(trainable.slots()), kRelative);
     return loss;
   };
-  const JointLoss loss = compare_norm("total", {});
-  compare_norm("flow", {.text = false, .mse = false});
-  compare_norm("mse", {.text = false, .flow = false});
+  const JointLoss loss = compare_norm("total", JointPart::total);
+  compare_norm("flow", JointPart::flow);
+  compare_norm("mse", JointPart::mse);
   comparison.close("out.loss_flow", loss.image, kFlowLoss);
   comparison.close("out.loss_mse", loss.velocity_mse, kRelative);
   comparison.close("out.loss_total", loss.total, kTotalLoss);
@@ -181,11 +181,11 @@ ItemResult joint_guided_item(const ParityCase& parity) {
 }
 
 ItemResult joint_guided_full_item(const ParityCase& parity) {
-  return gradient_item(parity, kGuided, "15_joint_update_grads_guided.safetensors", {});
+  return gradient_item(parity, kGuided, "15_joint_update_grads_guided.safetensors", JointPart::total, false);
 }
 
 ItemResult joint_guided_flow_item(const ParityCase& parity) {
-  return gradient_item(parity, kGuided, "15_joint_update_grads_guided_flow.safetensors", {.text = false, .mse = false});
+  return gradient_item(parity, kGuided, "15_joint_update_grads_guided_flow.safetensors", JointPart::flow, false);
 }
 
 }  // namespace diptych

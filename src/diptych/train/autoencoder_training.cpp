@@ -41,12 +41,12 @@ void measure_latents(Bagel& model, const ExampleSource& examples, int64_t step) 
 }  // namespace
 
 EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
-  const std::string base_hash = hash_file(std::filesystem::path(recipe.model) / "ae.safetensors");
-  Session session(recipe.run, print_config(recipe), base_hash, {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints"});
   ModelFolder folder = load_model_folder(recipe.model);
   Bagel& model = folder.model;
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
   const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
+  Session session(recipe.run, print_config(recipe), hash_file(std::filesystem::path(recipe.model) / "ae.safetensors"),
+                  {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints"});
 
   ParameterGroup group{"autoencoder", {}, recipe.train.learning_rate, recipe.optimizer.max_grad_norm};
   for (const ParameterSlot& slot : autoencoder_slots(model)) {

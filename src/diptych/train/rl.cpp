@@ -156,19 +156,31 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
                     rows.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+RlRecipe checked(const RlRecipe& recipe) {
+  if (recipe.prompts.source == "file" && recipe.reward.kind.starts_with("shapes_"))
+    throw Error(ExitCode::config, {"reward.kind", "a reward for prompts from a file", "\"" + recipe.reward.kind + "\"",
+                                   "the exact verifier knows the shapes world's own prompts only"});
+  return recipe;
+}
+
+// Keys that a continuation may change: they leave the steps already done as they are.
+std::vector<std::string> free_keys() {
+  return {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "train.steps", "eval.*"};
+}
+
 /** The state of a run between steps. */
 class RlRun {
  public:
+  // Everything that a wrong recipe can spoil is checked before the run folder is touched.
   explicit RlRun(const RlRecipe& recipe)
-      : recipe_(recipe),
-        session_(recipe.run, print_config(recipe),
-                 hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"),
-                 {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "train.steps"}),
+      : recipe_(checked(recipe)),
         folder_(load_model_folder(recipe.model)),
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
         reward_(make_reward(recipe.reward.kind)),
+        session_(recipe.run, print_config(recipe),
+                 hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"), free_keys()),
         groups_(expert_groups(matching_slots(transformer_slots(folder_.model), recipe.train.parameters),
                               recipe.train.und_learning_rate, recipe.train.gen_learning_rate,
                               recipe.optimizer.max_grad_norm)),
@@ -192,12 +204,12 @@ class RlRun {
   std::map<std::string, int64_t> counters() const { return {{"skipped_in_a_row", skipped_in_a_row_}}; }
 
   RlRecipe recipe_;
-  Session session_;
   ModelFolder folder_;
   EpisodeOptions episode_;
   EpisodeOptions evaluation_episode_;
   PromptStream prompts_;
   RewardFunction reward_;
+  Session session_;
   std::vector<ParameterGroup> groups_;
   std::vector<NamedTensor> weights_;
   ReferencePolicy reference_;

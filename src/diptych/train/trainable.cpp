@@ -56,6 +56,9 @@ std::vector<ParameterGroup> expert_groups(const std::vector<ParameterSlot>& slot
   std::vector<ParameterGroup> groups;
   for (ParameterGroup& group : {std::ref(und), std::ref(gen)})
     if (!group.parameters.empty()) groups.push_back(std::move(group));
+  if (groups.empty())
+    throw Error(ExitCode::config, {"train.parameters and the learning rates", "weights with a learning rate above 0",
+                                   cat("none among the ", slots.size(), " that match"), ""});
   return groups;
 }
 

@@ -15,7 +15,7 @@ std::vector<ParameterSlot> matching_slots(const std::vector<ParameterSlot>& slot
 bool is_generation_expert(const std::string& name);
 
 /** Makes the slots leaves that require gradients, and deals them into the groups "und" and "gen" by expert. Slots whose
- *  learning rate is 0 are left frozen; an empty group is left out. */
+ *  learning rate is 0 are left frozen; an empty group is left out. Throws Error(config) if nothing trains. */
 std::vector<ParameterGroup> expert_groups(const std::vector<ParameterSlot>& slots, double und_learning_rate,
                                           double gen_learning_rate, double max_grad_norm);
 

@@ -17,7 +17,8 @@ struct Case {
 Case make_case(int64_t rows, int64_t vocabulary, int64_t width, at::ScalarType dtype) {
   Stream stream({.seed = 3});
   std::vector<int64_t> ids;
-  for (int64_t i = 0; i < rows; ++i) ids.push_back(static_cast<int64_t>(stream.below(static_cast<uint64_t>(vocabulary))));
+  for (int64_t i = 0; i < rows; ++i)
+    ids.push_back(static_cast<int64_t>(stream.below(static_cast<uint64_t>(vocabulary))));
   return {numbers(1, {rows, width}).to(dtype), numbers(2, {vocabulary, width}).mul(0.3).to(dtype),
           at::tensor(ids, at::kLong), numbers(3, {rows}).to(dtype)};
 }
@@ -77,7 +78,8 @@ TEST(TextHeadTest, HalfPrecisionLogitsGiveFloat32Values) {
   const Case given = make_case(5, 97, 12, at::kBFloat16);
   const Tensor values = token_logprobs(given.hidden, Linear{given.weight, {}}, given.ids);
   EXPECT_EQ(values.scalar_type(), at::kFloat);
-  const Tensor exact = token_logprobs(given.hidden.to(at::kDouble), Linear{given.weight.to(at::kDouble), {}}, given.ids);
+  const Tensor exact =
+      token_logprobs(given.hidden.to(at::kDouble), Linear{given.weight.to(at::kDouble), {}}, given.ids);
   EXPECT_TRUE(close(values, exact.to(at::kFloat), {.normalised = 0.02}));
 }
 

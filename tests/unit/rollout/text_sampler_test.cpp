@@ -103,8 +103,8 @@ TEST_F(TextSamplerTest, LogprobsAreThoseOfTheTrainingPass) {
   for (const double temperature : {1.0, 0.5, 1.7}) {
     sampling_.temperature = temperature;
     const SampledText text = sample({2}).texts[0];
-    const Tensor expected = token_logprobs(replayed(2, text), model_.lm_head, at::tensor(text.tokens, at::kLong),
-                                           temperature);
+    const Tensor expected =
+        token_logprobs(replayed(2, text), model_.lm_head, at::tensor(text.tokens, at::kLong), temperature);
     EXPECT_TRUE(close(at::tensor(text.logprobs, at::kDouble).to(at::kFloat), expected, {.absolute = 1e-5}));
   }
 }

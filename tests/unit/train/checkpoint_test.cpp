@@ -9,7 +9,7 @@
 #include "diptych/base/error.h"
 #include "diptych/io/files.h"
 #include "support/compare.h"
-#include "unit/train/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace diptych {
 namespace {

@@ -49,8 +49,7 @@ Chains make_chains() {
   Chains made;
   made.rollout.group_size = 3;
   made.rollout.prompt_ids = {{1, 2}, {1, 2}};
-  made.rollout.schedule = {
-      .grid = timestep_grid(6, 2), .noise_level = 0.8, .window_begin = 0, .window_size = kWindow};
+  made.rollout.schedule = {.grid = timestep_grid(6, 2), .noise_level = 0.8, .window_begin = 0, .window_size = kWindow};
   for (int64_t c = 0; c < kChains; ++c) {
     const auto address = static_cast<uint64_t>(c) * 100;
     const int64_t tokens = c % 2 == 0 ? 4 : 6, length = 2 + c;
@@ -71,8 +70,8 @@ Chains make_chains() {
     made.rollout.chains.push_back(chain);
     const Tensor old_logprobs = exact(address + 10, {length}, 1) - 2;
     made.old.push_back({old_logprobs, old_velocity});
-    made.reference.push_back({old_logprobs + exact(address + 11, {length}, 0.1),
-                              old_velocity + exact(address + 12, shape, 0.1)});
+    made.reference.push_back(
+        {old_logprobs + exact(address + 11, {length}, 0.1), old_velocity + exact(address + 12, shape, 0.1)});
     made.logprobs.push_back((old_logprobs + exact(address + 13, {length}, 0.05)).requires_grad_());
     made.velocities.push_back((old_velocity + exact(address + 14, shape, 0.02)).requires_grad_());
     made.advantages.push_back(0.7 * static_cast<double>(c % 3) - 0.8);
@@ -134,8 +133,8 @@ TEST(JointLossTest, MicroBatchesAddUpToTheBatch) {
     EXPECT_NEAR(sum.velocity_mse, whole.velocity_mse, 1e-15);
     EXPECT_NEAR(sum.latent_kl, whole.latent_kl, 1e-15);
     EXPECT_NEAR(sum.text_kl, whole.text_kl, 1e-15);
-    for (const auto& [part, batch] : {std::pair{sum.text_ratios, whole.text_ratios},
-                                      std::pair{sum.image_ratios, whole.image_ratios}}) {
+    for (const auto& [part, batch] :
+         {std::pair{sum.text_ratios, whole.text_ratios}, std::pair{sum.image_ratios, whole.image_ratios}}) {
       EXPECT_EQ(part.count, batch.count);
       EXPECT_TRUE(close(part.ratio_mean, batch.ratio_mean, {.normalised = 1e-14}));
       EXPECT_TRUE(close(part.max_abs_log_ratio, batch.max_abs_log_ratio, {}));
@@ -205,10 +204,10 @@ TEST(JointLossTest, EveryTermMatchesItsDefinition) {
     EXPECT_NEAR(loss.velocity_mse, terms.velocity_mse, 1e-14);
     EXPECT_NEAR(loss.latent_kl, terms.latent_kl, 1e-13);
     EXPECT_NEAR(loss.text_kl, terms.text_kl, 1e-14);
-    EXPECT_NEAR(loss.total.item<double>(),
-                0.9 * terms.text + 1.1 * terms.image + 0.3 * terms.velocity_mse + 0.2 * terms.latent_kl +
-                    0.4 * terms.text_kl,
-                1e-12);
+    EXPECT_NEAR(
+        loss.total.item<double>(),
+        0.9 * terms.text + 1.1 * terms.image + 0.3 * terms.velocity_mse + 0.2 * terms.latent_kl + 0.4 * terms.text_kl,
+        1e-12);
     // Some ratios lie outside the clip range, some inside.
     for (const RatioStatistics& ratios : {loss.text_ratios, loss.image_ratios}) {
       const double outside = (ratios.fraction_above + ratios.fraction_below).item<double>();
@@ -240,8 +239,8 @@ TEST(JointLossTest, AtTheOldPolicyTheGradientIsThatOfTheLogProbability) {
   }
   JointLossOptions options;
   options.ratio_norm = false;
-  const JointLoss loss = joint_loss(made.rollout, kAll, made.now(kAll), made.old, {}, made.advantages, options,
-                                    made.denominators);
+  const JointLoss loss =
+      joint_loss(made.rollout, kAll, made.now(kAll), made.old, {}, made.advantages, options, made.denominators);
   EXPECT_EQ(loss.text_ratios.max_abs_log_ratio.item<double>(), 0);
   EXPECT_EQ(loss.image_ratios.max_abs_log_ratio.item<double>(), 0);
   loss.total.backward();
@@ -249,7 +248,8 @@ TEST(JointLossTest, AtTheOldPolicyTheGradientIsThatOfTheLogProbability) {
     const Trajectory& chain = made.rollout.chains[c];
     const double length = static_cast<double>(made.logprobs[c].size(0));
     EXPECT_TRUE(close(made.logprobs[c].grad(),
-                      at::full_like(made.logprobs[c], -made.advantages[c] / (kChains * length)), {.normalised = 1e-12}));
+                      at::full_like(made.logprobs[c], -made.advantages[c] / (kChains * length)),
+                      {.normalised = 1e-12}));
     for (int64_t k = 0; k < kWindow; ++k) {
       const StepCoefficients step = sde_coefficients(made.rollout.schedule.grid, k, 0.8);
       const Tensor velocity = made.old[c].velocities[k].clone().requires_grad_();
@@ -316,8 +316,7 @@ TEST(ChainValuesTest, DealsTheRowsToTheirChains) {
 }
 
 TEST(WindowGainsTest, AreTheFactorsOfTheVelocity) {
-  const DenoiseSchedule schedule{
-      .grid = timestep_grid(6, 2), .noise_level = 0.8, .window_begin = 2, .window_size = 3};
+  const DenoiseSchedule schedule{.grid = timestep_grid(6, 2), .noise_level = 0.8, .window_begin = 2, .window_size = 3};
   const std::vector<double> gains = window_gains(schedule);
   ASSERT_EQ(gains.size(), 3u);
   for (int64_t k = 0; k < 3; ++k) EXPECT_EQ(gains[k], sde_coefficients(schedule.grid, 2 + k, 0.8).v);

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diptych/io/files.h"
-#include "unit/train/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace diptych {
 namespace {

@@ -126,8 +126,7 @@ TEST_F(PolicyUpdateTest, MiniBatchesKeepGroupsTogether) {
 TEST_F(PolicyUpdateTest, OldValuesStayThoseBeforeTheFirstUpdate) {
   Learner some = learner();
   some.options.epochs = 3;
-  const std::vector<ChainValues> before =
-      replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const std::vector<ChainValues> before = replay_values(some.made.model, some.rollout, some.chains, some.options);
   const UpdateReport report = some.update();
   EXPECT_EQ(report.applied, 3);
   // Ratios of the third update are against the weights before the first one: undo it and compare.

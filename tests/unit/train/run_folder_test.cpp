@@ -11,7 +11,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 #include "diptych/train/checkpoint.h"
-#include "unit/train/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace diptych {
 namespace {

@@ -1,0 +1,106 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/eval/evaluation.h"
+
+#include <gtest/gtest.h>
+
+#include "diptych/flow/timestep_grid.h"
+#include "support/temporary_folder.h"
+#include "support/tiny_model.h"
+
+namespace diptych {
+namespace {
+
+class EvaluationTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    options_.text.max_tokens = 4;
+    options_.schedule = {.grid = timestep_grid(3, 2), .noise_level = 0.8, .window_begin = 0, .window_size = 1};
+    options_.image_height = options_.image_width = 32;
+    config_.prompts = 12;
+  }
+
+  EvaluationResult evaluate(const RewardFunction& reward = make_reward("brightness")) {
+    return evaluate_shapes(made_.model, made_.tokenizer, options_, config_, reward);
+  }
+
+  static std::vector<std::vector<uint8_t>> pixels(const EvaluationResult& result) {
+    std::vector<std::vector<uint8_t>> all;
+    for (const EvaluatedSample& sample : result.samples) all.push_back(sample.candidate.images.front().pixels);
+    return all;
+  }
+
+  TemporaryFolder folder_;
+  const ModelFolder made_ = make_tiny_model(folder_.path());
+  EpisodeOptions options_;
+  EvaluationConfig config_;
+};
+
+TEST_F(EvaluationTest, BothPoolsAreBalancedOverFamiliesAndHeldOut) {
+  const EvaluationResult result = evaluate();
+  ASSERT_EQ(result.samples.size(), 24u);
+  std::map<std::string, int> families;
+  for (size_t i = 0; i < 24; ++i) {
+    const EvaluatedSample& sample = result.samples[i];
+    EXPECT_EQ(sample.prompt.implicit, i >= 12);
+    EXPECT_EQ(sample.candidate.prompt, sample.prompt.text);
+    ++families[sample.prompt.family];
+    bool held_out = false;
+    for (const shapes::Prompt& prompt : shapes::all_prompts(shapes::Split::validation, sample.prompt.family))
+      held_out = held_out || prompt.text == sample.prompt.text;
+    EXPECT_TRUE(held_out) << sample.prompt.text;
+  }
+  for (const std::string& family : shapes::families(false)) EXPECT_EQ(families[family], 2) << family;
+  for (const std::string& family : shapes::families(true)) EXPECT_EQ(families[family], 3) << family;
+  EXPECT_EQ(result.correct_by_family.size(), families.size());
+  EXPECT_GT(result.think_length, 0);
+  EXPECT_LE(result.think_length, 4);
+}
+
+TEST_F(EvaluationTest, IsTheSameEveryTimeAndEuler) {
+  const EvaluationResult first = evaluate();
+  options_.chains_per_pack = 5;
+  options_.schedule.noise_level = 0.1;  // no window in an evaluation, so the noise level means nothing
+  const EvaluationResult second = evaluate();
+  EXPECT_EQ(pixels(second), pixels(first));
+  EXPECT_EQ(second.reward, first.reward);
+  ++config_.seed;
+  EXPECT_NE(pixels(evaluate()), pixels(first));
+}
+
+TEST_F(EvaluationTest, MeansAreOverWhatCouldBeScored) {
+  const RewardFunction half = [](const std::vector<ScoredPair>& pairs) {
+    std::vector<Score> scores(pairs.size());
+    for (size_t i = 0; i < pairs.size(); ++i) {
+      scores[i].status = i % 2 == 0 ? ScoreStatus::ok : ScoreStatus::masked;
+      if (i % 2 == 0) scores[i].value = i < 12 ? 1.0 : 0.5;
+    }
+    return scores;
+  };
+  EXPECT_DOUBLE_EQ(evaluate(half).reward, 0.75);
+}
+
+TEST_F(EvaluationTest, RatesAreThoseOfTheSamples) {
+  const EvaluationResult result = evaluate();
+  double hits[2] = {0, 0};
+  for (const EvaluatedSample& sample : result.samples) hits[sample.prompt.implicit ? 1 : 0] += sample.correct ? 1 : 0;
+  EXPECT_DOUBLE_EQ(result.correct_explicit, hits[0] / 12);
+  EXPECT_DOUBLE_EQ(result.correct_implicit, hits[1] / 12);
+  EXPECT_EQ(result.refined_correct, 0);  // a model that never learnt writes no caption
+}
+
+TEST_F(EvaluationTest, NoPromptsGiveAnEmptyResult) {
+  config_.prompts = 0;
+  const EvaluationResult result = evaluate();
+  EXPECT_TRUE(result.samples.empty());
+  EXPECT_EQ(result.reward, 0);
+}
+
+TEST(SplitTest, HasThreeNames) {
+  EXPECT_EQ(split_named("train"), shapes::Split::train);
+  EXPECT_EQ(split_named("validation"), shapes::Split::validation);
+  EXPECT_EQ(split_named("test"), shapes::Split::test);
+}
+
+}  // namespace
+}  // namespace diptych

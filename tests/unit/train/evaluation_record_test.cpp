@@ -1,0 +1,85 @@
+#include "diptych/train/evaluation_record.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "diptych/io/files.h"
+#include "support/temporary_folder.h"
+
+namespace diptych {
+namespace {
+
+EvaluatedSample sample_of(size_t i) {
+  EvaluatedSample sample;
+  sample.prompt.text = "prompt " + std::to_string(i);
+  sample.prompt.family = i % 2 == 0 ? "even" : "odd";
+  sample.candidate.texts = {"<think> \xff </think>"};  // no valid UTF-8
+  sample.candidate.images = {{4, 4, std::vector<uint8_t>(48, static_cast<uint8_t>(i))}};
+  sample.score.value = 0.25 * static_cast<double>(i);
+  sample.score.checks = {{"strict", 0}};
+  sample.correct = i == 2;
+  return sample;
+}
+
+EvaluationResult result_of(size_t samples) {
+  EvaluationResult result;
+  for (size_t i = 0; i < samples; ++i) result.samples.push_back(sample_of(i));
+  return result;
+}
+
+TEST(EvaluationRecordTest, RowsCarryEveryNumber) {
+  EvaluationResult result;
+  result.correct_explicit = 0.1;
+  result.correct_implicit = 0.2;
+  result.reward = 0.3;
+  result.refined_correct = 0.4;
+  result.think_length = 5;
+  result.correct_by_family = {{"counting", 0.6}};
+  MetricRow row{{"loss/text", 7}};
+  add_evaluation(result, row);
+  EXPECT_EQ(row, (MetricRow{{"loss/text", 7},
+                            {"eval/correct_explicit", 0.1},
+                            {"eval/correct_implicit", 0.2},
+                            {"eval/reward", 0.3},
+                            {"eval/refined_correct", 0.4},
+                            {"eval/think_length", 5},
+                            {"eval/family/counting", 0.6}}));
+}
+
+TEST(EvaluationRecordTest, TheGridShowsTheBeginningOfBothPools) {
+  const EvaluationResult small = result_of(6), large = result_of(100);
+  ASSERT_EQ(grid_samples(small).size(), 6u);
+  const std::vector<const EvaluatedSample*> grid = grid_samples(large);
+  ASSERT_EQ(grid.size(), 48u);
+  EXPECT_EQ(grid[0], &large.samples[0]);
+  EXPECT_EQ(grid[23], &large.samples[23]);
+  EXPECT_EQ(grid[24], &large.samples[50]);
+}
+
+TEST(EvaluationRecordTest, SamplesAreWrittenAsImagesAndLines) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(evaluation_file("run", 42, ".png"), std::filesystem::path("run") / "eval" / "step_000042.png");
+  {
+    TensorBoardWriter tensorboard(folder.path() / "tensorboard");
+    record_samples(folder.path(), 3, result_of(6), tensorboard);
+  }
+  const Image grid = read_image(evaluation_file(folder.path(), 3, ".png"));
+  EXPECT_GT(grid.width, 6 * 4 * 3);
+  std::istringstream lines(read_file(evaluation_file(folder.path(), 3, ".jsonl")));
+  std::string line;
+  int count = 0;
+  while (std::getline(lines, line)) {
+    const nlohmann::json row = nlohmann::json::parse(line);
+    EXPECT_EQ(row.at("prompt"), "prompt " + std::to_string(count));
+    EXPECT_EQ(row.at("correct"), count == 2);
+    EXPECT_EQ(row.at("reward"), 0.25 * count);
+    EXPECT_EQ(row.at("checks").at("strict"), 0);
+    ++count;
+  }
+  EXPECT_EQ(count, 6);
+}
+
+}  // namespace
+}  // namespace diptych

@@ -1,0 +1,75 @@
+#include "diptych/train/rollout_config.h"
+
+#include <gtest/gtest.h>
+
+#include "diptych/flow/timestep_grid.h"
+#include "diptych/text/system_prompt.h"
+#include "support/expect_error.h"
+
+namespace diptych {
+namespace {
+
+TEST(RolloutConfigTest, UpdatesMakeOneMorePoint) {
+  RolloutConfig config;
+  config.updates = 10;
+  EXPECT_EQ(episode_options(config, 0).schedule.grid, timestep_grid(11, 3));
+  EXPECT_EQ(episode_options(config, 4).schedule.grid, timestep_grid(5, 3));
+  config.updates_are_points = true;  // as BAGEL counts
+  EXPECT_EQ(episode_options(config, 0).schedule.grid, timestep_grid(10, 3));
+  EXPECT_EQ(episode_options(config, 4).schedule.grid, timestep_grid(4, 3));
+}
+
+TEST(RolloutConfigTest, CarriesEveryChoiceOver) {
+  RolloutConfig config;
+  config.think = false;
+  config.max_think_tokens = 12;
+  config.temperature = 0.5;
+  config.top_p = 0.9;
+  config.top_k = 7;
+  config.image_size = 48;
+  config.noise_level = 0.3;
+  config.guidance = 2.5;
+  config.chains_per_pack = 3;
+  const EpisodeOptions options = episode_options(config, 0);
+  EXPECT_FALSE(options.think);
+  EXPECT_EQ(options.text.max_tokens, 12);
+  EXPECT_EQ(options.text.temperature, 0.5);
+  EXPECT_EQ(options.text.top_p, 0.9);
+  EXPECT_EQ(options.text.top_k, 7);
+  EXPECT_EQ(options.image_height, 48);
+  EXPECT_EQ(options.image_width, 48);
+  EXPECT_EQ(options.schedule.noise_level, 0.3);
+  EXPECT_EQ(options.schedule.window_size, 0);
+  EXPECT_EQ(options.guidance.text_scale, 2.5);
+  EXPECT_EQ(options.chains_per_pack, 3);
+}
+
+TEST(RolloutConfigTest, SystemPromptsHaveNames) {
+  RolloutConfig config;
+  EXPECT_EQ(episode_options(config, 0).system_prompt, "");
+  config.system_prompt = "bagel";
+  EXPECT_EQ(episode_options(config, 0).system_prompt, kGenerationSystemPrompt);
+  config.system_prompt = "Be brief.";
+  EXPECT_EQ(episode_options(config, 0).system_prompt, "Be brief.");
+}
+
+TEST(RolloutConfigTest, TheWindowMustFitItsRangeAndTheUpdates) {
+  const auto with = [](std::vector<int64_t> range, int64_t size, int64_t updates, bool points) {
+    RolloutConfig config;
+    config.window_range = std::move(range);
+    config.window_size = size;
+    config.updates = updates;
+    config.updates_are_points = points;
+    episode_options(config, 0);
+  };
+  EXPECT_NO_THROW(with({0, 5}, 5, 5, false));
+  const std::vector<std::string> parts = {"rollout.window_range", "window_size"};
+  expect_error([&] { with({0, 5}, 5, 5, true); }, ExitCode::config, {"within the 4 updates", "[0, 5]"});
+  expect_error([&] { with({2, 4}, 3, 9, false); }, ExitCode::config, parts);
+  expect_error([&] { with({-1, 4}, 2, 9, false); }, ExitCode::config, parts);
+  expect_error([&] { with({4, 2}, 1, 9, false); }, ExitCode::config, parts);
+  expect_error([&] { with({3}, 1, 9, false); }, ExitCode::config, parts);
+}
+
+}  // namespace
+}  // namespace diptych
