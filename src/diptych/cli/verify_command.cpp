@@ -1,5 +1,7 @@
 #include "diptych/cli/verify_command.h"
 
+#include <ATen/Parallel.h>
+
 #include <cstdio>
 
 #include "diptych/base/error.h"

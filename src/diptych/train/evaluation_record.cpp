@@ -1,5 +1,6 @@
 #include "diptych/train/evaluation_record.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/text_format.h"
@@ -13,6 +14,19 @@ constexpr size_t kGridHalf = 24;
 constexpr int kGridColumns = 12;
 constexpr int kGridScale = 3;
 constexpr size_t kThoughts = 12;
+
+// A frame tells the verdict: green for correct, red for wrong.
+Image framed(const Image& image, bool correct) {
+  const std::array<uint8_t, 3> colour =
+      correct ? std::array<uint8_t, 3>{46, 160, 67} : std::array<uint8_t, 3>{218, 54, 51};
+  Image result{image.height + 2, image.width + 2, {}};
+  for (int i = 0; i < result.height * result.width; ++i)
+    result.pixels.insert(result.pixels.end(), colour.begin(), colour.end());
+  for (int row = 0; row < image.height; ++row)
+    std::copy_n(image.pixels.begin() + row * image.width * 3, image.width * 3,
+                result.pixels.begin() + ((row + 1) * result.width + 1) * 3);
+  return result;
+}
 
 nlohmann::json sample_json(const EvaluatedSample& sample) {
   nlohmann::json row{{"prompt", sample.prompt.text}, {"family", sample.prompt.family}, {"correct", sample.correct}};
@@ -54,7 +68,7 @@ void record_samples(const std::filesystem::path& run_folder, int64_t step, const
   std::vector<Image> images;
   std::string thoughts;
   for (const EvaluatedSample* sample : grid_samples(result)) {
-    images.push_back(sample->candidate.images.front());
+    images.push_back(framed(sample->candidate.images.front(), sample->correct));
     if (images.size() <= kThoughts && !sample->candidate.texts.empty())
       thoughts += cat("* **", sample->prompt.text, "**: ", sample->candidate.texts.front(), "\n");
   }

@@ -11,7 +11,8 @@ namespace diptych {
 /** Adds the rows "eval/..." of docs/metrics.md. */
 void add_evaluation(const EvaluationResult& result, MetricRow& row);
 
-/** Writes RUN/eval/step_NNNNNN.png, a grid of the first images of both pools, and step_NNNNNN.jsonl with prompt, thinking,
+/** Writes RUN/eval/step_NNNNNN.png, a grid of the first images of both pools framed
+ *  green (correct) or red (wrong), and step_NNNNNN.jsonl with prompt, thinking,
  *  score and verdict of every sample. The grid and a few thoughts go to TensorBoard too. */
 void record_samples(const std::filesystem::path& run_folder, int64_t step, const EvaluationResult& result,
                     TensorBoardWriter& tensorboard);

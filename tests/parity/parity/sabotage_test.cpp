@@ -1,5 +1,6 @@
 // The comparison itself: what is wrong must be found and named.
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "diptych/io/files.h"

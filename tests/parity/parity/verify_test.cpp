@@ -2,6 +2,7 @@
 
 #include "diptych/parity/verify.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "support/fixtures.h"
