@@ -82,7 +82,7 @@ class SampleTest(support.EndToEndTest):
         def complaint(*arguments, status):
             return self.run_program("sample", *arguments, "--out", self.folder / "samples", status=status)
 
-        self.assert_mentions(complaint(MODEL, status=support.USAGE), "--prompt TEXT or --prompts FILE")
+        self.assert_mentions(complaint(MODEL, status=support.USAGE), "either --prompt TEXT or --prompts FILE", "neither")
         self.assert_mentions(complaint(MODEL, "--prompt", "x", "--size", 40, status=support.USAGE), "--size",
                              "multiple of 16", "40")
         self.assert_mentions(complaint(MODEL, "--prompt", "x", "--steps", 0, status=support.USAGE), "--steps")

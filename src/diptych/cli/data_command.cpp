@@ -5,6 +5,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/cli/command_group.h"
 #include "diptych/data/check.h"
 #include "diptych/data/prompt_file.h"
 
@@ -57,7 +58,7 @@ int check(const std::filesystem::path& file) {
 
 void add_data(CLI::App& app, int& status) {
   CLI::App* data = app.add_subcommand("data", "look at your own training data");
-  data->require_subcommand(1);
+  require_command(*data, status);
   CLI::App* command =
       data->add_subcommand("check", "report on a file of examples or prompts, and on what is wrong in it");
   auto file = std::make_shared<std::string>();

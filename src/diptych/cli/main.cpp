@@ -6,6 +6,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
+#include "diptych/cli/command_group.h"
 #include "diptych/cli/commands.h"
 
 namespace {
@@ -29,10 +30,10 @@ int main(int count, char** arguments) {
   CLI::App app{"diptych: reinforcement-learning post-training of unified text-and-image models", "diptych"};
   app.set_version_flag("--version", "diptych " DIPTYCH_VERSION " with LibTorch " TORCH_VERSION, "print the version");
   app.set_help_flag("-h,--help", "print this help");
-  app.require_subcommand(1);
-  app.footer(kExamples);
   int status = 0;
+  diptych::require_command(app, status);
   diptych::add_commands(app, status);
+  app.footer(kExamples);  // last, since sub-commands inherit it
   try {
     app.parse(count, arguments);
     return status;

@@ -7,8 +7,8 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/finish.h"
-#include "diptych/io/json_lines.h"
 #include "diptych/io/image.h"
+#include "diptych/io/json_lines.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/rl.h"
 
@@ -113,16 +113,17 @@ int quickstart(const std::filesystem::path& recipe_file, const std::vector<std::
   std::printf("\nPictures   %s (top: before, bottom: after)\n", comparison.string().c_str());
   std::printf("Thoughts   %s, %s\n", evaluation_file(run, 0, ".jsonl").string().c_str(),
               evaluation_file(run, curves.last_step, ".jsonl").string().c_str());
-  std::printf("Curves     %s and %s\n", (run / "metrics.jsonl").string().c_str(), (run / "tensorboard").string().c_str());
+  std::printf("Curves     %s and %s\n", (run / "metrics.jsonl").string().c_str(),
+              (run / "tensorboard").string().c_str());
   std::printf("Model      %s\n", (run / "model").string().c_str());
   std::printf("\nNext\n");
   std::printf("  build/release/diptych sample %s --prompt \"a photo of as many squares as a tricycle has wheels\"\n",
               (run / "model").string().c_str());
   std::printf("  ./dev quickstart run.dir=runs/image_only train.text_weight=0     # FlowGRPO\n");
   std::printf("  ./dev quickstart run.dir=runs/text_only train.image_weight=0     # TextGRPO\n");
-  return finish_run(result.reason, recipe.run.dir,
-                    cat(curves.last_step, " rollout steps, ", fixed(curves.training_seconds / 60, 1),
-                        " minutes of training"));
+  return finish_run(
+      result.reason, recipe.run.dir,
+      cat(curves.last_step, " rollout steps, ", fixed(curves.training_seconds / 60, 1), " minutes of training"));
 }
 
 }  // namespace

@@ -60,6 +60,9 @@ constexpr SampleDefaults kSmallDefaults = {
     .system_prompt = "none", .max_think_tokens = 40, .steps = 5, .shift = 2, .batch = 128};
 
 std::vector<std::string> requested_prompts(const SampleArguments& arguments) {
+  if (arguments.prompts.empty() == arguments.prompt_file.empty())
+    throw Error(ExitCode::usage, {"diptych sample", "either --prompt TEXT or --prompts FILE",
+                                  arguments.prompts.empty() ? "neither" : "both", ""});
   if (arguments.prompt_file.empty()) return arguments.prompts;
   std::vector<std::string> prompts;
   for (PromptRecord& record : read_prompts(arguments.prompt_file)) prompts.push_back(std::move(record.text));
@@ -125,8 +128,6 @@ void write_grid(const std::filesystem::path& file, const std::vector<Image>& ima
 
 int sample(const SampleArguments& arguments) {
   const std::vector<std::string> prompts = requested_prompts(arguments);
-  if (prompts.empty())
-    throw Error(ExitCode::usage, {"diptych sample", "--prompt TEXT or --prompts FILE", "neither", ""});
   const std::filesystem::path out = arguments.out;
   make_folder(out);
   std::filesystem::remove(out / "samples.jsonl");
@@ -160,15 +161,14 @@ void add_prompt_options(CLI::App& command, SampleArguments& arguments) {
   command.add_option("model", arguments.model, "model folder, such as assets/shapes_base")
       ->required()
       ->type_name("MODEL");
-  CLI::Option* prompt = command.add_option("--prompt", arguments.prompts, "what to paint; may be given several times")
-                            ->type_name("TEXT")
-                            ->allow_extra_args(false);
+  command.add_option("--prompt", arguments.prompts, "what to paint; may be given several times")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
   command.add_option("--prompts", arguments.prompt_file, "file of prompts instead, .txt or .jsonl (docs/data.md)")
-      ->type_name("FILE")
-      ->excludes(prompt);
+      ->type_name("FILE");
   command.add_option("--count", arguments.count, "images per prompt")
       ->type_name("N")
-      ->check(CLI::Range(1, 100000))
+      ->check(CLI::Range(1, 100000).description(""))
       ->capture_default_str();
   command.add_option("--seed", arguments.seed, "another number, other samples")->type_name("N")->capture_default_str();
   command.add_option("--out", arguments.out, "folder for the images and samples.jsonl")
@@ -187,22 +187,22 @@ void add_thinking_options(CLI::App& command, SampleArguments& arguments) {
       ->group(group);
   command.add_option("--temperature", arguments.temperature, "0 takes the most probable token")
       ->type_name("X")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(CLI::Range(0.0, 100.0).description(""))
       ->capture_default_str()
       ->group(group);
   command.add_option("--top-p", arguments.top_p, "only the most probable tokens that make up this share")
       ->type_name("X")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(CLI::Range(0.0, 1.0).description(""))
       ->capture_default_str()
       ->group(group);
   command.add_option("--top-k", arguments.top_k, "only this many most probable tokens; 0: all")
       ->type_name("N")
-      ->check(CLI::Range(0, 1000000))
+      ->check(CLI::Range(0, 1000000).description(""))
       ->capture_default_str()
       ->group(group);
   command.add_option("--max-think-tokens", arguments.max_think_tokens, "cap of a thought [40; BAGEL: 1024]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000000))
+      ->check(CLI::Range(1, 1000000).description(""))
       ->group(group);
 }
 
@@ -210,19 +210,19 @@ void add_painting_options(CLI::App& command, SampleArguments& arguments) {
   const std::string group = "Painting";
   command.add_option("--size", arguments.size, "pixels per side [the longest side of the model's config.json]")
       ->type_name("N")
-      ->check(CLI::Range(1, 65536))
+      ->check(CLI::Range(1, 65536).description(""))
       ->group(group);
   command.add_option("--steps", arguments.steps, "denoising updates [5; BAGEL: 49]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000))
+      ->check(CLI::Range(1, 1000).description(""))
       ->group(group);
   command.add_option("--shift", arguments.shift, "shift of the flow times [2; BAGEL: 3]")
       ->type_name("X")
-      ->check(CLI::Range(1e-3, 1e3))
+      ->check(CLI::Range(1e-3, 1e3).description(""))
       ->group(group);
   command.add_option("--guidance", arguments.guidance, "classifier-free guidance scale; 1: none")
       ->type_name("X")
-      ->check(CLI::Range(1.0, 100.0))
+      ->check(CLI::Range(1.0, 100.0).description(""))
       ->capture_default_str()
       ->group(group);
 }
@@ -231,14 +231,14 @@ void add_compute_options(CLI::App& command, SampleArguments& arguments) {
   const std::string group = "Compute";
   command.add_option("--threads", arguments.threads, "CPU threads; 0: all cores")
       ->type_name("N")
-      ->check(CLI::Range(0, 1024))
+      ->check(CLI::Range(0, 1024).description(""))
       ->capture_default_str()
       ->group(group);
   command
       .add_option("--batch", arguments.batch,
                   "images sampled together; changes memory and speed, not the images [128; BAGEL: 8]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000000))
+      ->check(CLI::Range(1, 1000000).description(""))
       ->group(group);
 }
 

@@ -6,6 +6,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/cli/command_group.h"
 #include "diptych/shapes/caption.h"
 #include "diptych/shapes/prompts.h"
 #include "diptych/shapes/render.h"
@@ -125,9 +126,9 @@ void add_show(CLI::App& shapes, int& status) {
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--seed", arguments->seed, "another number, other scenes")->type_name("N")->capture_default_str();
-  command->add_option("--scale", arguments->scale, "side of the square that shows one pixel")
+  command->add_option("--scale", arguments->scale, "side of the square that shows one pixel, 1 to 32")
       ->type_name("N")
-      ->check(CLI::Range(1, 32))
+      ->check(CLI::Range(1, 32).description(""))
       ->capture_default_str();
   command->callback([=, &status] { status = show(*arguments); });
 }
@@ -145,7 +146,7 @@ void add_verify(CLI::App& shapes, int& status) {
 
 void add_shapes(CLI::App& app, int& status) {
   CLI::App* shapes = app.add_subcommand("shapes", "look at the shapes world: its scenes, its prompts, its verifier");
-  shapes->require_subcommand(1);
+  require_command(*shapes, status);
   add_show(*shapes, status);
   add_verify(*shapes, status);
 }

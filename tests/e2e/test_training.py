@@ -1,0 +1,129 @@
+"""Training as a user runs it: it ends with numbers, survives SIGKILL bit for bit, and stops politely."""
+
+import hashlib
+import json
+import random
+import signal
+import time
+import unittest
+
+import support
+
+STEPS = 8
+SMALL = [
+    "prompts.per_step=4", "train.group_size=4", f"train.steps={STEPS}", "eval.prompts=8", "eval.every=4",
+    "run.checkpoint_every=1", "run.keep_checkpoints=2", "run.threads=1",
+]
+KILLS = 6
+
+
+def digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def curves(run):
+    """Metric rows without what depends on the clock."""
+    return [{key: value for key, value in row.items() if not key.startswith("time/")}
+            for row in support.metric_rows(run)]
+
+
+class Training(support.EndToEndTest):
+    def small_run(self, name):
+        return ["train", "recipes/shapes_unigrpo.toml", f"run.dir={self.folder / name}", *SMALL]
+
+    def final_state(self, name):
+        checkpoint = self.folder / name / "checkpoints" / f"step_{STEPS:06d}"
+        return [digest(checkpoint / file) for file in ("trainable.safetensors", "optimizer.safetensors")]
+
+    def test_killed_run_continues_bit_for_bit(self):
+        self.run_program(*self.small_run("whole"))
+        chance = random.Random(20251121)
+        for _ in range(KILLS):
+            process = self.start_program(*self.small_run("killed"))
+            time.sleep(chance.uniform(0.1, 2.5))
+            self.stop_program(process, signal.SIGKILL)
+        self.run_program(*self.small_run("killed"))
+        self.assertEqual(self.final_state("killed"), self.final_state("whole"))
+        self.assertEqual(curves(self.folder / "killed"), curves(self.folder / "whole"))
+
+    def test_sigterm_leaves_a_run_that_continues(self):
+        self.run_program(*self.small_run("whole"))
+        process = self.start_program(*self.small_run("stopped"))
+        self.wait_until(lambda: len(support.metric_rows(self.folder / "stopped")) >= 3, process)
+        self.assertEqual(self.stop_program(process, signal.SIGTERM), support.INTERRUPTED)
+        self.assert_mentions(self.background_output(), "interrupted", "the same command continues")
+        self.run_program(*self.small_run("stopped"))
+        self.assertEqual(self.final_state("stopped"), self.final_state("whole"))
+
+    def test_quickstart_prints_table_and_pictures(self):
+        run = self.folder / "quick"
+        arguments = ["quickstart", f"run.dir={run}", *SMALL]
+        output = self.run_program(*arguments)
+        self.assert_mentions(output, "explicit prompts", "implicit prompts", "mean of both", "before_after.png", "finished")
+        self.assertGreater((run / "before_after.png").stat().st_size, 1000)
+        samples = [json.loads(line) for line in (run / "eval" / f"step_{STEPS:06d}.jsonl").read_text().splitlines()]
+        self.assertEqual(len(samples), 16)
+        self.assertTrue(all("thinking" in sample and "correct" in sample for sample in samples))
+        self.assert_mentions(self.run_program(*arguments), "mean of both")
+
+    def test_text_only_and_image_only(self):
+        for weight in ("train.text_weight=0", "train.image_weight=0"):
+            self.run_program(*self.small_run(weight), weight, "train.steps=2", "eval.prompts=0")
+            rows = support.metric_rows(self.folder / weight)
+            self.assertEqual([row["step"] for row in rows], [1, 2])
+
+    def test_damaged_checkpoint_falls_back(self):
+        self.run_program(*self.small_run("run"))
+        whole = self.final_state("run")
+        weights = self.folder / "run" / "checkpoints" / f"step_{STEPS:06d}" / "trainable.safetensors"
+        data = bytearray(weights.read_bytes())
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+        self.assert_mentions(self.run_program(*self.small_run("run")), "trainable.safetensors")
+        self.assertEqual(self.final_state("run"), whole)
+
+    def test_one_folder_belongs_to_one_process(self):
+        process = self.start_program(*self.small_run("run"))
+        self.wait_until(lambda: support.metric_rows(self.folder / "run"), process)
+        self.assert_mentions(self.run_program(*self.small_run("run"), status=support.IO), process.pid)
+
+    def test_changed_recipe_is_named(self):
+        self.run_program(*self.small_run("run"))
+        output = self.run_program(*self.small_run("run"), "train.group_size=2", status=support.CONFIG)
+        self.assert_mentions(output, "train.group_size")
+
+
+class TrainingErrors(support.EndToEndTest):
+    def train(self, *overrides, status):
+        return self.run_program("train", "recipes/shapes_unigrpo.toml", f"run.dir={self.folder / 'run'}", *overrides,
+                                status=status)
+
+    def test_missing_model(self):
+        self.assert_mentions(self.train("model=nowhere", status=support.MODEL), "nowhere", "model folder")
+
+    def test_missing_prompts(self):
+        output = self.train("prompts.source=file", "prompts.path=none.txt", "reward.kind=brightness",
+                            status=support.DATA)
+        self.assert_mentions(output, "none.txt")
+
+    def test_reward_that_cannot_score_a_file(self):
+        output = self.train("prompts.source=file", "prompts.path=recipes/data/prompts_example.txt",
+                            status=support.CONFIG)
+        self.assert_mentions(output, "reward.kind")
+
+    def test_window_outside_the_grid(self):
+        self.assert_mentions(self.train("rollout.window_size=9", status=support.CONFIG), "rollout.window_range")
+
+    def test_damaged_model(self):
+        model = self.folder / "model"
+        model.mkdir()
+        for file in (support.REPOSITORY / "assets/shapes_base").iterdir():
+            (model / file.name).write_bytes(file.read_bytes())
+        weights = model / "ema.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1000])
+        self.assert_mentions(self.train(f"model={model}", status=support.MODEL), "ema.safetensors")
+        self.assertFalse((self.folder / "run").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
