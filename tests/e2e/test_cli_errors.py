@@ -52,8 +52,8 @@ class RecipeErrors(support.EndToEndTest):
         self.assert_mentions(output, f"{self.recipe}:3: train.text_dropout", "from 0 to 1", "1.5")
 
     def test_unknown_choice(self):
-        output = self.broken('[train]\ndecay = "cosin"')
-        self.assert_mentions(output, f"{self.recipe}:3: train.decay", "constant, cosine", "cosin")
+        output = self.broken('[optimizer]\ndecay = "cosin"')
+        self.assert_mentions(output, f"{self.recipe}:3: optimizer.decay", "constant, cosine", "cosin")
 
     def test_unknown_key_in_override(self):
         output = self.broken("", "train.step=3")

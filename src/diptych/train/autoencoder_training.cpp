@@ -1,7 +1,6 @@
 #include "diptych/train/autoencoder_training.h"
 
 #include <chrono>
-#include <numbers>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
@@ -73,12 +72,8 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
     const Tensor loss = error.abs().mean() + error.square().mean() + recipe.train.kl_weight * divergence;
     optimizer.clear_gradients();
     loss.backward();
-    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) /
-                                              static_cast<double>(recipe.train.steps)));
-    const StepReport report = optimizer.step(cosine * warmup_scale(step, recipe.optimizer.warmup_steps));
-    if (!report.applied)
-      throw Error(ExitCode::numerics, {cat("autoencoder step ", step), "finite gradients", join(report.non_finite, ", "),
-                                       "lower train.learning_rate; the last checkpoint is intact"});
+    const StepReport report =
+        optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},
                                        {"loss/squared_error", error.square().mean().item<double>()},

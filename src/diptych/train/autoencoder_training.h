@@ -17,7 +17,7 @@ template <class Fields>
 void visit(Fields& fields, AutoencoderTrainConfig& train) {
   fields.range("steps", train.steps, 1, INT64_MAX, "updates");
   fields.range("batch", train.batch, 1, 65536, "images per update");
-  fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate; falls to 0 along a half cosine");
+  fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate");
   fields.range("kl_weight", train.kl_weight, 0, 1, "weight of the posterior's KL to the standard normal");
 }
 

@@ -164,8 +164,10 @@ RlRecipe checked(const RlRecipe& recipe) {
 }
 
 // Keys that a continuation may change: they leave the steps already done as they are.
-std::vector<std::string> free_keys() {
-  return {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "train.steps", "eval.*"};
+std::vector<std::string> free_keys(const RlRecipe& recipe) {
+  std::vector<std::string> keys = {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "eval.*"};
+  if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
+  return keys;
 }
 
 /** The state of a run between steps. */
@@ -180,7 +182,7 @@ class RlRun {
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
         reward_(make_reward(recipe.reward.kind)),
         session_(recipe.run, print_config(recipe),
-                 hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"), free_keys()),
+                 hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"), free_keys(recipe)),
         groups_(expert_groups(matching_slots(transformer_slots(folder_.model), recipe.train.parameters),
                               recipe.train.und_learning_rate, recipe.train.gen_learning_rate,
                               recipe.optimizer.max_grad_norm)),
@@ -258,7 +260,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   GateReport gate;
   const UpdateReport report =
       update_policy(folder_.model, rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference,
-                    options_, optimizer_, warmup_scale(optimizer_.step_count(), recipe_.optimizer.warmup_steps), gate);
+                    options_, optimizer_, learning_rate_scale(recipe_.optimizer, optimizer_.step_count(), step, recipe_.train.steps), gate);
   const double seconds = seconds_since(updating);
   row["time/update"] = seconds;
   row["time/update_gflops"] = report.flops / seconds * 1e-9;

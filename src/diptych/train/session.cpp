@@ -9,15 +9,6 @@
 
 namespace diptych {
 
-AdamWOptions adamw_options(const OptimizerConfig& config) {
-  AdamWOptions options;
-  options.beta1 = config.beta1;
-  options.beta2 = config.beta2;
-  options.epsilon = config.epsilon;
-  options.weight_decay = config.weight_decay;
-  return options;
-}
-
 void use_threads(int64_t threads) {
   at::set_num_threads(threads > 0 ? static_cast<int>(threads) : static_cast<int>(std::thread::hardware_concurrency()));
 }

@@ -8,7 +8,7 @@
 #include "diptych/base/progress.h"
 #include "diptych/train/checkpoint.h"
 #include "diptych/train/metrics.h"
-#include "diptych/train/optimizer.h"
+#include "diptych/train/optimizer_config.h"
 #include "diptych/train/run_folder.h"
 #include "diptych/train/stop.h"
 
@@ -32,27 +32,6 @@ void visit(Fields& fields, RunConfig& run) {
   fields.range("checkpoint_every", run.checkpoint_every, 0, INT64_MAX, "steps between checkpoints; 0: only at the end");
   fields.range("keep_checkpoints", run.keep_checkpoints, 1, 1000, "checkpoints that stay on disk");
 }
-
-struct OptimizerConfig {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0;
-  double max_grad_norm = 1.0;
-  int64_t warmup_steps = 0;
-};
-
-template <class Fields>
-void visit(Fields& fields, OptimizerConfig& optimizer) {
-  fields.range("beta1", optimizer.beta1, 0, 1, "decay of AdamW's first moment");
-  fields.range("beta2", optimizer.beta2, 0, 1, "decay of AdamW's second moment");
-  fields.range("epsilon", optimizer.epsilon, 0, 1, "added to AdamW's denominator");
-  fields.range("weight_decay", optimizer.weight_decay, 0, 1, "decoupled weight decay");
-  fields.range("max_grad_norm", optimizer.max_grad_norm, 0, 1e9, "gradient norm per expert above which it is clipped; 0: never");
-  fields.range("warmup_steps", optimizer.warmup_steps, 0, INT64_MAX, "updates of linear warm-up");
-}
-
-AdamWOptions adamw_options(const OptimizerConfig& config);
 
 /** Why a loop ended. */
 enum class EndReason { finished, interrupted };

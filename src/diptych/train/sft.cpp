@@ -1,7 +1,6 @@
 #include "diptych/train/sft.h"
 
 #include <chrono>
-#include <numbers>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
@@ -15,15 +14,6 @@
 namespace diptych {
 
 namespace {
-
-double learning_rate_scale(const SftRecipe& recipe, int64_t step) {
-  double scale = warmup_scale(step, recipe.optimizer.warmup_steps);
-  if (recipe.train.decay == "cosine") {
-    const double progress = static_cast<double>(step) / static_cast<double>(recipe.train.steps);
-    scale *= 0.5 * (1 + std::cos(std::numbers::pi * progress));
-  }
-  return scale;
-}
 
 // Evaluation and the saved model use the moving average, so it stands in for the weights for a while.
 class AveragedWeights {
@@ -94,7 +84,7 @@ EndReason train_sft(const SftRecipe& recipe) {
         supervised_loss(model, pack, recipe.train.cross_entropy_weight, recipe.train.flow_weight);
     optimizer.clear_gradients();
     loss.total.backward();
-    const StepReport report = optimizer.step(learning_rate_scale(recipe, step));
+    const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
     if (averaged) update_average(average, weights, recipe.train.ema_decay);
     if (!report.applied)
       throw Error(ExitCode::numerics, {cat("sft step ", step), "finite gradients", join(report.non_finite, ", "),

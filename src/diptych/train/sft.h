@@ -12,7 +12,6 @@ struct SftConfig {
   int64_t steps = 1000;
   int64_t batch = 128;
   double learning_rate = 1e-3;
-  std::string decay = "constant";
   double cross_entropy_weight = 1;
   double flow_weight = 1;
   double text_dropout = 0.1;
@@ -26,7 +25,6 @@ void visit(Fields& fields, SftConfig& train) {
   fields.range("steps", train.steps, 1, INT64_MAX, "updates");
   fields.range("batch", train.batch, 1, 1000000, "examples per update");
   fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate");
-  fields.choice("decay", train.decay, {"constant", "cosine"}, "after warm-up; cosine falls to 0 at the last step");
   fields.range("cross_entropy_weight", train.cross_entropy_weight, 0, 1e6, "weight of the thought's cross-entropy");
   fields.range("flow_weight", train.flow_weight, 0, 1e6, "weight of the flow-matching error");
   fields.range("text_dropout", train.text_dropout, 0, 1, "share of images learnt without text, for guidance");

@@ -60,7 +60,7 @@ inline SftRecipe sft_recipe(const std::filesystem::path& model, const std::files
   recipe.run.checkpoint_every = 3;
   recipe.train.steps = 6;
   recipe.train.batch = 6;
-  recipe.train.decay = "cosine";
+  recipe.optimizer.decay = "cosine";
   recipe.train.ema_decay = 0.9;
   recipe.optimizer.epsilon = 1e-6;
   recipe.rollout = short_rollout();

@@ -55,7 +55,7 @@ TEST_F(SftRunTest, TheSavedModelIsTheMovingAverage) {
 TEST_F(SftRunTest, TrainingLowersTheLosses) {
   SftRecipe longer = recipe("longer");
   longer.train.steps = 30;
-  longer.train.decay = "constant";
+  longer.optimizer.decay = "constant";
   longer.train.learning_rate = 3e-3;
   longer.eval.prompts = 0;
   train_sft(longer);
