@@ -86,14 +86,21 @@ Source nested(const Source& source, const std::string& key) {
   return inner;
 }
 
+std::string read_model_file(const fs::path& file) {
+  if (!fs::exists(file))
+    throw Error(ExitCode::model, {file.string(), "a file of the model folder", "no such file",
+                                  "is the folder complete? docs/troubleshooting.md lists its files"});
+  return read_file(file);
+}
+
 Source open_json(const fs::path& file) {
-  Json object = Json::parse(read_file(file), nullptr, false);
+  Json object = Json::parse(read_model_file(file), nullptr, false);
   if (!object.is_object()) fail(file, "whole file", "a JSON object", object.is_discarded() ? "not JSON" : "other JSON");
   return {.file = file, .prefix = "", .object = std::move(object)};
 }
 
 Source open_top(const fs::path& file) {
-  Json object = Json::parse(read_file(file), nullptr, false);
+  Json object = Json::parse(read_model_file(file), nullptr, false);
   if (!object.is_object()) object = Json::object();
   return {.file = file, .prefix = "", .object = std::move(object)};
 }

@@ -74,6 +74,10 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
     loss.backward();
     const StepReport report =
         optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
+    if (!report.applied)
+      throw Error(ExitCode::numerics, {cat("autoencoder step ", step), "finite gradients",
+                                       join(report.non_finite, ", "),
+                                       "lower train.learning_rate; the last checkpoint is intact"});
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},
                                        {"loss/squared_error", error.square().mean().item<double>()},

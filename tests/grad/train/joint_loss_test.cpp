@@ -170,8 +170,9 @@ TEST_F(JointLossGradient, DetachedContextLeavesTheGenerationExpertAsItIs) {
   replay_.detach_context = true;
   const std::map<std::string, Tensor> detached = gradients();
   for (const auto& [name, gradient] : full)
-    if (is_generation_expert(name))
+    if (is_generation_expert(name)) {
       EXPECT_TRUE(close(detached.at(name), gradient, {.normalised = 1e-12, .absolute = 1e-18})) << name;
+    }
   // No row of the context runs through the generation expert, so its slope is that of the loss itself.
   expect_slope([](const std::string& name) { return is_generation_expert(name); }, 5000);
 }

@@ -55,8 +55,9 @@ class EpisodeTest : public ::testing::Test {
       EXPECT_TRUE(close(output.velocities[c], chain.image.velocities, {.absolute = 1e-5})) << c;
     }
     ASSERT_EQ(output.logprobs.defined(), !sampled.empty());
-    if (!sampled.empty())
+    if (!sampled.empty()) {
       EXPECT_TRUE(close(output.logprobs, at::tensor(sampled, at::kDouble).to(at::kFloat), {.absolute = 1e-5}));
+    }
     EXPECT_GT(output.flops, 0);
   }
 

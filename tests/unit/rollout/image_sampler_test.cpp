@@ -122,8 +122,12 @@ TEST_F(ImageSamplerTest, WindowTensorsReproduceTheSteps) {
         EXPECT_TRUE(close(implied_noise(images[i].nexts[k], mean, step.std), noise, {.normalised = 1e-5}));
       }
       EXPECT_TRUE(same_bits(images[i].nexts[0], images[i].states[1]));
-      if (begin == 0) EXPECT_TRUE(same_bits(images[i].states[0], initial_noise(members[i], 16)));
-      if (begin == 3) EXPECT_TRUE(same_bits(images[i].nexts[1], images[i].latent));
+      if (begin == 0) {
+        EXPECT_TRUE(same_bits(images[i].states[0], initial_noise(members[i], 16)));
+      }
+      if (begin == 3) {
+        EXPECT_TRUE(same_bits(images[i].nexts[1], images[i].latent));
+      }
     }
   }
 }

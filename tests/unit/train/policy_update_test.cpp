@@ -94,7 +94,9 @@ TEST_F(PolicyUpdateTest, MicroBatchesMakeTheSameStep) {
     }
     const std::map<std::string, Tensor> state = parts.state();
     for (const auto& [name, tensor] : whole.state())
-      if (name.starts_with("exp_avg/")) EXPECT_TRUE(close(state.at(name), tensor, {.normalised = 1e-3})) << name;
+      if (name.starts_with("exp_avg/")) {
+        EXPECT_TRUE(close(state.at(name), tensor, {.normalised = 1e-3})) << name;
+      }
   }
 }
 
@@ -156,7 +158,9 @@ TEST_F(PolicyUpdateTest, ZeroAdvantagesMoveNothing) {
   const UpdateReport report = some.update();
   for (const GroupStepReport& group : report.groups) EXPECT_EQ(group.grad_norm, 0);
   for (const auto& [name, tensor] : some.state())
-    if (name != "step") EXPECT_TRUE(same_bits(tensor, before.at(name))) << name;
+    if (name != "step") {
+      EXPECT_TRUE(same_bits(tensor, before.at(name))) << name;
+    }
 }
 
 TEST_F(PolicyUpdateTest, NonFiniteStepsChangeNothingAndAreCounted) {

@@ -49,7 +49,9 @@ void expect_equal(const SupervisedPack& actual, const SupervisedPack& expected) 
     EXPECT_EQ(a.position, e.position);
     EXPECT_EQ(a.tokens, e.tokens);
     EXPECT_EQ(a.time, e.time);
-    if (e.content.defined()) EXPECT_TRUE(same_bits(a.content, e.content));
+    if (e.content.defined()) {
+      EXPECT_TRUE(same_bits(a.content, e.content));
+    }
   }
   ASSERT_EQ(actual.flow_targets.size(), expected.flow_targets.size());
   for (size_t i = 0; i < actual.flow_targets.size(); ++i)
@@ -94,7 +96,9 @@ TEST_F(SupervisedPackTest, SegmentsStandInTheOrderOfTheModel) {
   for (size_t i = 0; i < kinds.size(); ++i) {
     EXPECT_EQ(made.segments[i].kind, kinds[i]) << i;
     EXPECT_EQ(made.segments[i].parent, parents[i]) << i;
-    if (i < positions.size()) EXPECT_EQ(made.segments[i].position, positions[i]) << i;
+    if (i < positions.size()) {
+      EXPECT_EQ(made.segments[i].position, positions[i]) << i;
+    }
   }
   EXPECT_EQ(made.segments[0].grid_height, 2);
   EXPECT_EQ(made.segments[0].grid_width, 3);
