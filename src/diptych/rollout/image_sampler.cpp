@@ -1,6 +1,7 @@
 #include "diptych/rollout/image_sampler.h"
 
 #include "diptych/flow/sde_step.h"
+#include "diptych/rollout/text_sampler.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
 
@@ -102,6 +103,7 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
     x = next;
   }
 
+  check_finite(x, "a denoised latent");
   std::vector<SampledImage> images(tasks.size());
   const std::vector<Tensor> latents = split_rows(tasks, x);
   for (size_t i = 0; i < tasks.size(); ++i) {

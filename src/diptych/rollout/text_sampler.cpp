@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "diptych/base/error.h"
+
 namespace diptych {
 
 namespace {
@@ -24,6 +26,12 @@ Tensor filtered(Tensor scaled, const TextSampling& sampling) {
 }
 
 }  // namespace
+
+void check_finite(const Tensor& values, const char* what) {
+  if (values.isfinite().all().item<bool>()) return;
+  throw Error(ExitCode::numerics, {what, "finite numbers", "NaN or infinity",
+                                   "the weights are damaged or the training diverged; an earlier checkpoint may be whole"});
+}
 
 std::vector<int64_t> segment_ids(const SampledText& text, const SpecialTokens& special) {
   std::vector<int64_t> ids = {special.im_start};
@@ -68,6 +76,7 @@ std::vector<SampledText> sample_texts(const Bagel& model, KvCache& cache, std::v
       uniforms.push_back(Stream(key).uniform());
     }
     const Tensor values = logits(model, output.und);
+    check_finite(values, "logits of a sampled thought");
     const Tensor picked = pick_tokens(values, sampling, at::tensor(uniforms, at::kDouble).to(values.device()));
     const Tensor scaled = values.div(log_temperature);
     const Tensor logprobs = (scaled.gather(1, picked.unsqueeze(1)).squeeze(1) - scaled.logsumexp(1)).to(at::kDouble);

@@ -29,6 +29,9 @@ std::vector<int64_t> segment_ids(const SampledText& text, const SpecialTokens& s
 std::vector<SampledText> sample_texts(const Bagel& model, KvCache& cache, std::vector<CachedContext>& contexts,
                                       const TextSampling& sampling, const std::vector<StreamKey>& keys);
 
+/** Throws Error(numerics) that names `what` unless all values are finite. */
+void check_finite(const Tensor& values, const char* what);
+
 /** The token that a uniform number picks: inverse distribution function over the tokens in order of their ids, after
  *  temperature, top-k and top-p. logits [n, vocabulary] float32; uniforms [n] in [0, 1); result [n] int64. */
 Tensor pick_tokens(const Tensor& logits, const TextSampling& sampling, const Tensor& uniforms);

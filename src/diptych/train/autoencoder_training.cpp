@@ -78,6 +78,7 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
       throw Error(ExitCode::numerics, {cat("autoencoder step ", step), "finite gradients",
                                        join(report.non_finite, ", "),
                                        "lower train.learning_rate; the last checkpoint is intact"});
+    check_applied(report, cat("autoencoder step ", step));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},
                                        {"loss/squared_error", error.square().mean().item<double>()},

@@ -3,6 +3,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+
 namespace diptych {
 
 AdamWOptions adamw_options(const OptimizerConfig& config) {
@@ -18,6 +21,14 @@ double learning_rate_scale(const OptimizerConfig& config, int64_t updates, int64
   const double warmup = warmup_scale(updates, config.warmup_steps);
   if (config.decay == "constant") return warmup;
   return warmup * 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps)));
+}
+
+void check_applied(const StepReport& report, const std::string& where) {
+  if (report.applied) return;
+  const size_t others = report.non_finite.size() - 1;
+  throw Error(ExitCode::numerics, {where, "finite gradients",
+                                   report.non_finite.front() + (others > 0 ? cat(" and ", others, " more not finite") : " not finite"),
+                                   "lower the learning rate; the last checkpoint is intact"});
 }
 
 }  // namespace diptych

@@ -34,4 +34,7 @@ AdamWOptions adamw_options(const OptimizerConfig& config);
 /** Factor on all learning rates: warm-up by the number of updates done, times a half cosine over `steps` if asked. */
 double learning_rate_scale(const OptimizerConfig& config, int64_t updates, int64_t step, int64_t steps);
 
+/** Throws Error(numerics) for a step that was refused because gradients were not finite; `where` names it. */
+void check_applied(const StepReport& report, const std::string& where);
+
 }  // namespace diptych

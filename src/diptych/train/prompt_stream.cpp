@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "diptych/base/error.h"
 #include "diptych/base/rng.h"
 #include "diptych/data/prompt_file.h"
 
@@ -40,6 +41,9 @@ PromptStream make_prompt_stream(const PromptsConfig& config, uint64_t seed) {
       return prompts;
     };
   }
+  if (config.path.empty())
+    throw Error(ExitCode::config, {"prompts.path", "a prompts file, since prompts.source is \"file\"", "nothing",
+                                   "one prompt a line (.txt) or JSON lines; see docs/data.md"});
   std::vector<TaskPrompt> all;
   for (const PromptRecord& record : read_prompts(config.path)) {
     TaskPrompt prompt;

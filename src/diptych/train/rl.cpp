@@ -273,7 +273,8 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   skipped_in_a_row_ += report.skipped;
   log_warning(cat("step ", step, ": ", report.skipped, " updates were not finite and were skipped"));
   if (skipped_in_a_row_ < recipe_.train.max_skipped) return;
-  session_.save(step, optimizer_, weights_, counters());
+  session_.metrics().write(step + 1, row);
+  session_.save(step + 1, optimizer_, weights_, counters());
   throw Error(ExitCode::numerics, {cat("step ", step), "finite losses and gradients",
                                    cat(skipped_in_a_row_, " updates in a row that were not"),
                                    "lower the learning rates; the chains are in non_finite_step_*.json"});

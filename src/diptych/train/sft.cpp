@@ -85,10 +85,8 @@ EndReason train_sft(const SftRecipe& recipe) {
     optimizer.clear_gradients();
     loss.total.backward();
     const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
+    check_applied(report, cat("sft step ", step));
     if (averaged) update_average(average, weights, recipe.train.ema_decay);
-    if (!report.applied)
-      throw Error(ExitCode::numerics, {cat("sft step ", step), "finite gradients", join(report.non_finite, ", "),
-                                       "lower train.learning_rate; the last checkpoint is intact"});
 
     MetricRow row{{"loss/cross_entropy", loss.cross_entropy},
                   {"loss/flow", loss.flow},

@@ -103,15 +103,5 @@ TEST_F(SessionTest, ASignalAsksForTheEnd) {
   EXPECT_TRUE(stop_requested());
 }
 
-TEST(AdamwOptionsTest, FollowTheRecipe) {
-  const AdamWOptions options =
-      adamw_options({.beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-6, .weight_decay = 0.2, .max_grad_norm = 2});
-  EXPECT_EQ(options.beta1, 0.8);
-  EXPECT_EQ(options.beta2, 0.95);
-  EXPECT_EQ(options.epsilon, 1e-6);
-  EXPECT_EQ(options.weight_decay, 0.2);
-  EXPECT_EQ(options.joint_max_grad_norm, 0);  // norms are per expert
-}
-
 }  // namespace
 }  // namespace diptych
