@@ -64,20 +64,17 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
     const Tensor eps = normal_tensor({.seed = seed, .purpose = Purpose::posterior, .step = static_cast<uint64_t>(step)},
                                      moments.mean.sizes());
     const AutoencoderConfig& config = model.autoencoder.config;
-    const Tensor latents =
-        (moments.mean + (0.5 * moments.logvar).exp() * eps - config.shift) * config.scale;
+    const Tensor latents = (moments.mean + (0.5 * moments.logvar).exp() * eps - config.shift) * config.scale;
     const Tensor error = decode(model.autoencoder, latents) - images;
-    const Tensor divergence =
-        0.5 * (moments.mean.square() + moments.logvar.exp() - 1 - moments.logvar).mean();
+    const Tensor divergence = 0.5 * (moments.mean.square() + moments.logvar.exp() - 1 - moments.logvar).mean();
     const Tensor loss = error.abs().mean() + error.square().mean() + recipe.train.kl_weight * divergence;
     optimizer.clear_gradients();
     loss.backward();
-    const StepReport report =
-        optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
+    const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
     if (!report.applied)
-      throw Error(ExitCode::numerics, {cat("autoencoder step ", step), "finite gradients",
-                                       join(report.non_finite, ", "),
-                                       "lower train.learning_rate; the last checkpoint is intact"});
+      throw Error(ExitCode::numerics,
+                  {cat("autoencoder step ", step), "finite gradients", join(report.non_finite, ", "),
+                   "lower train.learning_rate; the last checkpoint is intact"});
     check_applied(report, cat("autoencoder step ", step));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},

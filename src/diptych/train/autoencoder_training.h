@@ -41,8 +41,8 @@ void visit(Fields& fields, AutoencoderRecipe& recipe) {
 }
 
 /** Trains encoder and decoder on the target images of the data: mean absolute plus squared error of the reconstruction,
- *  plus the weighted KL of the posterior. At the end the latent's shift and scale are measured and RUN/model is written.
- *  Metrics: loss, gradient norm, time per step. */
+ *  plus the weighted KL of the posterior. At the end the latent's shift and scale are measured and RUN/model is
+ * written. Metrics: loss, gradient norm, time per step. */
 EndReason train_autoencoder(const AutoencoderRecipe& recipe);
 
 }  // namespace diptych

@@ -26,9 +26,10 @@ double learning_rate_scale(const OptimizerConfig& config, int64_t updates, int64
 void check_applied(const StepReport& report, const std::string& where) {
   if (report.applied) return;
   const size_t others = report.non_finite.size() - 1;
-  throw Error(ExitCode::numerics, {where, "finite gradients",
-                                   report.non_finite.front() + (others > 0 ? cat(" and ", others, " more not finite") : " not finite"),
-                                   "lower the learning rate; the last checkpoint is intact"});
+  throw Error(ExitCode::numerics,
+              {where, "finite gradients",
+               report.non_finite.front() + (others > 0 ? cat(" and ", others, " more not finite") : " not finite"),
+               "lower the learning rate; the last checkpoint is intact"});
 }
 
 }  // namespace diptych

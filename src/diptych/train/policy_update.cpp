@@ -25,7 +25,8 @@ std::vector<std::vector<size_t>> mini_batches(const Rollout& rollout, const std:
                                               int64_t count) {
   std::vector<std::vector<size_t>> batches(static_cast<size_t>(count));
   const int64_t prompts = static_cast<int64_t>(rollout.prompt_ids.size());
-  for (size_t index : chains) batches[static_cast<size_t>(rollout.chains[index].prompt * count / prompts)].push_back(index);
+  for (size_t index : chains)
+    batches[static_cast<size_t>(rollout.chains[index].prompt * count / prompts)].push_back(index);
   std::erase_if(batches, [](const auto& batch) { return batch.empty(); });
   return batches;
 }
@@ -89,9 +90,8 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   const RlTrainConfig& train = recipe.train;
   UpdateOptions options;
   if (train.scale_with_geometry)
-    options.geometry_factor =
-        geometry_scale(latent_elements, episode.schedule.grid, recipe.rollout.window_range[0],
-                       recipe.rollout.window_range[1], recipe.rollout.noise_level);
+    options.geometry_factor = geometry_scale(latent_elements, episode.schedule.grid, recipe.rollout.window_range[0],
+                                             recipe.rollout.window_range[1], recipe.rollout.noise_level);
   JointLossOptions& loss = options.loss;
   loss.text_weight = train.text_weight;
   loss.image_weight = train.image_weight;
@@ -101,8 +101,8 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   loss.text_kl_weight = train.text_kl_weight;
   loss.text_clip = {train.text_clip_low, train.text_clip_high};
   loss.image_clip = {train.image_clip_low * options.geometry_factor, train.image_clip_high * options.geometry_factor};
-  loss.aggregation = train.text_aggregation == "token_mean" ? TokenAggregation::token_mean
-                                                            : TokenAggregation::sequence_mean;
+  loss.aggregation =
+      train.text_aggregation == "token_mean" ? TokenAggregation::token_mean : TokenAggregation::sequence_mean;
   loss.ratio_norm = train.ratio_norm;
   loss.inverse_dt = train.inverse_dt;
   options.needs_reference = train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
@@ -231,8 +231,7 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
       for (const std::vector<size_t>& pack : parts_of(batch, static_cast<size_t>(options.chains_per_pack))) {
         const ReplayOutput now = replay(model, rollout, pack, options.replay);
         if (one_update && !options.old_from_rollout) place_values(pack, chain_values(rollout, pack, now), old);
-        const JointLoss loss =
-            joint_loss(rollout, pack, now, old, reference, advantages, options.loss, denominators);
+        const JointLoss loss = joint_loss(rollout, pack, now, old, reference, advantages, options.loss, denominators);
         finite = finite && std::isfinite(loss.total.item<double>());
         loss.total.backward();
         report.flops += 3 * now.flops;

@@ -18,8 +18,7 @@ std::vector<std::string> all_families() {
 
 TaskPrompt shapes_prompt(const std::vector<std::string>& families, uint64_t number, uint64_t seed) {
   Stream stream({.seed = seed, .purpose = Purpose::prompt_order, .prompt = number});
-  return shapes_task(
-      shapes::sample_prompt(stream, shapes::Split::train, {families[number % families.size()]}));
+  return shapes_task(shapes::sample_prompt(stream, shapes::Split::train, {families[number % families.size()]}));
 }
 
 std::vector<size_t> permutation(size_t count, uint64_t seed, uint64_t pass) {

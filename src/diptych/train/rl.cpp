@@ -3,16 +3,14 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "diptych/algorithm/advantages.h"
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
-#include "diptych/text/think.h"
 #include "diptych/train/evaluation_record.h"
-#include "diptych/train/policy_update.h"
 #include "diptych/train/prompt_stream.h"
+#include "diptych/train/rl_metrics.h"
 #include "diptych/train/trainable.h"
 
 namespace diptych {
@@ -21,122 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-struct RewardedRollout {
-  std::vector<TaskPrompt> prompts;
-  Rollout rollout;
-  std::vector<double> rewards;  // 0 where missing; `valid` says which count
-  std::vector<bool> valid;
-  Advantages advantages;
-  std::vector<size_t> contributing;  // chains of groups that have a spread, and a valid reward
-};
-
-AdvantageOptions advantage_options(const RlTrainConfig& train) {
-  AdvantageOptions options;
-  options.std_scope = train.advantage_std == "round" ? StdScope::round : StdScope::group;
-  options.epsilon = train.advantage_epsilon;
-  options.clamp = train.advantage_clamp;
-  return options;
-}
-
-void score_rollout(const RlRecipe& recipe, const RewardFunction& reward, RewardedRollout& step) {
-  std::vector<ScoredPair> pairs;
-  std::vector<int64_t> groups;
-  for (const Trajectory& chain : step.rollout.chains) {
-    pairs.push_back({&step.prompts[static_cast<size_t>(chain.prompt)], &chain.candidate});
-    groups.push_back(chain.prompt);
-  }
-  int64_t missing = 0;
-  for (const Score& score : reward(pairs)) {
-    const bool usable = score.status == ScoreStatus::ok && score.value && std::isfinite(*score.value);
-    step.rewards.push_back(usable ? *score.value : 0);
-    step.valid.push_back(usable);
-    missing += usable ? 0 : 1;
-  }
-  const double share = static_cast<double>(missing) / static_cast<double>(pairs.size());
-  if (share > recipe.reward.max_missing)
-    throw Error(ExitCode::reward, {"rewards", cat("at most ", recipe.reward.max_missing, " of them missing"),
-                                   cat(share), "see the reward's own messages above"});
-  step.advantages = group_advantages(step.rewards, groups, step.valid, advantage_options(recipe.train));
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    const GroupStatistics& group = step.advantages.groups[static_cast<size_t>(groups[i])];
-    if (step.valid[i] && !group.zero_spread) step.contributing.push_back(i);
-  }
-}
-
-double mean_of(const std::vector<double>& values, const std::vector<bool>& valid) {
-  double sum = 0;
-  double count = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!valid[i]) continue;
-    sum += values[i];
-    count += 1;
-  }
-  return count == 0 ? 0 : sum / count;
-}
-
-void add_reward_metrics(const RewardedRollout& step, MetricRow& row) {
-  const double mean = mean_of(step.rewards, step.valid);
-  std::vector<double> squares;
-  for (double reward : step.rewards) squares.push_back((reward - mean) * (reward - mean));
-  double spread = 0;
-  for (const GroupStatistics& group : step.advantages.groups) spread += group.std;
-  const double groups = static_cast<double>(step.advantages.groups.size());
-  const double chains = static_cast<double>(step.rewards.size());
-  row["reward/mean"] = mean;
-  row["reward/std"] = std::sqrt(mean_of(squares, step.valid));
-  row["reward/group_std"] = spread / groups;
-  row["reward/zero_spread_groups"] = static_cast<double>(step.advantages.zero_spread_groups) / groups;
-  row["reward/masked"] = 1 - static_cast<double>(step.advantages.valid_samples) / chains;
-}
-
-void add_think_metrics(const Rollout& rollout, MetricRow& row) {
-  double length = 0;
-  double truncated = 0;
-  double well_formed = 0;
-  double count = 0;
-  for (const Trajectory& chain : rollout.chains) {
-    if (!chain.thinking) continue;
-    count += 1;
-    length += static_cast<double>(chain.thinking->tokens.size());
-    truncated += chain.thinking->truncated ? 1 : 0;
-    well_formed += parse_think(chain.candidate.texts.front()).well_formed ? 1 : 0;
-  }
-  if (count == 0) return;
-  row["think/length"] = length / count;
-  row["think/truncated"] = truncated / count;
-  row["think/well_formed"] = well_formed / count;
-}
-
-void add_ratio_metrics(const std::string& name, const RatioStatistics& ratios, MetricRow& row) {
-  if (ratios.count == 0) return;
-  row["ratio/" + name + "_mean"] = ratios.ratio_mean.item<double>();
-  row["ratio/" + name + "_max_abs_log"] = ratios.max_abs_log_ratio.item<double>();
-  row["clip/" + name + "_above"] = ratios.fraction_above.item<double>();
-  row["clip/" + name + "_below"] = ratios.fraction_below.item<double>();
-}
-
-void add_update_metrics(const UpdateReport& update, const GateReport& gate, MetricRow& row) {
-  row["loss/text"] = update.text_loss;
-  row["loss/image"] = update.image_loss;
-  row["loss/velocity_mse"] = update.velocity_mse;
-  row["loss/latent_kl"] = update.latent_kl;
-  row["loss/text_kl"] = update.text_kl;
-  add_ratio_metrics("text", update.text_ratios, row);
-  add_ratio_metrics("image", update.image_ratios, row);
-  row["gate/first_text_ratio"] = update.first_text_ratio;
-  row["gate/first_image_ratio"] = update.first_image_ratio;
-  row["gate/text_mean"] = gate.text_mean;
-  row["gate/text_max"] = gate.text_max;
-  row["gate/image_max"] = gate.image_max;
-  row["update/applied"] = static_cast<double>(update.applied);
-  row["update/skipped"] = static_cast<double>(update.skipped);
-  for (const GroupStepReport& group : update.groups) {
-    row["grad_norm/" + group.name] = group.grad_norm;
-    row["update/changed_share_" + group.name] = group.changed_share;
-    row["update/below_epsilon_share_" + group.name] = group.below_epsilon_share;
-  }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 // What a person needs to look into a step whose numbers were not finite.
@@ -165,7 +49,8 @@ RlRecipe checked(const RlRecipe& recipe) {
 
 // Keys that a continuation may change: they leave the steps already done as they are.
 std::vector<std::string> free_keys(const RlRecipe& recipe) {
-  std::vector<std::string> keys = {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "eval.*"};
+  std::vector<std::string> keys = {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints",
+                                   "eval.*"};
   if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
   return keys;
 }
@@ -181,8 +66,8 @@ class RlRun {
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
         reward_(make_reward(recipe.reward.kind)),
-        session_(recipe.run, print_config(recipe),
-                 hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"), free_keys(recipe)),
+        session_(recipe.run, print_config(recipe), hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"),
+                 free_keys(recipe)),
         groups_(expert_groups(matching_slots(transformer_slots(folder_.model), recipe.train.parameters),
                               recipe.train.und_learning_rate, recipe.train.gen_learning_rate,
                               recipe.optimizer.max_grad_norm)),
@@ -230,11 +115,10 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
     episodes.push_back({rewarded.prompts[i].text, static_cast<uint64_t>(step) * rewarded.prompts.size() + i});
   EpisodeOptions episode = episode_;
   episode.schedule.window_size = recipe_.rollout.window_size;
-  episode.schedule.window_begin =
-      recipe_.train.window_start == "first"
-          ? recipe_.rollout.window_range[0]
-          : window_start(seed, static_cast<uint64_t>(step), recipe_.rollout.window_range[0],
-                         recipe_.rollout.window_range[1], recipe_.rollout.window_size);
+  episode.schedule.window_begin = recipe_.train.window_start == "first"
+                                      ? recipe_.rollout.window_range[0]
+                                      : window_start(seed, static_cast<uint64_t>(step), recipe_.rollout.window_range[0],
+                                                     recipe_.rollout.window_range[1], recipe_.rollout.window_size);
   rewarded.rollout = roll_out(folder_.model, folder_.tokenizer, episodes, recipe_.train.group_size, episode, seed,
                               static_cast<uint64_t>(step));
   row["time/rollout"] = seconds_since(started);
@@ -258,9 +142,9 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   row["time/reference"] = seconds_since(referencing);
   const auto updating = Clock::now();
   GateReport gate;
-  const UpdateReport report =
-      update_policy(folder_.model, rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference,
-                    options_, optimizer_, learning_rate_scale(recipe_.optimizer, optimizer_.step_count(), step, recipe_.train.steps), gate);
+  const UpdateReport report = update_policy(
+      folder_.model, rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference, options_,
+      optimizer_, learning_rate_scale(recipe_.optimizer, optimizer_.step_count(), step, recipe_.train.steps), gate);
   const double seconds = seconds_since(updating);
   row["time/update"] = seconds;
   row["time/update_gflops"] = report.flops / seconds * 1e-9;
@@ -340,6 +224,8 @@ RlResult RlRun::train() {
 
 }  // namespace
 
-RlResult train_rl(const RlRecipe& recipe) { return RlRun(recipe).train(); }
+RlResult train_rl(const RlRecipe& recipe) {
+  return RlRun(recipe).train();
+}
 
 }  // namespace diptych

@@ -13,8 +13,8 @@ struct RlResult {
   double seconds = 0;                      // of training in this process, evaluation left out
 };
 
-/** Trains by the recipe and writes checkpoints, metrics, samples and, at the end, RUN/model. Throws Error(numerics) when a
- *  ratio gate fails or updates stay non-finite, Error(reward) when too many rewards are missing. */
+/** Trains by the recipe and writes checkpoints, metrics, samples and, at the end, RUN/model. Throws Error(numerics)
+ * when a ratio gate fails or updates stay non-finite, Error(reward) when too many rewards are missing. */
 RlResult train_rl(const RlRecipe& recipe);
 
 }  // namespace diptych

@@ -69,24 +69,28 @@ template <class Fields>
 void visit(Fields& fields, RlTrainConfig& train) {
   fields.range("steps", train.steps, 0, INT64_MAX, "rollout steps");
   fields.range("group_size", train.group_size, 1, 100000, "chains per prompt (G)");
-  fields.range("mini_batches", train.mini_batches, 1, 100000,
-               "disjoint parts of a rollout, one update each (the paper's 'PPO epochs 2' as UniRL and verl-omni read it)");
+  fields.range(
+      "mini_batches", train.mini_batches, 1, 100000,
+      "disjoint parts of a rollout, one update each (the paper's 'PPO epochs 2' as UniRL and verl-omni read it)");
   fields.range("epochs", train.epochs, 1, 1000, "passes over the rollout (2 with one mini-batch: verl's reading)");
   fields.range("und_learning_rate", train.und_learning_rate, 0, 1, "reasoning expert; 0 freezes it");
   fields.range("gen_learning_rate", train.gen_learning_rate, 0, 1, "denoising expert; 0 freezes it");
   fields.range("text_weight", train.text_weight, 0, 1e6, "weight of the text policy loss; 0: image-only (FlowGRPO)");
-  fields.range("image_weight", train.image_weight, 0, 1e6, "lambda, weight of the image policy loss; 0: text-only (TextGRPO)");
+  fields.range("image_weight", train.image_weight, 0, 1e6,
+               "lambda, weight of the image policy loss; 0: text-only (TextGRPO)");
   fields.range("velocity_mse_weight", train.velocity_mse_weight, 0, 1e6, "weight of the velocity MSE to the reference");
   fields.choice("velocity_mse_reduction", train.velocity_mse_reduction, {"mean", "sum"},
                 "over latent elements; the paper prints a norm, its weight implies the mean");
   fields.range("latent_kl_weight", train.latent_kl_weight, 0, 1e6, "weight of the exact latent KL (Flow-GRPO)");
-  fields.range("text_kl_weight", train.text_kl_weight, 0, 1e6, "weight of the thought's k3 divergence to the reference");
+  fields.range("text_kl_weight", train.text_kl_weight, 0, 1e6,
+               "weight of the thought's k3 divergence to the reference");
   fields.range("text_clip_low", train.text_clip_low, 0, 1, "text ratio clipped below at 1 - this");
   fields.range("text_clip_high", train.text_clip_high, 0, 1e6, "and above at 1 + this");
   fields.range("image_clip_low", train.image_clip_low, 0, 1, "image ratio clipped below at 1 - this");
   fields.range("image_clip_high", train.image_clip_high, 0, 1e6, "and above at 1 + this");
   fields("scale_with_geometry", train.scale_with_geometry,
-         "multiply image clip and velocity-MSE weight by the factor that carries the paper's values to this latent and grid");
+         "multiply image clip and velocity-MSE weight by the factor that carries the paper's values to this latent and "
+         "grid");
   fields("ratio_norm", train.ratio_norm, "RatioNorm (UniGRPO Eq. 5); false: plain ratio");
   fields("inverse_dt", train.inverse_dt, "weight window steps by 1/|dt|, normalised to mean 1");
   fields.choice("text_aggregation", train.text_aggregation, {"sequence_mean", "token_mean"},
@@ -104,7 +108,8 @@ void visit(Fields& fields, RlTrainConfig& train) {
   fields.range("gate_image", train.gate_image, 0, 1e6,
                "largest allowed RMS(change of the mean) / sqrt(D) of sampler and replay, in units of the image clip");
   fields.range("chains_per_pack", train.chains_per_pack, 1, 1000000, "chains in one forward and backward");
-  fields.range("max_skipped", train.max_skipped, 1, 1000000, "the run stops after this many non-finite updates in a row");
+  fields.range("max_skipped", train.max_skipped, 1, 1000000,
+               "the run stops after this many non-finite updates in a row");
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
 }
 

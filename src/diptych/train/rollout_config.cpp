@@ -18,10 +18,10 @@ void check_window(const RolloutConfig& config) {
   const std::vector<int64_t>& range = config.window_range;
   const int64_t updates = config.updates - (config.updates_are_points ? 1 : 0);
   if (range.size() != 2 || range[0] < 0 || range[1] > updates || range[1] - range[0] < config.window_size)
-    throw Error(ExitCode::config,
-                {"rollout.window_range", cat("[low, high] within the ", updates, " updates and at least window_size = ",
-                                             config.window_size, " wide"),
-                 "[" + join(range, ", ") + "]", ""});
+    throw Error(ExitCode::config, {"rollout.window_range",
+                                   cat("[low, high] within the ", updates,
+                                       " updates and at least window_size = ", config.window_size, " wide"),
+                                   "[" + join(range, ", ") + "]", ""});
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ void visit(Fields& fields, RolloutConfig& rollout) {
          "none, bagel (BAGEL's own think prompt), or the text itself; only in front of prompts that think");
   fields.range("max_think_tokens", rollout.max_think_tokens, 1, 1000000, "cap of the sampled thought");
   fields.range("temperature", rollout.temperature, 0, 100, "of the sampled thought; 0 takes the most probable token");
-  fields.range("top_p", rollout.top_p, 0, 1, "1: all tokens. Training wants 1: log-probabilities are of the whole vocabulary");
+  fields.range("top_p", rollout.top_p, 0, 1,
+               "1: all tokens. Training wants 1: log-probabilities are of the whole vocabulary");
   fields.range("top_k", rollout.top_k, 0, 1000000, "0: all tokens");
   fields.range("image_size", rollout.image_size, 1, 65536, "pixels per side");
   fields.range("updates", rollout.updates, 1, 1000, "denoising updates of a training rollout");

@@ -29,7 +29,9 @@ Session::Session(const RunConfig& run, const std::string& recipe, const std::str
   metrics_ = std::make_unique<Metrics>(folder_, loaded_ ? loaded_->state.step : -1);
 }
 
-int64_t Session::first_step() const { return loaded_ ? loaded_->state.step : 0; }
+int64_t Session::first_step() const {
+  return loaded_ ? loaded_->state.step : 0;
+}
 
 void Session::restore(AdamW& optimizer, const std::vector<NamedTensor>& weights) const {
   if (!loaded_) return;

@@ -39,8 +39,8 @@ enum class EndReason { finished, interrupted };
 /** A run in its folder. Construction takes the lock, checks the recipe and loads the checkpoint, if any. */
 class Session {
  public:
-  /** `recipe`: the resolved recipe text. `base_hash`: of the weights the run starts from. Keys in `free_keys` may differ
-   *  from the interrupted run's. */
+  /** `recipe`: the resolved recipe text. `base_hash`: of the weights the run starts from. Keys in `free_keys` may
+   * differ from the interrupted run's. */
   Session(const RunConfig& run, const std::string& recipe, const std::string& base_hash,
           const std::vector<std::string>& free_keys);
 

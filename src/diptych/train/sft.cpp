@@ -53,8 +53,7 @@ EndReason train_sft(const SftRecipe& recipe) {
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
   const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
   const EpisodeOptions episode = episode_options(recipe.rollout, recipe.eval.updates);
-  Session session(recipe.run, print_config(recipe),
-                  hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"),
+  Session session(recipe.run, print_config(recipe), hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"),
                   {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "eval.*"});
   SupervisedOptions options;
   options.system_prompt = episode.system_prompt;

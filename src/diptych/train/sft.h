@@ -29,7 +29,8 @@ void visit(Fields& fields, SftConfig& train) {
   fields.range("flow_weight", train.flow_weight, 0, 1e6, "weight of the flow-matching error");
   fields.range("text_dropout", train.text_dropout, 0, 1, "share of images learnt without text, for guidance");
   fields.range("timestep_shift", train.timestep_shift, 1e-3, 1e3, "shift of the training times");
-  fields.range("ema_decay", train.ema_decay, 0, 1, "the saved model is this moving average of the weights; 0: the weights");
+  fields.range("ema_decay", train.ema_decay, 0, 1,
+               "the saved model is this moving average of the weights; 0: the weights");
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
 }
 

@@ -20,7 +20,7 @@ Image resized(const Image& image, const ImageTransformConfig& transform) {
 
 // Latents [z, h, w]. Images of one size are encoded together; a latent does not depend on its batch.
 std::vector<Tensor> encode_images(const Bagel& model, const std::vector<Image>& images,
-                                        const std::vector<StreamKey>& keys) {
+                                  const std::vector<StreamKey>& keys) {
   at::NoGradGuard no_grad;
   std::map<std::pair<int, int>, std::vector<size_t>> sizes;
   for (size_t i = 0; i < images.size(); ++i) sizes[{images[i].height, images[i].width}].push_back(i);
@@ -31,7 +31,8 @@ std::vector<Tensor> encode_images(const Bagel& model, const std::vector<Image>& 
     const AutoencoderConfig& vae = model.config.vae;
     for (size_t i : members) {
       pixels.push_back(image_to_tensor(images[i]));
-      eps.push_back(normal_tensor(keys[i], {vae.z_channels, size.first / vae.downsample, size.second / vae.downsample}));
+      eps.push_back(
+          normal_tensor(keys[i], {vae.z_channels, size.first / vae.downsample, size.second / vae.downsample}));
     }
     const Tensor latents = encode(model.autoencoder, at::stack(pixels), at::stack(eps));
     for (size_t k = 0; k < members.size(); ++k) encoded[members[k]] = latents[k];
@@ -55,8 +56,8 @@ class ExamplePacker {
 
   int64_t add_latent(SegmentKind kind, const Tensor& latent, double time) {
     const int64_t patch = model_.config.latent_patch;
-    Segment segment = image_segment(kind, patchify_latent(latent, patch), latent.size(1) / patch,
-                                    latent.size(2) / patch, -1, 0);
+    Segment segment =
+        image_segment(kind, patchify_latent(latent, patch), latent.size(1) / patch, latent.size(2) / patch, -1, 0);
     segment.time = time;
     return add(std::move(segment));
   }
@@ -95,8 +96,7 @@ void add_target(const Tensor& latent, const StreamKey& address, const Supervised
   key.purpose = Purpose::flow_noise;
   const Tensor noise = normal_tensor(key, latent.sizes());
   const double time = flow_time(address, options.timestep_shift);
-  const int64_t segment =
-      packer.add_latent(SegmentKind::noisy_latent, latent * (1 - time) + noise * time, time);
+  const int64_t segment = packer.add_latent(SegmentKind::noisy_latent, latent * (1 - time) + noise * time, time);
   pack.flow_targets.emplace_back(segment, patchify_latent(noise - latent, patch));
 }
 
@@ -134,8 +134,7 @@ SupervisedPack make_supervised_pack(const Bagel& model, const Tokenizer& tokeniz
           prompt_ids(tokenizer, example.thinking ? options.system_prompt : std::string(), example.prompt), -1, 0));
       if (example.thinking) add_thought(tokenizer, *example.thinking, packer, pack);
     }
-    if (example.image)
-      add_target(encoded[next_image++], address, options, model.config.latent_patch, packer, pack);
+    if (example.image) add_target(encoded[next_image++], address, options, model.config.latent_patch, packer, pack);
   }
   return pack;
 }
@@ -155,8 +154,7 @@ SupervisedLoss supervised_loss(const Bagel& model, const SupervisedPack& pack, d
     }
     const at::Device device = output.und.device();
     const Tensor hidden = output.und.index_select(0, at::tensor(rows, at::kLong).to(device));
-    const Tensor entropy =
-        -token_logprobs(hidden, model.lm_head, at::tensor(labels, at::kLong).to(device)).mean();
+    const Tensor entropy = -token_logprobs(hidden, model.lm_head, at::tensor(labels, at::kLong).to(device)).mean();
     loss.total = loss.total + cross_entropy_weight * entropy;
     loss.cross_entropy = entropy.item<double>();
   }

@@ -7,9 +7,9 @@
 namespace diptych {
 
 struct SupervisedOptions {
-  std::string system_prompt;     // in front of prompts that are followed by a thought
-  double text_dropout = 0.1;     // share of examples whose image is learnt without any text
-  double timestep_shift = 1.0;   // of the flow times
+  std::string system_prompt;    // in front of prompts that are followed by a thought
+  double text_dropout = 0.1;    // share of examples whose image is learnt without any text
+  double timestep_shift = 1.0;  // of the flow times
 };
 
 /** What some rows of the pack are to predict. */

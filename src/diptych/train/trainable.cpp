@@ -16,8 +16,8 @@ bool matches(const std::string& name, const std::string& pattern) {
 void check_pattern(const std::vector<ParameterSlot>& slots, const std::string& pattern) {
   for (const ParameterSlot& slot : slots)
     if (matches(slot.name, pattern)) return;
-  throw Error(ExitCode::config, {"train.parameters", "patterns that match names of weights", "'" + pattern + "' matches none",
-                                 cat("a name is for example ", slots.front().name)});
+  throw Error(ExitCode::config, {"train.parameters", "patterns that match names of weights",
+                                 "'" + pattern + "' matches none", cat("a name is for example ", slots.front().name)});
 }
 
 }  // namespace
@@ -41,7 +41,9 @@ std::vector<ParameterSlot> matching_slots(const std::vector<ParameterSlot>& slot
   return chosen;
 }
 
-bool is_generation_expert(const std::string& name) { return name.find("moe_gen") != std::string::npos; }
+bool is_generation_expert(const std::string& name) {
+  return name.find("moe_gen") != std::string::npos;
+}
 
 std::vector<ParameterGroup> expert_groups(const std::vector<ParameterSlot>& slots, double und_learning_rate,
                                           double gen_learning_rate, double max_grad_norm) {
