@@ -11,7 +11,8 @@ void require_command(CLI::App& group, int& status) {
   group.require_subcommand(0, 1);
   group.callback([&group, &status] {
     if (!group.get_subcommands().empty()) return;
-    std::fputs(group.help().c_str(), stderr);
+    const CLI::App* parent = group.get_parent();
+    std::fputs(group.help(parent == nullptr ? "" : parent->get_name()).c_str(), stderr);
     status = static_cast<int>(ExitCode::usage);
   });
 }

@@ -7,6 +7,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/finish.h"
+#include "diptych/cli/recipe_arguments.h"
 #include "diptych/io/image.h"
 #include "diptych/io/json_lines.h"
 #include "diptych/train/evaluation_record.h"
@@ -132,8 +133,8 @@ void add_quickstart(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("quickstart", "train the shipped tiny model by UniGRPO and see what rose");
   auto recipe = std::make_shared<std::string>("recipes/shapes_unigrpo.toml");
   auto overrides = std::make_shared<std::vector<std::string>>();
-  command->add_option("--recipe", *recipe, "another recipe")->capture_default_str();
-  command->add_option("overrides", *overrides, "key=value of the recipe, such as run.seed=1");
+  command->add_option("--recipe", *recipe, "another recipe")->type_name("FILE")->capture_default_str();
+  add_overrides(*command, *overrides);
   command->callback([=, &status] { status = quickstart(*recipe, *overrides); });
 }
 

@@ -28,7 +28,7 @@ struct SampleArguments {
   std::string prompt_file;
   std::string out = "samples";
   std::string grid;
-  uint64_t seed = 0;
+  int64_t seed = 0;
   int64_t count = 1;
   int64_t threads = 0;
   bool no_think = false;
@@ -100,7 +100,7 @@ std::string image_name(size_t prompt, int64_t sample) {
   return name;
 }
 
-nlohmann::json sample_json(const Trajectory& chain, const std::string& name, uint64_t seed) {
+nlohmann::json sample_json(const Trajectory& chain, const std::string& name, int64_t seed) {
   nlohmann::json line{{"prompt", chain.candidate.prompt}, {"path", name}, {"seed", seed}, {"sample", chain.sample}};
   if (chain.thinking) {
     line["thinking"] = chain.candidate.texts.front();
@@ -142,8 +142,8 @@ int sample(const SampleArguments& arguments) {
   for (size_t begin = 0; begin < prompts.size(); begin += part) {
     std::vector<EpisodePrompt> episodes;
     for (size_t i = begin; i < std::min(prompts.size(), begin + part); ++i) episodes.push_back({prompts[i], i});
-    const Rollout rollout =
-        roll_out(folder.model, folder.tokenizer, episodes, arguments.count, options, arguments.seed, /*step=*/0);
+    const Rollout rollout = roll_out(folder.model, folder.tokenizer, episodes, arguments.count, options,
+                                     static_cast<uint64_t>(arguments.seed), /*step=*/0);
     for (const Trajectory& chain : rollout.chains) {
       const std::string name = image_name(begin + static_cast<size_t>(chain.prompt), chain.sample);
       const Image& image = chain.candidate.images.back();

@@ -78,8 +78,9 @@ std::vector<SampledText> sample_texts(const Bagel& model, KvCache& cache, std::v
     const Tensor values = logits(model, output.und);
     check_finite(values, "logits of a sampled thought");
     const Tensor picked = pick_tokens(values, sampling, at::tensor(uniforms, at::kDouble).to(values.device()));
-    const Tensor scaled = values.div(log_temperature);
-    const Tensor logprobs = (scaled.gather(1, picked.unsqueeze(1)).squeeze(1) - scaled.logsumexp(1)).to(at::kDouble);
+    // Not logsumexp: a single long row is shared out over the threads, so that its bits would depend on the batch.
+    const Tensor scores = values.div(log_temperature).log_softmax(1);
+    const Tensor logprobs = scores.gather(1, picked.unsqueeze(1)).squeeze(1).to(at::kDouble);
     const Tensor picked_here = picked.cpu();
     const Tensor logprobs_here = logprobs.cpu();
 

@@ -221,7 +221,7 @@ TEST_F(PolicyUpdateTest, GateBNamesTheChainThatDisagrees) {
                  {"gate B", "clips (prompt 0, sample 2)"});
   // A NaN early on is not forgotten because of later chains.
   expect_error([&] { tampered([&](auto& values) { values[0].logprobs[0] = nan; }); }, ExitCode::numerics,
-               {"text nan (prompt 0, sample 0)"});
+               {"nan (prompt 0, sample 0), image 0 clips"});
 }
 
 TEST_F(PolicyUpdateTest, GateBMeasuresImagesInClips) {

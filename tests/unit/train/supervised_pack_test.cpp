@@ -159,10 +159,10 @@ TEST_F(SupervisedPackTest, DropoutRemovesTheTextAndItsTargets) {
 
 TEST_F(SupervisedPackTest, ImagesAreResizedToTheModelsGrid) {
   SupervisedExample large = plain("a", 10);
-  large.image = picture(40, 64, 20);  // the longest side is 32
+  large.image = picture(50, 64, 20);  // the longest side is 32
   const Segment& noisy = pack({large}).segments[1];
   EXPECT_EQ(noisy.grid_width, 4);
-  EXPECT_EQ(noisy.grid_height, 3);  // 20 pixels, rounded to the stride of 8
+  EXPECT_EQ(noisy.grid_height, 3);  // 25 pixels, rounded to the stride of 8
 }
 
 TEST_F(SupervisedPackTest, LossIsTheMeanOverTokensAndElements) {
