@@ -1,8 +1,12 @@
 #include <torch/version.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
@@ -24,9 +28,18 @@ int exit_status(diptych::ExitCode code) {
   return static_cast<int>(code);
 }
 
+// OpenMP threads spin while they wait, which is ten to a hundred times slower where cores are shared or limited. The
+// runtime reads its environment before main, so the program starts itself once more with waiting threads asleep.
+void let_waiting_threads_sleep(char** arguments) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
+  ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  ::execv("/proc/self/exe", arguments);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
+  let_waiting_threads_sleep(arguments);
   CLI::App app{"diptych: reinforcement-learning post-training of unified text-and-image models", "diptych"};
   app.set_version_flag("--version", "diptych " DIPTYCH_VERSION " with LibTorch " TORCH_VERSION, "print the version");
   app.set_help_flag("-h,--help", "print this help");
@@ -43,6 +56,9 @@ int main(int count, char** arguments) {
   } catch (const diptych::Error& error) {
     diptych::log_error(error.what());
     return exit_status(error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    diptych::log_error(error.what());
+    return exit_status(diptych::ExitCode::io);
   } catch (const std::exception& error) {
     diptych::log_error(std::string(error.what()) +
                        "\n  this is a bug in diptych; please report it with the command line");

@@ -1,5 +1,7 @@
 #include "diptych/model/recipe.h"
 
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 #include "diptych/text/bpe_trainer.h"
 
@@ -10,10 +12,36 @@ namespace {
 // Vocabulary rows are padded to a multiple of this, as in the published folder; spare rows stay unused.
 constexpr int64_t kVocabularyMultiple = 64;
 
+void require(bool holds, const std::string& key, const std::string& expected, const std::string& got) {
+  if (!holds) throw Error(ExitCode::config, {key, expected, got, ""});
+}
+
+void check_sizes(const ModelConfig& config) {
+  const AutoencoderConfig& vae = config.vae;
+  require(config.heads * config.head_dim == config.hidden, "model.heads * model.head_dim",
+          cat("model.hidden = ", config.hidden), cat(config.heads * config.head_dim));
+  require(config.heads % config.kv_heads == 0, "model.kv_heads", cat("a divisor of model.heads = ", config.heads),
+          cat(config.kv_heads));
+  require(config.head_dim % 2 == 0 && config.hidden % 4 == 0, "model.head_dim and model.hidden", "multiples of 2 and 4",
+          cat(config.head_dim, " and ", config.hidden));
+  require(vae.downsample == int64_t{1} << (vae.channel_multipliers.size() - 1), "model.vae.downsample",
+          cat("2 to the number of resolutions less one, ", int64_t{1} << (vae.channel_multipliers.size() - 1)),
+          cat(vae.downsample));
+  for (int64_t multiplier : vae.channel_multipliers)
+    require(multiplier > 0 && vae.channels * multiplier % vae.norm_groups == 0, "model.vae.norm_groups",
+            cat("a divisor of the channels of each resolution, such as ", vae.channels * multiplier),
+            cat(vae.norm_groups));
+  require(config.vae_transform.stride % latent_token_pixels(config) == 0, "model.vae_transform.stride",
+          cat("a multiple of downsample * latent_patch = ", latent_token_pixels(config)),
+          cat(config.vae_transform.stride));
+}
+
 }  // namespace
 
 void create_model_folder(const std::filesystem::path& folder, const ModelRecipe& recipe,
                          const std::vector<std::string>& corpus) {
+  require(!recipe.config.vae.channel_multipliers.empty(), "model.vae.channel_multipliers", "at least one", "none");
+  check_sizes(recipe.config);
   make_folder(folder);
   write_tokenizer_files(folder, train_bpe(corpus, recipe.tokenizer_merges));
   ModelConfig config = recipe.config;

@@ -10,7 +10,7 @@ namespace diptych {
 namespace {
 
 int64_t latent_tokens(int64_t pixels, const Bagel& model, const char* side) {
-  const int64_t unit = model.config.vae.downsample * model.config.latent_patch;
+  const int64_t unit = latent_token_pixels(model.config);
   const int64_t tokens = pixels / unit;
   if (pixels <= 0 || pixels % unit != 0 || tokens > model.config.max_latent_size)
     throw Error(

@@ -5,7 +5,6 @@
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
-#include "diptych/io/files.h"
 #include "diptych/model/folder.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
@@ -44,8 +43,7 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
   Bagel& model = folder.model;
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
   const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
-  Session session(recipe.run, print_config(recipe), hash_file(std::filesystem::path(recipe.model) / "ae.safetensors"),
-                  {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints"});
+  Session session(recipe.run, print_config(recipe), hash_model_folder(recipe.model), always_free_keys());
 
   ParameterGroup group{"autoencoder", {}, recipe.train.learning_rate, recipe.optimizer.max_grad_norm};
   for (const ParameterSlot& slot : autoencoder_slots(model)) {

@@ -18,9 +18,9 @@ struct OptimizerConfig {
 
 template <class Fields>
 void visit(Fields& fields, OptimizerConfig& optimizer) {
-  fields.range("beta1", optimizer.beta1, 0, 1, "decay of AdamW's first moment");
-  fields.range("beta2", optimizer.beta2, 0, 1, "decay of AdamW's second moment");
-  fields.range("epsilon", optimizer.epsilon, 0, 1, "added to AdamW's denominator");
+  fields.range("beta1", optimizer.beta1, 0, 0.9999999, "decay of AdamW's first moment");
+  fields.range("beta2", optimizer.beta2, 0, 0.9999999, "decay of AdamW's second moment");
+  fields.range("epsilon", optimizer.epsilon, 1e-30, 1, "added to AdamW's denominator");
   fields.range("weight_decay", optimizer.weight_decay, 0, 1, "decoupled weight decay");
   fields.range("max_grad_norm", optimizer.max_grad_norm, 0, 1e9,
                "gradient norm per expert above which it is clipped; 0: never");

@@ -61,6 +61,14 @@ void add_losses(const JointLoss& loss, UpdateReport& report) {
   merge_ratios(report.image_ratios, loss.image_ratios);
 }
 
+bool all_finite(const std::vector<ChainValues>& values) {
+  for (const ChainValues& chain : values) {
+    if (chain.logprobs.defined() && !chain.logprobs.isfinite().all().item<bool>()) return false;
+    if (chain.velocities.defined() && !chain.velocities.isfinite().all().item<bool>()) return false;
+  }
+  return true;
+}
+
 void start_update(UpdateReport& report) {
   report.text_loss = report.image_loss = report.velocity_mse = report.latent_kl = report.text_kl = 0;
   report.text_ratios = {};
@@ -213,14 +221,18 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
                            GateReport& gate) {
   const std::vector<std::vector<size_t>> batches = mini_batches(rollout, chains, options.mini_batches);
   const bool one_update = batches.size() == 1 && options.epochs == 1;
+  UpdateReport report;
   std::vector<ChainValues> old(rollout.chains.size());
   if (options.old_from_rollout || !one_update) {
     const std::vector<ChainValues> replayed = replay_values(model, rollout, chains, options);
+    if (!all_finite(replayed)) {
+      report.skipped = static_cast<int64_t>(batches.size()) * options.epochs;
+      return report;
+    }
     gate = check_replay(rollout, chains, replayed, options);
     old = options.old_from_rollout ? sampler_values(rollout) : replayed;
   }
 
-  UpdateReport report;
   bool first = true;
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     for (const std::vector<size_t>& batch : batches) {
@@ -239,7 +251,7 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
       }
       if (first) {
         first = false;
-        if (one_update && !options.old_from_rollout) gate = check_replay(rollout, chains, old, options);
+        if (finite && one_update && !options.old_from_rollout) gate = check_replay(rollout, chains, old, options);
         report.first_text_ratio =
             report.text_ratios.count == 0 ? 0 : report.text_ratios.max_abs_log_ratio.item<double>();
         report.first_image_ratio = in_clips(report.image_ratios, options.loss.image_clip);

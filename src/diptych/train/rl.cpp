@@ -40,17 +40,38 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
                     rows.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+void require(bool holds, const std::string& key, const std::string& expected, const std::string& got,
+             const std::string& hint) {
+  if (!holds) throw Error(ExitCode::config, {key, expected, got, hint});
+}
+
+// Combinations of keys that would train nothing, or something else than was asked for.
 RlRecipe checked(const RlRecipe& recipe) {
-  if (recipe.prompts.source == "file" && recipe.reward.kind.starts_with("shapes_"))
-    throw Error(ExitCode::config, {"reward.kind", "a reward for prompts from a file", "\"" + recipe.reward.kind + "\"",
-                                   "the exact verifier knows the shapes world's own prompts only"});
+  const RlTrainConfig& train = recipe.train;
+  const bool verifies = recipe.reward.kind.starts_with("shapes_");
+  const bool trains_text = recipe.rollout.think && train.text_weight > 0;
+  require(recipe.prompts.source != "file" || !verifies, "reward.kind", "a reward for prompts from a file",
+          "\"" + recipe.reward.kind + "\"", "the exact verifier knows the shapes world's own prompts only");
+  require((!verifies && recipe.eval.prompts == 0) || recipe.rollout.image_size == shapes::World{}.canvas,
+          "rollout.image_size", cat(shapes::World{}.canvas, ", the canvas of the shapes world"),
+          cat(recipe.rollout.image_size), "another size needs another reward, and eval.prompts = 0");
+  require(trains_text || train.image_weight > 0, "train.text_weight and train.image_weight",
+          "at least one policy loss above 0", recipe.rollout.think ? "both 0" : "no thinking and image_weight 0", "");
+  require(train.image_weight == 0 || recipe.rollout.noise_level > 0, "rollout.noise_level",
+          "above 0: a deterministic step has no policy gradient", "0", "or train.image_weight = 0");
+  require(train.image_weight == 0 || std::max(train.image_clip_low, train.image_clip_high) > 0,
+          "train.image_clip_low and image_clip_high", "a range above 0", "0", "");
+  require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
+          "above 0: the text loss reaches this expert only", "0", "");
+  require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),
+          "evaluation and training would share draws");
   return recipe;
 }
 
-// Keys that a continuation may change: they leave the steps already done as they are.
+// Under a cosine the learning rate of every step depends on the last one, so the number of steps is fixed.
 std::vector<std::string> free_keys(const RlRecipe& recipe) {
-  std::vector<std::string> keys = {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints",
-                                   "eval.*"};
+  std::vector<std::string> keys = always_free_keys();
+  keys.push_back("eval.*");
   if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
   return keys;
 }
@@ -66,8 +87,7 @@ class RlRun {
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
         reward_(make_reward(recipe.reward.kind)),
-        session_(recipe.run, print_config(recipe), hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"),
-                 free_keys(recipe)),
+        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe)),
         groups_(expert_groups(matching_slots(transformer_slots(folder_.model), recipe.train.parameters),
                               recipe.train.und_learning_rate, recipe.train.gen_learning_rate,
                               recipe.optimizer.max_grad_norm)),
@@ -131,7 +151,10 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
 }
 
 void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row) {
-  if (rewarded.contributing.empty()) return;
+  if (rewarded.contributing.empty()) {
+    log_warning(cat("step ", step, ": no group has a spread of rewards, so nothing was learnt"));
+    return;
+  }
   const auto referencing = Clock::now();
   std::vector<ChainValues> reference;
   if (options_.needs_reference) {
@@ -157,8 +180,6 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   skipped_in_a_row_ += report.skipped;
   log_warning(cat("step ", step, ": ", report.skipped, " updates were not finite and were skipped"));
   if (skipped_in_a_row_ < recipe_.train.max_skipped) return;
-  session_.metrics().write(step + 1, row);
-  session_.save(step + 1, optimizer_, weights_, counters());
   throw Error(ExitCode::numerics, {cat("step ", step), "finite losses and gradients",
                                    cat(skipped_in_a_row_, " updates in a row that were not"),
                                    "lower the learning rates; the chains are in non_finite_step_*.json"});
@@ -192,8 +213,14 @@ RlResult RlRun::train() {
   for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
     const auto started = Clock::now();
     MetricRow row;
-    const RewardedRollout rewarded = sample(step, row);
-    update(step, rewarded, row);
+    try {
+      update(step, sample(step, row), row);
+    } catch (const Error&) {
+      // A failed step leaves the state before it, so that a mended cause costs nothing.
+      skipped_in_a_row_ = 0;
+      session_.save(step, optimizer_, weights_, counters());
+      throw;
+    }
     row["time/step"] = seconds_since(started);
     result.seconds += seconds_since(started);
     const int64_t done = step + 1;

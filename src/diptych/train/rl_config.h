@@ -68,7 +68,7 @@ struct RlTrainConfig {
 template <class Fields>
 void visit(Fields& fields, RlTrainConfig& train) {
   fields.range("steps", train.steps, 0, INT64_MAX, "rollout steps");
-  fields.range("group_size", train.group_size, 1, 100000, "chains per prompt (G)");
+  fields.range("group_size", train.group_size, 2, 100000, "chains per prompt (G)");
   fields.range(
       "mini_batches", train.mini_batches, 1, 100000,
       "disjoint parts of a rollout, one update each (the paper's 'PPO epochs 2' as UniRL and verl-omni read it)");

@@ -6,8 +6,21 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
 
 namespace diptych {
+
+std::string hash_model_folder(const std::filesystem::path& folder) {
+  std::string hashes;
+  for (const char* name : {"config.json", "llm_config.json", "vit_config.json", "vocab.json", "merges.txt",
+                           "tokenizer.json", "tokenizer_config.json", "ema.safetensors", "ae.safetensors"})
+    if (std::filesystem::exists(folder / name)) hashes += cat(name, " ", hash_file(folder / name), "\n");
+  return hash_bytes(hashes);
+}
+
+std::vector<std::string> always_free_keys() {
+  return {"run.dir", "run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints"};
+}
 
 void use_threads(int64_t threads) {
   at::set_num_threads(threads > 0 ? static_cast<int>(threads) : static_cast<int>(std::thread::hardware_concurrency()));
@@ -17,7 +30,6 @@ Session::Session(const RunConfig& run, const std::string& recipe, const std::str
                  const std::vector<std::string>& free_keys)
     : run_(run), folder_(run.dir), base_hash_(base_hash), lock_(run.dir) {
   use_threads(run.threads);
-  tidy_checkpoints(folder_);
   if (prepare_run_folder(folder_, parse_resume(run.resume), recipe, free_keys)) loaded_ = load_latest(folder_);
   if (loaded_) {
     TrainState current;
@@ -33,7 +45,7 @@ int64_t Session::first_step() const {
   return loaded_ ? loaded_->state.step : 0;
 }
 
-void Session::restore(AdamW& optimizer, const std::vector<NamedTensor>& weights) const {
+void Session::restore(AdamW& optimizer, const std::vector<NamedTensor>& weights) {
   if (!loaded_) return;
   at::NoGradGuard no_grad;
   for (const NamedTensor& weight : weights) {
@@ -45,6 +57,8 @@ void Session::restore(AdamW& optimizer, const std::vector<NamedTensor>& weights)
     Tensor(weight.tensor).copy_(found->second);
   }
   optimizer.load_optimizer_state(loaded_->optimizer);
+  loaded_->weights.clear();
+  loaded_->optimizer.clear();
 }
 
 std::map<std::string, int64_t> Session::counters() const {

@@ -26,7 +26,7 @@ struct RunConfig {
 template <class Fields>
 void visit(Fields& fields, RunConfig& run) {
   fields("dir", run.dir, "folder of the run: recipe, metrics, checkpoints, results");
-  fields("seed", run.seed, "seed of every draw");
+  fields.range("seed", run.seed, 0, INT64_MAX, "seed of every draw");
   fields.choice("resume", run.resume, {"auto", "never", "must"}, "auto continues a run that has a checkpoint");
   fields.range("threads", run.threads, 0, 1024, "CPU threads; 0 takes all cores");
   fields.range("checkpoint_every", run.checkpoint_every, 0, INT64_MAX, "steps between checkpoints; 0: only at the end");
@@ -46,8 +46,8 @@ class Session {
 
   /** Step to continue from; 0 for a new run. */
   int64_t first_step() const;
-  /** Puts the checkpoint's weights and moments in place; nothing for a new run. */
-  void restore(AdamW& optimizer, const std::vector<NamedTensor>& weights) const;
+  /** Puts the checkpoint's weights and moments in place and lets go of them; nothing for a new run. */
+  void restore(AdamW& optimizer, const std::vector<NamedTensor>& weights);
   /** Counters of the checkpoint, empty for a new run. */
   std::map<std::string, int64_t> counters() const;
 
@@ -71,6 +71,12 @@ class Session {
   std::optional<LoadedCheckpoint> loaded_;
   std::unique_ptr<Metrics> metrics_;
 };
+
+/** Hash of everything in a model folder that a run depends on: config, tokenizer and weight files. */
+std::string hash_model_folder(const std::filesystem::path& folder);
+
+/** Recipe keys that may change in a continuation of any run: they leave the steps already done as they are. */
+std::vector<std::string> always_free_keys();
 
 /** Sets the number of torch threads. */
 void use_threads(int64_t threads);

@@ -5,7 +5,6 @@
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
-#include "diptych/io/files.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/moving_average.h"
 #include "diptych/train/supervised_pack.h"
@@ -53,8 +52,9 @@ EndReason train_sft(const SftRecipe& recipe) {
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
   const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
   const EpisodeOptions episode = episode_options(recipe.rollout, recipe.eval.updates);
-  Session session(recipe.run, print_config(recipe), hash_file(std::filesystem::path(recipe.model) / "ema.safetensors"),
-                  {"run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints", "eval.*"});
+  std::vector<std::string> free_keys = always_free_keys();
+  free_keys.push_back("eval.*");
+  Session session(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys);
   SupervisedOptions options;
   options.system_prompt = episode.system_prompt;
   options.text_dropout = recipe.train.text_dropout;
