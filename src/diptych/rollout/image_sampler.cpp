@@ -137,7 +137,8 @@ std::vector<Image> decode_latents(const Bagel& model, const std::vector<Tensor>&
     std::vector<Tensor> maps;
     for (size_t i = begin; i < end; ++i)
       maps.push_back(unpatchify_latent(latents[i], grid_height, grid_width, model.config.latent_patch));
-    const Tensor pixels = decode(model.autoencoder, at::stack(maps));
+    const Tensor pixels =
+        decode(model.autoencoder, at::stack(maps).to(model.autoencoder.decoder.conv_in.weight.options()));
     for (const Tensor& image : pixels.unbind()) images.push_back(tensor_to_image(image));
   }
   return images;

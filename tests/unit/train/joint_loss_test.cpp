@@ -57,7 +57,7 @@ Chains make_chains() {
     chain.prompt = c / 3;
     chain.sample = c % 3;
     chain.thinking = SampledText{std::vector<int64_t>(static_cast<size_t>(length), 7), {}, false};
-    const at::IntArrayRef shape = {kWindow, tokens, 5};
+    const std::vector<int64_t> shape = {kWindow, tokens, 5};
     const Tensor old_velocity = exact(address + 1, shape, 1);
     chain.image.states = exact(address + 2, shape, 1);
     std::vector<Tensor> nexts;
