@@ -9,16 +9,16 @@ namespace diptych {
 /** Exit status of the program; docs/exit_codes.md explains each to users. */
 enum class ExitCode : int {
   ok = 0,
-  mismatch = 1,      // a comparison failed: verify, a ratio gate
-  usage = 2,         // the command line is wrong
-  config = 3,        // the recipe is wrong
-  data = 4,          // prompts, images or training data are wrong
-  model = 5,         // a model folder or checkpoint is missing, damaged or does not fit
-  io = 6,            // a file could not be read or written
-  numerics = 7,      // non-finite values, or the ratio gate, stopped the run
-  reward = 8,        // too many rewards are missing
-  interrupted = 9,   // SIGINT or SIGTERM; the run can be resumed
-  internal = 70,     // a bug in diptych
+  mismatch = 1,     // a comparison failed: verify, a ratio gate
+  usage = 2,        // the command line is wrong
+  config = 3,       // the recipe is wrong
+  data = 4,         // prompts, images or training data are wrong
+  model = 5,        // a model folder or checkpoint is missing, damaged or does not fit
+  io = 6,           // a file could not be read or written
+  numerics = 7,     // non-finite values, or the ratio gate, stopped the run
+  reward = 8,       // too many rewards are missing
+  interrupted = 9,  // SIGINT or SIGTERM; the run can be resumed
+  internal = 70,    // a bug in diptych
 };
 
 /** What a user needs to mend an error. `hint` may be empty. */

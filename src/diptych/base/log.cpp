@@ -17,8 +17,14 @@ spdlog::logger& logger() {
 }
 }  // namespace
 
-void log_info(const std::string& line) { logger().info("{}", line); }
-void log_warning(const std::string& line) { logger().warn("warning: {}", line); }
-void log_error(const std::string& line) { logger().error("error: {}", line); }
+void log_info(const std::string& line) {
+  logger().info("{}", line);
+}
+void log_warning(const std::string& line) {
+  logger().warn("warning: {}", line);
+}
+void log_error(const std::string& line) {
+  logger().error("error: {}", line);
+}
 
 }  // namespace diptych

@@ -14,7 +14,9 @@ uint64_t mix(uint64_t value) {
   return value ^ (value >> 31);
 }
 
-uint64_t absorb(uint64_t state, uint64_t value) { return mix(state + 0x9e3779b97f4a7c15ull + mix(value)); }
+uint64_t absorb(uint64_t state, uint64_t value) {
+  return mix(state + 0x9e3779b97f4a7c15ull + mix(value));
+}
 
 uint64_t hash(const StreamKey& key, uint64_t salt) {
   uint64_t state = mix(salt);
@@ -58,7 +60,9 @@ uint64_t Stream::next_u64() {
   return low | (static_cast<uint64_t>(next_u32()) << 32);
 }
 
-double Stream::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }
+double Stream::uniform() {
+  return static_cast<double>(next_u64() >> 11) * 0x1.0p-53;
+}
 
 double Stream::normal() {
   if (has_spare_) {

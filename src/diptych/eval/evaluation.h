@@ -40,7 +40,7 @@ struct EvaluationResult {
   double correct_implicit = 0;
   double reward = 0;           // mean over both pools
   double think_length = 0;     // tokens
-  double refined_correct = 0;    // share of thoughts whose refined prompt asks for what the prompt asks for
+  double refined_correct = 0;  // share of thoughts whose refined prompt asks for what the prompt asks for
   std::map<std::string, double> correct_by_family;
   std::vector<EvaluatedSample> samples;  // explicit pool, then implicit
 };

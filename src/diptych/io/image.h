@@ -28,7 +28,8 @@ std::vector<uint8_t> encode_png(const Image& image);
 /** Writes a PNG file atomically. Throws Error(io). */
 void write_png(const std::filesystem::path& path, const Image& image);
 
-/** Images of equal size side by side, `columns` a row, `gap` white pixels between, each pixel enlarged `scale` times. */
+/** Images of equal size side by side, `columns` a row, `gap` white pixels between, each pixel enlarged `scale` times.
+ */
 Image image_grid(const std::vector<Image>& images, int columns, int gap, int scale);
 
 }  // namespace diptych

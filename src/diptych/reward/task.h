@@ -29,8 +29,9 @@ struct ScoredPair {
 /** Scores many candidates at once, so that judges can be asked in parallel. One score per pair, in order. */
 using RewardFunction = std::function<std::vector<Score>(const std::vector<ScoredPair>&)>;
 
-/** The reward named by a recipe: "shapes_strict", "shapes_soft", "shapes_mixed" (the exact verifier) or "brightness" (mean
- *  of the image's bytes in [0, 1]: a trivial reward to see that training works). Throws Error(config) for others. */
+/** The reward named by a recipe: "shapes_strict", "shapes_soft", "shapes_mixed" (the exact verifier) or "brightness"
+ * (mean of the image's bytes in [0, 1]: a trivial reward to see that training works). Throws Error(config) for others.
+ */
 RewardFunction make_reward(const std::string& kind);
 
 /** Names that make_reward knows. */

@@ -31,7 +31,7 @@ struct ImageTask {
 struct SampledImage {
   int64_t grid_height = 0;  // latent tokens
   int64_t grid_width = 0;
-  Tensor latent;  // [tokens, channels] at t = 0, normalised units
+  Tensor latent;      // [tokens, channels] at t = 0, normalised units
   Tensor states;      // before each window step
   Tensor nexts;       // after it
   Tensor velocities;  // of the sampling policy at the step, guided

@@ -29,8 +29,9 @@ Tensor filtered(Tensor scaled, const TextSampling& sampling) {
 
 void check_finite(const Tensor& values, const char* what) {
   if (values.isfinite().all().item<bool>()) return;
-  throw Error(ExitCode::numerics, {what, "finite numbers", "NaN or infinity",
-                                   "the weights are damaged or the training diverged; an earlier checkpoint may be whole"});
+  throw Error(ExitCode::numerics,
+              {what, "finite numbers", "NaN or infinity",
+               "the weights are damaged or the training diverged; an earlier checkpoint may be whole"});
 }
 
 std::vector<int64_t> segment_ids(const SampledText& text, const SpecialTokens& special) {

@@ -17,25 +17,30 @@ inline constexpr std::array<std::string_view, 8> kColourNames = {"red",  "orange
                                                                  "blue", "purple", "black",  "pink"};
 
 /** sRGB bytes of each colour; well separated, so that a verdict never hangs on a shade. */
-inline constexpr std::array<std::array<uint8_t, 3>, 8> kColourRgb = {
-    {{225, 30, 30}, {255, 140, 0}, {250, 225, 20}, {30, 165, 55}, {35, 85, 230}, {140, 40, 170}, {20, 20, 20},
-     {255, 130, 190}}};
+inline constexpr std::array<std::array<uint8_t, 3>, 8> kColourRgb = {{{225, 30, 30},
+                                                                      {255, 140, 0},
+                                                                      {250, 225, 20},
+                                                                      {30, 165, 55},
+                                                                      {35, 85, 230},
+                                                                      {140, 40, 170},
+                                                                      {20, 20, 20},
+                                                                      {255, 130, 190}}};
 
 /** Geometry of a world; all lengths in pixels. The default is the 32 x 32 world of the shipped model. */
 struct World {
-  int canvas = 32;          // height and width
-  int cells = 2;            // cells per side
-  double radius = 6.0;      // half size of every object
-  double jitter = 1.0;      // largest offset of a centre from the middle of its cell, per axis
-  uint8_t background = 245; // grey level
+  int canvas = 32;           // height and width
+  int cells = 2;             // cells per side
+  double radius = 6.0;       // half size of every object
+  double jitter = 1.0;       // largest offset of a centre from the middle of its cell, per axis
+  uint8_t background = 245;  // grey level
 };
 
 struct Object {
   Shape shape = Shape::circle;
   Colour colour = Colour::red;
-  int cell = 0;            // row * cells + column
-  double offset_x = 0;     // pixels right of the middle of the cell
-  double offset_y = 0;     // pixels below the middle of the cell
+  int cell = 0;         // row * cells + column
+  double offset_x = 0;  // pixels right of the middle of the cell
+  double offset_y = 0;  // pixels below the middle of the cell
 };
 
 struct Scene {

@@ -37,7 +37,8 @@ TEST(ShippedModel, AutoencoderKeepsScenesCorrect) {
   }
   const Tensor images = at::stack(pixels);
   const Tensor mean = encode_moments(folder.model.autoencoder, images).mean;
-  const Tensor decoded = decode(folder.model.autoencoder, encode(folder.model.autoencoder, images, at::zeros_like(mean)));
+  const Tensor decoded =
+      decode(folder.model.autoencoder, encode(folder.model.autoencoder, images, at::zeros_like(mean)));
   int correct = 0;
   for (int i = 0; i < kScenes; ++i)
     correct += shapes::verify(tensor_to_image(decoded[i]), requests[static_cast<size_t>(i)], world).correct ? 1 : 0;
