@@ -72,6 +72,18 @@ class Training(support.EndToEndTest):
             rows = support.metric_rows(self.folder / weight)
             self.assertEqual([row["step"] for row in rows], [1, 2])
 
+    def test_bagel_recipes_differ_in_values_only(self):
+        """They run on the tiny model, given its folder and its size."""
+        tiny = ["model=assets/shapes_base", "rollout.system_prompt=none", "run.threads=1", "train.steps=2"]
+        self.run_program("train", "recipes/bagel_unigrpo.toml", f"run.dir={self.folder / 'rl'}", *tiny,
+                         "prompts.path=recipes/data/prompts_example.txt", "prompts.per_step=2", "train.group_size=3",
+                         "rollout.image_size=64", "rollout.max_think_tokens=40", "rollout.updates=6")
+        row = support.metric_rows(self.folder / "rl")[-1]
+        self.assertEqual(row["update/applied"], 2)
+        self.assertEqual(row["gate/first_image_ratio"], 0)
+        self.run_program("sft", "recipes/bagel_sft.toml", f"run.dir={self.folder / 'sft'}", *tiny, "train.batch=4")
+        self.assertTrue((self.folder / "sft" / "model" / "ema.safetensors").exists())
+
     def test_damaged_checkpoint_falls_back(self):
         self.run_program(*self.small_run("run"))
         whole = self.final_state("run")

@@ -29,7 +29,8 @@ TEST_F(RlRunTest, TwoRunsAreOneAndMatchTheGoldenNumbers) {
   EXPECT_NE(result.before->reward, result.after->reward);
   train_rl(recipe("b"));
   expect_same_run(folder_.path() / "b", folder_.path() / "a");
-  expect_golden(folder_.path() / "a", "rl.json");
+  // One byte of one pixel, which rounding may flip, is 5e-4 of the spread of these rewards.
+  expect_golden(folder_.path() / "a", "rl.json", 3e-3);
 }
 
 TEST_F(RlRunTest, SixStepsAreThreeAndThree) {
@@ -58,14 +59,15 @@ TEST_F(RlRunTest, ALostCheckpointIsMadeUpFor) {
 }
 
 TEST_F(RlRunTest, AContinuationKeepsTheReferenceOfTheStart) {
-  // With mini_batches = 1 the loss holds the penalty against the start weights alone.
   RlRecipe parts = recipe("parts");
+  parts.train.mini_batches = 1;  // so the loss is that before the step's only update
   parts.train.steps = 3;
   train_rl(parts);
   parts.train.steps = 4;
   train_rl(parts);
   const std::vector<nlohmann::json> rows = metric_rows(folder_.path() / "parts");
-  EXPECT_GT(rows.back().at("loss/velocity_mse").get<double>(), rows[1].at("loss/velocity_mse").get<double>());
+  EXPECT_EQ(rows[1].at("loss/velocity_mse").get<double>(), 0);
+  EXPECT_GT(rows.back().at("loss/velocity_mse").get<double>(), 0);
 }
 
 TEST_F(RlRunTest, OneExpertCanTrainAlone) {

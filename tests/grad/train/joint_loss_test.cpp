@@ -40,7 +40,8 @@ class JointLossGradient : public ::testing::Test {
   }
 
   void roll_out_with(const EpisodeOptions& episode) {
-    rollout_ = roll_out(made_.model, made_.tokenizer, {{"a red circle", 0}, {"two squares", 1}}, 2, episode, 6, 0);
+    rollout_ =
+        roll_out(sampler_.model, sampler_.tokenizer, {{"a red circle", 0}, {"two squares", 1}}, 2, episode, 6, 0);
     replay_.guidance = episode.guidance;
     at::NoGradGuard no_grad;
     const std::vector<ChainValues> values =
@@ -120,7 +121,8 @@ class JointLossGradient : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
-  ModelFolder made_ = make_tiny_model(folder_.path(), at::kDouble);
+  const ModelFolder sampler_ = make_tiny_model(folder_.path());
+  ModelFolder made_ = load_model_folder(folder_.path(), at::kDouble);
   Rollout rollout_;
   const std::vector<size_t> chains_ = {0, 1, 2, 3};
   const std::vector<double> advantages_ = {1.3, -0.6, 0.8, -1.1};
