@@ -160,7 +160,7 @@ TEST_F(SupervisedPackTest, DropoutRemovesTheTextAndItsTargets) {
 TEST_F(SupervisedPackTest, ImagesAreResizedToTheModelsGrid) {
   SupervisedExample large = plain("a", 10);
   large.image = picture(50, 64, 20);  // the longest side is 32
-  const Segment& noisy = pack({large}).segments[1];
+  const Segment noisy = pack({large}).segments[1];
   EXPECT_EQ(noisy.grid_width, 4);
   EXPECT_EQ(noisy.grid_height, 3);  // 25 pixels, rounded to the stride of 8
 }
