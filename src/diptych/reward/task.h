@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "diptych/reward/atomic_question.h"
 #include "diptych/reward/candidate.h"
 #include "diptych/reward/score.h"
+#include "diptych/shapes/edit.h"
 #include "diptych/shapes/prompts.h"
 
 namespace diptych {
@@ -18,6 +20,10 @@ struct TaskPrompt {
   std::string family;                      // for tables; empty where the task has no families
   bool implicit = false;                   // needs thinking
   std::optional<shapes::Request> request;  // what the exact verifier checks; absent for prompts from a file
+  std::vector<Image> sources;              // images that come with the prompt, such as the one to edit
+  std::optional<shapes::EditTask> edit;    // what the exact verifier checks of an edit
+  std::vector<AtomicQuestion> questions;   // DVReward's; empty where nobody decomposed the prompt
+  std::string metadata;                    // JSON object of the prompt file's line, for plug-in rewards; may be empty
 };
 
 /** A candidate with the prompt it answers. */

@@ -26,13 +26,23 @@ inline constexpr std::array<std::array<uint8_t, 3>, 8> kColourRgb = {{{225, 30, 
                                                                       {20, 20, 20},
                                                                       {255, 130, 190}}};
 
+enum class Size { normal, small };
+inline constexpr std::array<std::string_view, 2> kSizeNames = {"normal", "small"};
+/** Radius of an object over World::radius. */
+inline constexpr std::array<double, 2> kSizeScale = {1.0, 0.6};
+
+enum class Background { plain, mint, sand, lilac, sky };
+inline constexpr std::array<std::string_view, 5> kBackgroundNames = {"plain", "mint", "sand", "lilac", "sky"};
+/** Pale, so that every object colour stands out. Pictures that nobody asked another background for are plain. */
+inline constexpr std::array<std::array<uint8_t, 3>, 5> kBackgroundRgb = {
+    {{245, 245, 245}, {198, 236, 208}, {242, 222, 182}, {222, 204, 242}, {190, 222, 246}}};
+
 /** Geometry of a world; all lengths in pixels. The default is the 32 x 32 world of the shipped model. */
 struct World {
   int canvas = 32;           // height and width
   int cells = 2;             // cells per side
   double radius = 6.0;       // half size of every object
-  double jitter = 1.0;       // largest offset of a centre from the middle of its cell, per axis
-  uint8_t background = 245;  // grey level
+  double jitter = 1.0;  // largest offset of a centre from the middle of its cell, per axis
 };
 
 struct Object {
@@ -41,10 +51,12 @@ struct Object {
   int cell = 0;         // row * cells + column
   double offset_x = 0;  // pixels right of the middle of the cell
   double offset_y = 0;  // pixels below the middle of the cell
+  Size size = Size::normal;
 };
 
 struct Scene {
   std::vector<Object> objects;
+  Background background = Background::plain;
 };
 
 }  // namespace diptych::shapes
