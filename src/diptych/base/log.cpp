@@ -9,7 +9,7 @@ namespace diptych {
 namespace {
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = spdlog::stderr_color_st("diptych");
+    auto made = spdlog::stderr_color_mt("diptych");
     made->set_pattern("%^[%H:%M:%S]%$ %v");
     return made;
   }();

@@ -1,6 +1,8 @@
 #include "diptych/cli/commands.h"
 
 #include "diptych/cli/data_command.h"
+#include "diptych/cli/decompose_command.h"
+#include "diptych/cli/eval_command.h"
 #include "diptych/cli/init_command.h"
 #include "diptych/cli/quickstart_command.h"
 #include "diptych/cli/recipe_command.h"
@@ -18,7 +20,9 @@ void add_commands(CLI::App& app, int& status) {
   add_shapes(app, status);
   add_recipe(app, status);
   add_train(app, status);
+  add_eval(app, status);
   add_data(app, status);
+  add_decompose(app, status);
   add_init(app, status);
   add_sft(app, status);
   add_verify(app, status);

@@ -29,6 +29,14 @@ void print_sizes(const DataReport& report) {
   if (sizes.size() > kMostSizes) print_row("", cat("and ", sizes.size() - kMostSizes, " other sizes"));
 }
 
+void print_tags(const DataReport& report) {
+  for (const auto& [kind, counts] : report.tags) {
+    std::vector<std::string> parts;
+    for (const auto& [tag, count] : counts) parts.push_back(cat(tag, ' ', count));
+    print_row(kind.c_str(), join(parts, ", "));
+  }
+}
+
 void print_sentences(const char* name, const std::vector<std::string>& sentences, int64_t count) {
   print_row(name, cat(count));
   for (const std::string& sentence : sentences) std::printf("  %s\n", sentence.c_str());
@@ -43,9 +51,14 @@ int check(const std::filesystem::path& file) {
   }
   const DataReport report = check_data(file);
   print_row("records", cat(report.records));
-  print_row("with thinking", cat(report.with_thinking));
-  print_row("with image", cat(report.with_image));
-  print_row("with sources", cat(report.with_sources));
+  if (report.is_question_file) {
+    print_row("with questions", cat(report.with_questions));
+    print_tags(report);
+  } else {
+    print_row("with thinking", cat(report.with_thinking));
+    print_row("with image", cat(report.with_image));
+    print_row("with sources", cat(report.with_sources));
+  }
   print_row("prompt length", cat(report.shortest_prompt, " to ", report.longest_prompt, " characters, mean ",
                                  fixed(report.mean_prompt, 1)));
   print_sizes(report);
@@ -62,7 +75,9 @@ void add_data(CLI::App& app, int& status) {
   CLI::App* command =
       data->add_subcommand("check", "report on a file of examples or prompts, and on what is wrong in it");
   auto file = std::make_shared<std::string>();
-  command->add_option("file", *file, ".jsonl file of examples, or .txt file of prompts")->required()->type_name("FILE");
+  command->add_option("file", *file, ".jsonl file of examples or of prompts with questions, or .txt file of prompts")
+      ->required()
+      ->type_name("FILE");
   command->callback([=, &status] { status = check(*file); });
 }
 

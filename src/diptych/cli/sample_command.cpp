@@ -73,7 +73,7 @@ EpisodeOptions sampling_options(const SampleArguments& arguments, const ModelCon
   const SampleDefaults& defaults =
       model.max_latent_size >= ModelConfig().max_latent_size ? kBagelDefaults : kSmallDefaults;
   RolloutConfig config;
-  config.think = !arguments.no_think;
+  config.episode = arguments.no_think ? "t2i" : "think";
   config.system_prompt = arguments.system_prompt.value_or(defaults.system_prompt);
   config.max_think_tokens = arguments.max_think_tokens.value_or(defaults.max_think_tokens);
   config.temperature = arguments.temperature;
@@ -84,7 +84,7 @@ EpisodeOptions sampling_options(const SampleArguments& arguments, const ModelCon
   config.timestep_shift = arguments.shift.value_or(defaults.shift);
   config.window_range = {0, config.updates};
   config.window_size = 0;
-  config.guidance = arguments.guidance;
+  config.guidance.text_scale = arguments.guidance;
   config.chains_per_pack = arguments.batch.value_or(defaults.batch);
   // roll_out checks this too, but only after the thinking, which takes minutes in a large model.
   const int64_t unit = latent_token_pixels(model);
@@ -102,18 +102,18 @@ std::string image_name(size_t prompt, int64_t sample) {
 
 nlohmann::json sample_json(const Trajectory& chain, const std::string& name, int64_t seed) {
   nlohmann::json line{{"prompt", chain.candidate.prompt}, {"path", name}, {"seed", seed}, {"sample", chain.sample}};
-  if (chain.thinking) {
+  if (chain.text) {
     line["thinking"] = chain.candidate.texts.front();
-    line["truncated"] = chain.thinking->truncated;
+    line["truncated"] = chain.text->truncated;
   }
   return line;
 }
 
 void print_sample(const Trajectory& chain, const std::string& file) {
   if (chain.sample == 0) std::printf("prompt    %s\n", chain.candidate.prompt.c_str());
-  if (chain.thinking)
+  if (chain.text)
     std::printf("thinking  %s%s\n", chain.candidate.texts.front().c_str(),
-                chain.thinking->truncated ? " [cut at --max-think-tokens]" : "");
+                chain.text->truncated ? " [cut at --max-think-tokens]" : "");
   std::printf("image     %s\n", file.c_str());
   std::fflush(stdout);
 }

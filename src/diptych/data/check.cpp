@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/data/data_lines.h"
 #include "diptych/data/example_file.h"
+#include "diptych/data/prompt_file.h"
+#include "diptych/data/question_file.h"
 #include "diptych/text/think.h"
 #include "diptych/text/unicode.h"
 
@@ -59,7 +60,7 @@ void check_image(const std::string& where, const fs::path& path, DataReport* rep
   }
 }
 
-void check_record(const std::string& where, const ExampleRecord& record, DataReport* report) {
+void check_example(const std::string& where, const ExampleRecord& record, DataReport* report) {
   ++report->records;
   report->with_thinking += record.thinking.has_value();
   report->with_image += record.image.has_value();
@@ -72,18 +73,34 @@ void check_record(const std::string& where, const ExampleRecord& record, DataRep
   if (record.image) check_image(where, *record.image, report);
 }
 
+void check_prompt(const std::string& where, const PromptRecord& record, DataReport* report) {
+  ++report->records;
+  report->with_questions += !record.questions.empty();
+  count_prompt(record.text, report);
+  for (const AtomicQuestion& question : record.questions) ++report->tags[question.kind][question.tag];
+  if (record.questions.empty())
+    add_sentence(cat(where, ": a prompt without questions, which a reward that asks them cannot score"),
+                 &report->warnings, &report->warning_count);
+}
+
 }  // namespace
 
 DataReport check_data(const fs::path& path) {
   DataReport report;
+  bool is_first = true;
   visit_data_lines(path, [&](const std::string& where, std::string_view text) {
-    std::optional<ExampleRecord> record;
     try {
-      record = parse_example_record(where, parse_object(where, text), path.parent_path());
+      const nlohmann::json object = parse_object(where, text);
+      if (is_first) report.is_question_file = has_questions(object);
+      is_first = false;
+      if (report.is_question_file) {
+        check_prompt(where, parse_prompt_record(where, object), &report);
+      } else {
+        check_example(where, parse_example_record(where, object, path.parent_path()), &report);
+      }
     } catch (const Error& error) {
-      return add_sentence(one_line(error), &report.faults, &report.fault_count);
+      add_sentence(one_line(error), &report.faults, &report.fault_count);
     }
-    check_record(where, *record, &report);
   });
   if (report.records == 0 && report.fault_count == 0)
     add_sentence(cat(path.string(), ": expected one example a line, got an empty file"), &report.faults,

@@ -1,5 +1,6 @@
 #pragma once
-// Validates a file of supervised examples as a whole, before a run stumbles over one line of it.
+// Validates a file of supervised examples, or of prompts with their questions, as a whole, before a run stumbles over
+// one line of it.
 
 #include <cstdint>
 #include <filesystem>
@@ -14,11 +15,14 @@ namespace diptych {
 inline constexpr size_t kMostSentences = 50;
 
 struct DataReport {
-  int64_t records = 0;  // lines whose keys and types are right; the numbers below are about these
+  int64_t records = 0;            // lines whose keys and types are right; the numbers below are about these
+  bool is_question_file = false;  // prompts with questions; else supervised examples
   int64_t with_thinking = 0;
   int64_t with_image = 0;
   int64_t with_sources = 0;
-  int64_t shortest_prompt = 0;  // characters (Unicode code points)
+  int64_t with_questions = 0;
+  std::map<std::string, std::map<std::string, int64_t>> tags;  // "semantic" or "quality" -> tag -> number of questions
+  int64_t shortest_prompt = 0;                                 // characters (Unicode code points)
   int64_t longest_prompt = 0;
   double mean_prompt = 0;
   std::map<std::pair<int, int>, int64_t> image_sizes;  // (width, height) in pixels -> number of targets and sources
@@ -29,7 +33,9 @@ struct DataReport {
 };
 
 /** Checks every line of a file in the format of data/example_file.h: keys, types, that images exist and decode
- * (faults), and that thinking has the form of text/think.h (a warning). Throws Error(data) only if there is no file. */
+ * (faults), and that thinking has the form of text/think.h (a warning). A file whose first object has questions is one
+ * of data/prompt_file.h instead: a prompt without questions is a warning. Throws Error(data) only if there is no file.
+ */
 DataReport check_data(const std::filesystem::path& path);
 
 }  // namespace diptych

@@ -6,7 +6,8 @@
 namespace diptych {
 
 ExampleSource make_examples(const DataConfig& data, int64_t batch, uint64_t seed) {
-  if (data.source == "shapes") return shapes_examples(shapes::World{}, data.think_share, seed);
+  if (data.source == "shapes") return shapes_examples(shapes::World{}, data.mixture, seed);
+  if (data.source == "shapes_pictures") return shapes_pictures(shapes::World{}, seed);
   if (data.path.empty())
     throw Error(ExitCode::config, {"data.path", "a JSON lines file, since data.source is jsonl", "nothing",
                                    "docs/data.md explains the format"});

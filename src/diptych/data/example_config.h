@@ -10,14 +10,23 @@ namespace diptych {
 struct DataConfig {
   std::string source = "shapes";
   std::string path;
-  double think_share = 0.6;
+  ShapesMixture mixture;
 };
 
 template <class Fields>
 void visit(Fields& fields, DataConfig& data) {
-  fields.choice("source", data.source, {"shapes", "jsonl"}, "shapes: the built-in world; jsonl: the file in data.path");
+  fields.choice("source", data.source, {"shapes", "shapes_pictures", "jsonl"},
+                "shapes: the built-in world; shapes_pictures: its pictures without words, for the autoencoder; jsonl: "
+                "the file in data.path");
   fields("path", data.path, "JSON lines with prompt, thinking, image, sources (docs/data.md)");
-  fields.range("think_share", data.think_share, 0, 1, "shapes: share of examples that think before they paint");
+  ShapesMixture& mixture = data.mixture;
+  fields.range("paint_share", mixture.paint, 0, 1,
+               "shapes: share of examples that paint a prompt; of the sum of shares");
+  fields.range("think_share", mixture.think, 0, 1, "shapes: share that thinks before it paints");
+  fields.range("question_share", mixture.question, 0, 1, "shapes: share that answers a question about a picture");
+  fields.range("edit_share", mixture.edit, 0, 1, "shapes: share that edits a picture");
+  fields.range("reflect_share", mixture.reflect, 0, 1, "shapes: share that repairs a picture, told that it is wrong");
+  fields.range("review_share", mixture.review, 0, 1, "shapes: share that checks a picture and repairs it or says done");
 }
 
 /** The examples that the config names. Throws Error(data) for a file that does not check. */

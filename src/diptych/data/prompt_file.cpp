@@ -6,15 +6,13 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/data/data_lines.h"
+#include "diptych/data/question_file.h"
 
 namespace diptych {
 
 using nlohmann::json;
 
-namespace {
-
-PromptRecord parse_prompt_record(const std::string& where, std::string_view text) {
-  json object = parse_object(where, text);
+PromptRecord parse_prompt_record(const std::string& where, json object) {
   if (!object.contains("prompt")) {
     std::set<std::string> keys;
     for (const auto& [key, value] : object.items()) keys.insert(cat("'", key, "'"));
@@ -23,12 +21,11 @@ PromptRecord parse_prompt_record(const std::string& where, std::string_view text
   }
   PromptRecord record;
   record.text = text_field(where, object, "prompt");
+  if (has_questions(object)) record.questions = parse_questions(where, object);
   object.erase("prompt");
   record.metadata = object.dump();
   return record;
 }
-
-}  // namespace
 
 std::vector<PromptRecord> read_prompts(const std::filesystem::path& path) {
   const std::string extension = path.extension().string();
@@ -38,10 +35,10 @@ std::vector<PromptRecord> read_prompts(const std::filesystem::path& path) {
   std::vector<PromptRecord> prompts;
   visit_data_lines(path, [&](const std::string& where, std::string_view text) {
     if (extension == ".jsonl") {
-      prompts.push_back(parse_prompt_record(where, text));
+      prompts.push_back(parse_prompt_record(where, parse_object(where, text)));
     } else if (!text.starts_with('#')) {
       check_utf8(where, text);
-      prompts.push_back({std::string(text), "{}"});
+      prompts.push_back({std::string(text), "{}", {}});
     }
   });
   if (prompts.empty()) throw Error(ExitCode::data, {path.string(), "one prompt a line", "no prompt", ""});

@@ -1,35 +1,103 @@
+#include <array>
+#include <numeric>
+#include <utility>
+
+#include "diptych/base/error.h"
 #include "diptych/data/example.h"
+#include "diptych/shapes/edit.h"
 #include "diptych/shapes/render.h"
+#include "diptych/shapes/sample_reflection.h"
 #include "diptych/shapes/sample_scene.h"
 #include "diptych/shapes/thinking.h"
+#include "diptych/shapes/visual_question.h"
 
 namespace diptych {
 
 namespace {
 
-std::vector<std::string> all_families() {
-  std::vector<std::string> names = shapes::families(false);
-  for (const std::string& name : shapes::families(true)) names.push_back(name);
-  return names;
+using shapes::World;
+
+const shapes::Prompt& draw_prompt(Stream& stream) {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = shapes::families(false);
+    const std::vector<std::string>& implicit = shapes::families(true);
+    all.insert(all.end(), implicit.begin(), implicit.end());
+    return all;
+  }();
+  return shapes::sample_prompt(stream, shapes::Split::train, names);
 }
+
+SupervisedExample paint_example(const World& world, Stream& stream) {
+  const shapes::Prompt& prompt = draw_prompt(stream);
+  return {.prompt = prompt.text,
+          .thinking = {},
+          .sources = {},
+          .image = shapes::render(shapes::sample_scene(prompt.request, world, stream), world)};
+}
+
+SupervisedExample think_example(const World& world, Stream& stream) {
+  const shapes::Prompt& prompt = draw_prompt(stream);
+  const shapes::Trace trace = shapes::sample_trace(prompt, stream);
+  return {.prompt = prompt.text,
+          .thinking = trace.text,
+          .sources = {},
+          .image = shapes::render(shapes::sample_scene(trace.request, world, stream), world)};
+}
+
+SupervisedExample question_example(const World& world, Stream& stream) {
+  const shapes::VisualQuestion question = shapes::sample_visual_question(world, stream);
+  return {.prompt = question.text,
+          .thinking = std::string(shapes::answer_text(question.answer)),
+          .sources = {question.picture},
+          .image = {}};
+}
+
+SupervisedExample edit_example(const World& world, Stream& stream) {
+  const auto kind = static_cast<shapes::EditKind>(stream.below(shapes::kEditKindNames.size()));
+  const shapes::EditTask task = shapes::sample_edit(stream, shapes::Split::train, kind, world);
+  return {.prompt = task.text,
+          .thinking = {},
+          .sources = {shapes::render(task.source, world)},
+          .image = shapes::render(shapes::apply_edit(task.edit, task.source, world, stream), world)};
+}
+
+SupervisedExample rendered(const shapes::ReflectionExample& reflection, const World& world) {
+  SupervisedExample example{.prompt = reflection.prompt,
+                            .thinking = reflection.answer,
+                            .sources = {shapes::render(reflection.picture, world)},
+                            .image = {}};
+  if (reflection.repaired) example.image = shapes::render(*reflection.repaired, world);
+  return example;
+}
+
+SupervisedExample reflect_example(const World& world, Stream& stream) {
+  return rendered(shapes::sample_reflection(world, stream), world);
+}
+
+SupervisedExample review_example(const World& world, Stream& stream) {
+  return rendered(shapes::sample_review(world, stream), world);
+}
+
+using Sample = SupervisedExample (*)(const World&, Stream&);
 
 }  // namespace
 
-ExampleSource shapes_examples(const shapes::World& world, double think_share, uint64_t seed) {
-  const std::vector<std::string> names = all_families();
-  return [world, think_share, seed, names](uint64_t step, uint64_t index) {
+ExampleSource shapes_examples(const World& world, const ShapesMixture& mixture, uint64_t seed) {
+  const std::array<std::pair<double, Sample>, 6> kinds = {{{mixture.paint, paint_example},
+                                                           {mixture.think, think_example},
+                                                           {mixture.question, question_example},
+                                                           {mixture.edit, edit_example},
+                                                           {mixture.reflect, reflect_example},
+                                                           {mixture.review, review_example}}};
+  const double sum = std::accumulate(kinds.begin(), kinds.end(), 0.0,
+                                     [](double shares, const auto& kind) { return shares + kind.first; });
+  if (sum <= 0) throw Error(ExitCode::config, {"the shares of shapes examples", "at least one above 0", "all 0", ""});
+  return [world, kinds, sum, seed](uint64_t step, uint64_t index) {
     Stream stream({.seed = seed, .purpose = Purpose::data, .step = step, .sample = index});
-    const shapes::Prompt& prompt = shapes::sample_prompt(stream, shapes::Split::train, names);
-    SupervisedExample example;
-    example.prompt = prompt.text;
-    shapes::Request shown = prompt.request;
-    if (stream.uniform() < think_share) {
-      const shapes::Trace trace = shapes::sample_trace(prompt, stream);
-      example.thinking = trace.text;
-      shown = trace.request;
-    }
-    example.image = shapes::render(shapes::sample_scene(shown, world, stream), world);
-    return example;
+    double place = stream.uniform() * sum;
+    size_t kind = 0;
+    while (kind + 1 < kinds.size() && place >= kinds[kind].first) place -= kinds[kind++].first;
+    return kinds[kind].second(world, stream);
   };
 }
 

@@ -1,5 +1,6 @@
 #include "diptych/eval/evaluation.h"
 
+#include "diptych/eval/refinement.h"
 #include "diptych/shapes/caption.h"
 #include "diptych/text/think.h"
 
@@ -24,6 +25,16 @@ struct Share {
   double value() const { return count == 0 ? 0 : hits / count; }
 };
 
+std::vector<TaskPrompt> pools(const EvaluationConfig& config) {
+  std::vector<TaskPrompt> prompts;
+  for (bool implicit : {false, true}) {
+    for (const shapes::Prompt& prompt :
+         shapes::evaluation_pool(split_named(config.split), implicit, static_cast<int>(config.prompts), 0))
+      prompts.push_back(shapes_task(prompt));
+  }
+  return prompts;
+}
+
 }  // namespace
 
 shapes::Split split_named(const std::string& name) {
@@ -33,46 +44,49 @@ shapes::Split split_named(const std::string& name) {
 
 EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                                  const EvaluationConfig& config, const RewardFunction& reward) {
-  std::vector<TaskPrompt> prompts;
-  for (bool implicit : {false, true}) {
-    for (const shapes::Prompt& prompt :
-         shapes::evaluation_pool(split_named(config.split), implicit, static_cast<int>(config.prompts), 0))
-      prompts.push_back(shapes_task(prompt));
-  }
+  const std::vector<TaskPrompt> prompts = pools(config);
   std::vector<EpisodePrompt> episodes;
   for (size_t i = 0; i < prompts.size(); ++i) episodes.push_back({prompts[i].text, i});
   EpisodeOptions euler = options;
+  // Other episodes are measured by what they do for text-to-image: first a picture, then refinements.
+  if (euler.program.name != "t2i") euler.program = episode_program("think");
   euler.schedule.window_size = 0;
   euler.guidance.text_scale = config.guidance;
   const Rollout rollout =
       roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
 
-  std::vector<ScoredPair> pairs;
-  for (size_t i = 0; i < prompts.size(); ++i) pairs.push_back({&prompts[i], &rollout.chains[i].candidate});
-  const std::vector<Score> scores = reward(pairs);
-  const std::vector<Score> strict = make_reward("shapes_strict")(pairs);
-
   EvaluationResult result;
-  Share pools[2];
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    result.samples.emplace_back();
+    result.samples.back().prompt = prompts[i];
+    result.samples.back().candidate = rollout.chains[i].candidate;
+    if (rollout.chains[i].text)
+      result.think_length +=
+          static_cast<double>(rollout.chains[i].text->tokens.size()) / static_cast<double>(prompts.size());
+  }
+  judge_pictures(result.samples);
+  if (config.refine != "none") result.refinement = refine_samples(model, tokenizer, euler, config, result.samples);
+
+  std::vector<ScoredPair> pairs;
+  for (const EvaluatedSample& sample : result.samples) pairs.push_back({&sample.prompt, &sample.candidate});
+  const std::vector<Score> scores = reward(pairs);
+  Share by_pool[2];
   Share refined;
   std::map<std::string, Share> families;
   double scored = 0;
-  for (size_t i = 0; i < prompts.size(); ++i) {
-    const Trajectory& chain = rollout.chains[i];
-    EvaluatedSample sample{prompts[i], chain.candidate, scores[i], strict[i].value.value_or(0) == 1.0};
-    pools[prompts[i].implicit ? 1 : 0].add(sample.correct);
-    families[prompts[i].family].add(sample.correct);
+  for (size_t i = 0; i < result.samples.size(); ++i) {
+    EvaluatedSample& sample = result.samples[i];
+    sample.score = scores[i];
+    sample.correct = sample.correct_rounds.back();
+    by_pool[sample.prompt.implicit ? 1 : 0].add(sample.correct);
+    families[sample.prompt.family].add(sample.correct);
     refined.add(refined_correctly(sample));
-    if (chain.thinking)
-      result.think_length += static_cast<double>(chain.thinking->tokens.size()) / static_cast<double>(prompts.size());
-    if (scores[i].value) {
-      result.reward += *scores[i].value;
-      scored += 1;
-    }
-    result.samples.push_back(std::move(sample));
+    if (!scores[i].value) continue;
+    result.reward += *scores[i].value;
+    scored += 1;
   }
-  result.correct_explicit = pools[0].value();
-  result.correct_implicit = pools[1].value();
+  result.correct_explicit = by_pool[0].value();
+  result.correct_implicit = by_pool[1].value();
   result.refined_correct = refined.value();
   if (scored > 0) result.reward /= scored;
   for (const auto& [family, share] : families) result.correct_by_family[family] = share.value();

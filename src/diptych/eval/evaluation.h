@@ -1,5 +1,5 @@
 #pragma once
-// Periodic and final evaluation on held-out prompts with fixed seeds.
+// Evaluation on held-out prompts of the shapes world, with fixed seeds.
 
 #include "diptych/base/config.h"
 #include "diptych/reward/task.h"
@@ -14,6 +14,9 @@ struct EvaluationConfig {
   int64_t seed = 1000;
   int64_t updates = 0;
   double guidance = 1;
+  std::string refine = "none";
+  int64_t refine_rounds = 1;
+  int64_t edits = 0;
 };
 
 template <class Fields>
@@ -25,14 +28,35 @@ void visit(Fields& fields, EvaluationConfig& eval) {
   fields("seed", eval.seed, "seed of the evaluation's draws: the same for every run and step");
   fields.range("updates", eval.updates, 0, 1000, "denoising updates, Euler; 0: as in training");
   fields.range("guidance", eval.guidance, 1, 100, "classifier-free guidance scale; 1: none");
+  fields.choice("refine", eval.refine, {"none", "always", "self", "oracle"},
+                "which pictures are refined: all, those the model itself is not done with, or those the verifier finds "
+                "wrong");
+  fields.range("refine_rounds", eval.refine_rounds, 1, 64, "refinements in a row");
+  fields.range("edits", eval.edits, 0, 1000000, "edit instructions to evaluate; 0: none");
 }
 
 /** One evaluated chain, kept for tables, pictures and reports. */
 struct EvaluatedSample {
   TaskPrompt prompt;
-  Candidate candidate;
-  Score score;
-  bool correct = false;
+  Candidate candidate;              // of the whole conversation: texts and images of all rounds; the last image counts
+  Score score;                      // of the last image
+  bool correct = false;             // the last image
+  std::vector<bool> correct_rounds; // of the picture after 0, 1, ... refinements
+  bool stopped = false;             // the model said that it is done
+};
+
+/** What refinement did, over both pools. */
+struct RefinementResult {
+  double before = 0;              // strict correct-rate ahead of any refinement
+  double after = 0;               // behind the last
+  double refined = 0;             // share of pictures that were refined at least once
+  double kept_right = 0;          // of pictures right before, the share right after
+  double repaired = 0;            // of pictures wrong before, the share right after
+  std::vector<double> by_round;   // correct-rate after 0, 1, ... rounds
+  // Of the mode `self` only:
+  double stops = 0;               // share of reviews that stopped
+  double stop_precision = 0;      // of them, share at right pictures; 0 without stops
+  double stop_recall = 0;         // of reviews of right pictures, share that stopped; 0 without any
 };
 
 struct EvaluationResult {
@@ -42,12 +66,32 @@ struct EvaluationResult {
   double think_length = 0;     // tokens
   double refined_correct = 0;  // share of thoughts whose refined prompt asks for what the prompt asks for
   std::map<std::string, double> correct_by_family;
+  std::optional<RefinementResult> refinement;
   std::vector<EvaluatedSample> samples;  // explicit pool, then implicit
 };
 
-/** Evaluates the model on both pools of the shapes world: one Euler chain a prompt. */
+/** Evaluates the model on both pools of the shapes world: one Euler chain a prompt, then refinements as the config
+ *  says. `options`: of the training recipe; its window is not used. */
 EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                                  const EvaluationConfig& config, const RewardFunction& reward);
+
+/** Scores of edits, means over the pool: GEdit's three (alphagrpo.md 8.2) in [0, 1], and the strict rate. */
+struct EditScores {
+  double correct = 0;
+  double semantic = 0;  // min(followed, preserved)
+  double quality = 0;
+  double overall = 0;   // sqrt(semantic quality)
+};
+
+struct EditEvaluation {
+  EditScores all;
+  std::map<std::string, EditScores> by_kind;
+  std::vector<EvaluatedSample> samples;
+};
+
+/** Evaluates edits of held-out instructions, one Euler chain each. */
+EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
+                              const EvaluationConfig& config);
 
 /** The split named "train", "validation" or "test". */
 shapes::Split split_named(const std::string& name);

@@ -32,16 +32,17 @@ void paste(const Image& image, int left, int top, int scale, Image& canvas) {
 
 }  // namespace
 
-void check_image_size(uint64_t width, uint64_t height, const std::string& name) {
-  if (width > kLongestSide || height > kLongestSide) {
-    throw Error(ExitCode::data, {name, cat("an image of at most ", kLongestSide, " pixels a side"),
-                                 cat(width, " x ", height), "scale it down"});
+void check_image_size(uint64_t width, uint64_t height, const std::string& name, uint64_t max_pixels) {
+  if (width > kLongestSide || height > kLongestSide || width * height > max_pixels) {
+    throw Error(ExitCode::data,
+                {name, cat("an image of at most ", kLongestSide, " pixels a side and ", max_pixels, " in all"),
+                 cat(width, " x ", height), "scale it down"});
   }
 }
 
-Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
-  if (starts_with(bytes, kPngStart)) return decode_png(bytes, name);
-  if (starts_with(bytes, kJpegStart)) return decode_jpeg(bytes, name);
+Image decode_image(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels) {
+  if (starts_with(bytes, kPngStart)) return decode_png(bytes, name, max_pixels);
+  if (starts_with(bytes, kJpegStart)) return decode_jpeg(bytes, name, max_pixels);
   throw Error(ExitCode::data,
               {name, "a PNG or JPEG image", bytes.empty() ? "no bytes" : "another format", "convert it to PNG"});
 }

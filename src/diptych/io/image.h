@@ -19,11 +19,15 @@ struct Image {
  *  RGB, 16 bit becomes 8. Throws Error(data) for anything else, and above 16384 pixels a side or 2^28 pixels. */
 Image read_image(const std::filesystem::path& path);
 
-/** The same from bytes; `name` appears in errors. */
-Image decode_image(std::span<const uint8_t> bytes, const std::string& name);
+/** The same from bytes; `name` appears in errors. Above max_pixels the pixels are not even read. */
+Image decode_image(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels = uint64_t{1} << 28);
 
 /** PNG bytes of the image. */
 std::vector<uint8_t> encode_png(const Image& image);
+
+/** JPEG bytes of the image, quality 1 to 100, with libjpeg's default settings, which are also Pillow's: colours are
+ *  halved in both directions (4:2:0). */
+std::vector<uint8_t> encode_jpeg(const Image& image, int quality);
 
 /** Writes a PNG file atomically. Throws Error(io). */
 void write_png(const std::filesystem::path& path, const Image& image);

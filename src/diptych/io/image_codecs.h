@@ -9,10 +9,10 @@
 
 namespace diptych {
 
-Image decode_png(std::span<const uint8_t> bytes, const std::string& name);
-Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name);
+Image decode_png(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels);
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels);
 
-/** Throws Error(data) above 16384 pixels a side. 2^28 pixels in all follow from that. */
-void check_image_size(uint64_t width, uint64_t height, const std::string& name);
+/** Throws Error(data) above 16384 pixels a side or max_pixels in all. */
+void check_image_size(uint64_t width, uint64_t height, const std::string& name, uint64_t max_pixels);
 
 }  // namespace diptych

@@ -62,7 +62,7 @@ bool read_pixels(JpegReader& reader) {
 
 }  // namespace
 
-Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels) {
   JpegReader reader;
   reader.state.err = jpeg_std_error(&reader.errors);
   reader.state.client_data = &reader;
@@ -74,7 +74,7 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
   };
 
   if (!read_header(reader, bytes.data(), bytes.size())) fail(reader.problem);
-  check_image_size(reader.state.image_width, reader.state.image_height, name);
+  check_image_size(reader.state.image_width, reader.state.image_height, name, max_pixels);
   if (reader.state.num_components == 4) fail("a CMYK image");
   reader.pixels.resize(size_t{reader.state.image_width} * reader.state.image_height * 3);
   if (!read_pixels(reader)) fail(reader.problem);

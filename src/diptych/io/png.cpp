@@ -70,7 +70,7 @@ uint8_t divide_by_255(int value) {
 
 }  // namespace
 
-Image decode_png(std::span<const uint8_t> bytes, const std::string& name) {
+Image decode_png(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels) {
   PngReader reader;
   reader.input = bytes;
   const auto fail = [&] {
@@ -84,7 +84,8 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name) {
   png_set_read_fn(reader.png, &reader, read_bytes);
 
   if (!read_header(reader)) fail();
-  check_image_size(static_cast<uint64_t>(reader.width), static_cast<uint64_t>(reader.height), name);
+  check_image_size(static_cast<uint64_t>(reader.width), static_cast<uint64_t>(reader.height), name,
+                   max_pixels);
   const size_t width = static_cast<size_t>(reader.width);
   const size_t height = static_cast<size_t>(reader.height);
   if (png_get_rowbytes(reader.png, reader.info) != width * 4)

@@ -34,6 +34,15 @@ void check_sizes(const ModelConfig& config) {
   require(config.vae_transform.stride % latent_token_pixels(config) == 0, "model.vae_transform.stride",
           cat("a multiple of downsample * latent_patch = ", latent_token_pixels(config)),
           cat(config.vae_transform.stride));
+  if (!config.visual_und) return;
+  require(config.vit.hidden % config.vit.heads == 0, "model.vit.heads",
+          cat("a divisor of model.vit.hidden = ", config.vit.hidden), cat(config.vit.heads));
+  require(config.vit_transform.stride % config.vit.patch == 0, "model.vit_transform.stride",
+          cat("a multiple of model.vit.patch = ", config.vit.patch), cat(config.vit_transform.stride));
+  require(config.vit_transform.max_long <= config.vit.patch * config.vit_max_patches_per_side,
+          "model.vit_transform.max_long",
+          cat("at most vit.patch * vit_max_patches_per_side = ", config.vit.patch * config.vit_max_patches_per_side),
+          cat(config.vit_transform.max_long));
 }
 
 }  // namespace

@@ -30,6 +30,15 @@ void visit(Fields& fields, ImageTransformConfig& transform) {
 }
 
 template <class Fields>
+void visit(Fields& fields, VitConfig& vit) {
+  fields.range("hidden", vit.hidden, 1, 1 << 20, "width");
+  fields.range("mlp", vit.mlp, 1, 1 << 20, "width of the MLP");
+  fields.range("heads", vit.heads, 1, 1 << 20, "heads");
+  fields.range("layers", vit.layers, 1, 1 << 20, "layers");
+  fields.range("patch", vit.patch, 1, 1 << 20, "pixels per side of a patch");
+}
+
+template <class Fields>
 void visit(Fields& fields, ModelConfig& config) {
   fields.range("hidden", config.hidden, 1, 1 << 20, "width of the residual stream");
   fields.range("layers", config.layers, 1, 1 << 20, "decoder layers");
@@ -41,8 +50,12 @@ void visit(Fields& fields, ModelConfig& config) {
   fields.range("latent_patch", config.latent_patch, 1, 1 << 20, "latent pixels per side of a token");
   fields.range("max_latent_size", config.max_latent_size, 1, 1 << 20, "latent tokens per side of the largest image");
   fields("visual_und", config.visual_und, "whether the folder holds a ViT");
+  fields.range("vit_max_patches_per_side", config.vit_max_patches_per_side, 1, 1 << 20,
+               "ViT patches per side of the largest image");
   fields.section("vae", config.vae);
+  fields.section("vit", config.vit);
   fields.section("vae_transform", config.vae_transform);
+  fields.section("vit_transform", config.vit_transform);
 }
 
 template <class Fields>

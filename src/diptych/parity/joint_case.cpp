@@ -22,15 +22,17 @@ Trajectory stored_chain(const Fixture& main, const Fixture& values, size_t i, in
   const std::string in = cat("chain", i, ".in.");
   Trajectory chain;
   chain.prompt = prompt;
+  chain.context = prompt;
   const std::vector<int64_t> think = main.integers(in + "think_segment");
-  chain.thinking =
+  chain.text =
       SampledText{.tokens = {think.begin() + 1, think.end()}, .logprobs = main.numbers(in + "old_logprobs")};
   const std::vector<int64_t> grid = main.integers(in + "grid_hw");
-  chain.image.grid_height = grid.at(0);
-  chain.image.grid_width = grid.at(1);
-  chain.image.states = values.at(in + "x_t");
-  chain.image.nexts = values.at(in + "x_next");
-  chain.image.velocities = values.at(in + "v_old");
+  chain.image = SampledImage{.grid_height = grid.at(0), .grid_width = grid.at(1), .latent = {},
+                             .states = values.at(in + "x_t"),
+                             .nexts = values.at(in + "x_next"),
+                             .velocities = values.at(in + "v_old")};
+  if (values.has("in.guidance_scale"))
+    chain.guidance = {.text_scale = values.number("in.guidance_scale"), .renorm_min = 1};
   return chain;
 }
 
@@ -41,13 +43,14 @@ JointCase joint_case(const Fixture& main, const Fixture& values) {
   joint.advantages = main.numbers("in.advantages");
   const std::vector<int64_t> prompts = main.integers("in.prompt_of_chain");
   joint.rollout.schedule = stored_schedule(main);
-  joint.rollout.prompt_ids.resize(*std::max_element(prompts.begin(), prompts.end()) + 1);
-  joint.rollout.group_size = static_cast<int64_t>(prompts.size() / joint.rollout.prompt_ids.size());
+  joint.rollout.prompts = *std::max_element(prompts.begin(), prompts.end()) + 1;
+  joint.rollout.contexts.resize(static_cast<size_t>(joint.rollout.prompts));
+  joint.rollout.group_size = static_cast<int64_t>(prompts.size()) / joint.rollout.prompts;
   joint.chains.resize(prompts.size());
   std::iota(joint.chains.begin(), joint.chains.end(), 0);
   for (size_t i : joint.chains) {
     const std::string in = cat("chain", i, ".in.");
-    joint.rollout.prompt_ids[prompts[i]] = main.integers(in + "prompt_segment");
+    joint.rollout.contexts[prompts[i]].full = {text_segment(main.integers(in + "prompt_segment"), -1, 0)};
     joint.rollout.chains.push_back(stored_chain(main, values, i, prompts[i]));
     const Tensor& logprobs = main.at(in + "old_logprobs");
     joint.old.push_back({logprobs, values.at(in + "v_old")});
@@ -59,8 +62,6 @@ JointCase joint_case(const Fixture& main, const Fixture& values) {
   joint.losses.text_clip = {text_clip, text_clip};
   joint.losses.image_clip = {image_clip, image_clip};
   joint.losses.velocity_mse_weight = main.number("in.mse_weight");
-  if (values.has("in.guidance_scale"))
-    joint.replay.guidance = {.text_scale = values.number("in.guidance_scale"), .renorm_min = 1};
   return joint;
 }
 
@@ -77,7 +78,7 @@ JointLoss backward(const Bagel& model, const JointCase& joint, JointPart part, b
     options.with_image = part != JointPart::text;
   }
   const auto count = static_cast<int64_t>(joint.chains.size());
-  const JointDenominators denominators{.chains = count, .text = {.sequences = count}};
+  const JointDenominators denominators{.images = count, .text = {.sequences = count}};
   const ReplayOutput now = replay(model, joint.rollout, joint.chains, options);
   JointLoss loss =
       joint_loss(joint.rollout, joint.chains, now, joint.old, joint.reference, joint.advantages, losses, denominators);

@@ -46,8 +46,8 @@ void compare_chain_images(const Fixture& values, const JointCase& joint, size_t 
   const std::string in = cat("chain", i, ".in.");
   const std::string out = cat("chain", i, ".out.");
   const Trajectory& chain = joint.rollout.chains[i];
-  const WindowMoments old = window_moments(joint.rollout.schedule, chain.image, joint.old[i].velocities);
-  const WindowMoments now = window_moments(joint.rollout.schedule, chain.image, velocities);
+  const WindowMoments old = window_moments(joint.rollout.schedule, *chain.image, joint.old[i].velocities);
+  const WindowMoments now = window_moments(joint.rollout.schedule, *chain.image, velocities);
   const Tensor log_ratio = ratio_norm_log_ratio(old.noise, now.means - old.means);
   const double clip = joint.losses.image_clip.high;
   comparison.close(in + "mu_old", old.means);

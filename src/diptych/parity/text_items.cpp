@@ -76,7 +76,7 @@ ItemResult text_prefill_item(const ParityCase& parity) {
 
   std::vector<CachedContext> contexts(prompts.size());
   KvCache prefilled = make_cache(model);
-  prefill_texts(model, prefilled, prompts, contexts);
+  prefill(model, prefilled, text_chains(prompts), contexts);
   std::vector<int64_t> rows, lengths, positions;
   for (const CachedContext& context : contexts) {
     rows.insert(rows.end(), context.rows.begin(), context.rows.end());
@@ -97,7 +97,7 @@ ItemResult decode_item(const ParityCase& parity) {
   const std::vector<std::vector<int64_t>> prompts = stored_prompts(parity.folder);
   KvCache cache = make_cache(model);
   std::vector<CachedContext> prompt_contexts(prompts.size());
-  prefill_texts(model, cache, prompts, prompt_contexts);
+  prefill(model, cache, text_chains(prompts), prompt_contexts);
 
   std::vector<int64_t> lengths, positions;
   for (const CachedContext& context : prompt_contexts) {

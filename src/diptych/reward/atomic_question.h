@@ -1,15 +1,3 @@
 #pragma once
-// A yes/no question about a picture, as DVReward asks them (alphagrpo.md 6).
 
-#include <string>
-
-namespace diptych {
-
-struct AtomicQuestion {
-  std::string kind;  // "semantic" or "quality"
-  std::string tag;   // AlphaGRPO's class, such as Existence, Count, Spatial, Geometry; metadata only
-  std::string text;  // yes = good
-  std::string id;    // unique in its prompt: "s1", "s2", ..., "q1", ...
-};
-
-}  // namespace diptych
+#include "diptych/data/atomic_question.h"  // IWYU pragma: export

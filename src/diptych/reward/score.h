@@ -23,7 +23,8 @@ struct Score {
   std::optional<double> value;  // set if and only if status is ok
   std::vector<Check> checks;
   ScoreStatus status = ScoreStatus::ok;
-  std::string raw_reply;  // what the judge or verifier said, for logs
+  std::string raw_reply;          // what the judge or verifier said, for logs
+  std::vector<Check> terms = {};  // values of the rewards that `value` sums up, unweighted, named by kind
 };
 
 }  // namespace diptych

@@ -5,22 +5,30 @@
 
 #include "diptych/reward/candidate.h"
 #include "diptych/reward/score.h"
+#include "diptych/shapes/edit.h"
 #include "diptych/shapes/request.h"
 
 namespace diptych {
 
 enum class ShapesRewardKind {
-  strict,  // 1 if the picture is correct, else 0
-  soft,    // mean of the soft answers to all atomic questions of the request, in [0, 1]
-  mixed,   // mean of strict and soft
+  strict,    // 1 if the picture is correct, else 0
+  soft,      // mean of the soft answers to all atomic questions of the request, in [0, 1]
+  mixed,     // mean of strict and soft
+  dvreward,  // Verdict::soft: DVReward with the verifier as its judge
 };
 
-/** The kind named "strict", "soft" or "mixed". Throws Error(config) for any other name. */
+/** The kind named "strict", "soft", "mixed" or "dvreward". Throws Error(config) for any other name. */
 ShapesRewardKind shapes_reward_kind(std::string_view name);
 
 /** Scores the candidate's last image. Checks: "strict", "soft", then one per question, named by its id. `raw_reply`
  *  holds the verifier's faults, one a line. A candidate without an image fails. */
 Score shapes_reward(const shapes::Request& request, const shapes::World& world, const Candidate& candidate,
                     ShapesRewardKind kind);
+
+/** Scores the candidate's last image as the edit of the task's picture: EditVerdict::overall(), or under `strict` 1 if
+ *  the edit is correct and else 0. Checks: "strict", "overall", "followed", "preserved", "quality". A candidate without
+ *  an image fails. */
+Score shapes_edit_reward(const shapes::EditTask& task, const shapes::World& world, const Candidate& candidate,
+                         bool strict);
 
 }  // namespace diptych

@@ -35,15 +35,20 @@ struct ScoredPair {
 /** Scores many candidates at once, so that judges can be asked in parallel. One score per pair, in order. */
 using RewardFunction = std::function<std::vector<Score>(const std::vector<ScoredPair>&)>;
 
-/** The reward named by a recipe: "shapes_strict", "shapes_soft", "shapes_mixed" (the exact verifier) or "brightness"
- * (mean of the image's bytes in [0, 1]: a trivial reward to see that training works). Throws Error(config) for others.
- */
+/** A reward that needs neither settings nor a judge: the exact verifier's "shapes_strict", "shapes_soft",
+ *  "shapes_mixed", "shapes_dvreward", "shapes_edit", "shapes_edit_strict", the forms of texts "format_think",
+ *  "format_think_answer", or "brightness" (mean of the image's bytes in [0, 1]: a trivial reward to see that training
+ *  works). Throws Error(config) for others; the reward throws it for a prompt that the verifier cannot check. Rewards
+ *  with settings: reward_config.h. */
 RewardFunction make_reward(const std::string& kind);
 
-/** Names that make_reward knows. */
-const std::vector<std::string>& reward_kinds();
+/** Names that make_reward(kind) knows. */
+const std::vector<std::string>& plain_reward_kinds();
 
 /** A prompt of the shapes world as a task. */
 TaskPrompt shapes_task(const shapes::Prompt& prompt);
+
+/** An edit of the shapes world as a task: the instruction, and the picture to edit as its source. */
+TaskPrompt edit_task(const shapes::EditTask& edit, const shapes::World& world);
 
 }  // namespace diptych

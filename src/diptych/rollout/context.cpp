@@ -1,6 +1,29 @@
 #include "diptych/rollout/context.h"
 
+#include <map>
+
+#include "diptych/io/resize.h"
+#include "diptych/tensor/image_tensor.h"
+#include "diptych/tensor/random.h"
+
 namespace diptych {
+
+namespace {
+
+Image resized(const Image& image, const ImageTransformConfig& transform) {
+  const ResizeRule rule{transform.max_long, transform.min_short, transform.stride};
+  const auto [width, height] = resized_size(image.width, image.height, rule);
+  return width == image.width && height == image.height ? image : resize_bicubic(image, width, height);
+}
+
+Segment vit_segment(const Bagel& model, const Image& pixels) {
+  const Image scaled = resized(pixels, model.config.vit_transform);
+  const int64_t patch = model.config.vit.patch;
+  return image_segment(SegmentKind::vit_image, patchify_rgb(image_to_tensor(scaled), patch), scaled.height / patch,
+                       scaled.width / patch, -1, 0);
+}
+
+}  // namespace
 
 std::vector<int64_t> text_ids(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<int64_t> ids = tokenizer.encode(text);
@@ -9,26 +32,103 @@ std::vector<int64_t> text_ids(const Tokenizer& tokenizer, std::string_view text)
   return ids;
 }
 
-std::vector<int64_t> prompt_ids(const Tokenizer& tokenizer, std::string_view system_prompt, std::string_view prompt) {
-  std::vector<int64_t> ids;
-  if (!system_prompt.empty()) ids = text_ids(tokenizer, system_prompt);
-  for (int64_t id : text_ids(tokenizer, prompt)) ids.push_back(id);
-  return ids;
+void append_segment(std::vector<Segment>& chain, Segment segment) {
+  segment.parent = static_cast<int64_t>(chain.size()) - 1;
+  segment.position = chain.empty() ? 0 : next_position(chain.back());
+  chain.push_back(std::move(segment));
 }
 
-void prefill_texts(const Bagel& model, KvCache& cache, const std::vector<std::vector<int64_t>>& texts,
-                   std::vector<CachedContext>& contexts) {
+void append_text(std::vector<Segment>& chain, const std::vector<int64_t>& ids) {
+  if (!chain.empty() && chain.back().kind == SegmentKind::text)
+    chain.back().tokens.insert(chain.back().tokens.end(), ids.begin(), ids.end());
+  else
+    append_segment(chain, text_segment(ids, -1, 0));
+}
+
+std::vector<std::vector<Segment>> text_chains(const std::vector<std::vector<int64_t>>& texts) {
+  std::vector<std::vector<Segment>> chains;
+  for (const std::vector<int64_t>& ids : texts) chains.push_back({text_segment(ids, -1, 0)});
+  return chains;
+}
+
+std::vector<EncodedImage> encode_images(const Bagel& model, const std::vector<Image>& images,
+                                        std::vector<StreamKey> keys) {
+  at::NoGradGuard no_grad;
+  std::vector<EncodedImage> encoded(images.size());
+  std::map<std::pair<int, int>, std::vector<size_t>> sizes;
+  for (size_t i = 0; i < images.size(); ++i) {
+    encoded[i].pixels = resized(images[i], model.config.vae_transform);
+    sizes[{encoded[i].pixels.height, encoded[i].pixels.width}].push_back(i);
+  }
+  const AutoencoderConfig& vae = model.config.vae;
+  const at::TensorOptions options = model.autoencoder.encoder.conv_in.weight.options();
+  for (const auto& [size, members] : sizes) {
+    std::vector<Tensor> pixels;
+    std::vector<Tensor> eps;
+    for (size_t i : members) {
+      keys[i].purpose = Purpose::posterior;
+      pixels.push_back(image_to_tensor(encoded[i].pixels));
+      eps.push_back(
+          normal_tensor(keys[i], {vae.z_channels, size.first / vae.downsample, size.second / vae.downsample}));
+    }
+    const Tensor latents = encode(model.autoencoder, at::stack(pixels).to(options), at::stack(eps).to(options));
+    for (size_t k = 0; k < members.size(); ++k) encoded[members[k]].latent = latents[static_cast<int64_t>(k)];
+  }
+  return encoded;
+}
+
+void append_image(std::vector<Segment>& chain, const Bagel& model, const EncodedImage& image) {
+  const int64_t patch = model.config.latent_patch;
+  append_segment(chain, image_segment(SegmentKind::clean_latent, patchify_latent(image.latent, patch),
+                                      image.latent.size(1) / patch, image.latent.size(2) / patch, -1, 0));
+  if (model.vit) append_segment(chain, vit_segment(model, image.pixels));
+}
+
+std::vector<Segment> context_segments(const Bagel& model, const Tokenizer& tokenizer,
+                                      const std::vector<ContextPart>& parts, const StreamKey& key) {
+  std::vector<Image> images;
+  std::vector<StreamKey> keys;
+  for (const ContextPart& part : parts) {
+    if (!part.image) continue;
+    keys.push_back(key);
+    keys.back().position += images.size();
+    images.push_back(*part.image);
+  }
+  const std::vector<EncodedImage> encoded = encode_images(model, images, keys);
+  std::vector<Segment> chain;
+  size_t next_image = 0;
+  for (const ContextPart& part : parts) {
+    if (part.image)
+      append_image(chain, model, encoded[next_image++]);
+    else
+      append_text(chain, text_ids(tokenizer, part.text));
+  }
+  return chain;
+}
+
+void prefill(const Bagel& model, KvCache& cache, const std::vector<std::vector<Segment>>& chains,
+             std::vector<CachedContext>& contexts) {
   at::NoGradGuard no_grad;
   std::vector<Segment> segments;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    segments.push_back(text_segment(texts[i], -1, contexts[i].position));
-    segments.back().cached = contexts[i].rows;
+  std::vector<size_t> owners;
+  for (size_t c = 0; c < chains.size(); ++c) {
+    const auto first = static_cast<int64_t>(segments.size());
+    for (const Segment& segment : chains[c]) {
+      segments.push_back(segment);
+      Segment& moved = segments.back();
+      moved.position += contexts[c].position;
+      if (moved.parent < 0)
+        moved.cached = contexts[c].rows;
+      else
+        moved.parent += first;
+      owners.push_back(c);
+    }
+    if (!chains[c].empty()) contexts[c].position += next_position(chains[c].back());
   }
+  if (segments.empty()) return;
   const PackOutput output = forward(model, segments, &cache);
-  for (size_t i = 0; i < texts.size(); ++i) {
-    for (int64_t row : cache_rows(output, i)) contexts[i].rows.push_back(row);
-    contexts[i].position = next_position(segments[i]);
-  }
+  for (size_t s = 0; s < segments.size(); ++s)
+    for (int64_t row : cache_rows(output, s)) contexts[owners[s]].rows.push_back(row);
 }
 
 }  // namespace diptych

@@ -4,10 +4,15 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/rollout/stage_context.h"
+#include "diptych/text/think.h"
 
 namespace diptych {
 
 namespace {
+
+// Rounds of one episode draw from disjoint positions.
+constexpr uint64_t kPositionsPerRound = uint64_t{1} << 32;
 
 int64_t latent_tokens(int64_t pixels, const Bagel& model, const char* side) {
   const int64_t unit = latent_token_pixels(model.config);
@@ -20,36 +25,6 @@ int64_t latent_tokens(int64_t pixels, const Bagel& model, const char* side) {
   return tokens;
 }
 
-struct Pack {
-  size_t begin = 0;
-  size_t end = 0;
-};
-
-// Prefills the distinct prompts of the chains once, and gives every chain its own copy of the row list.
-std::vector<CachedContext> prompt_contexts(const Bagel& model, KvCache& cache, const Rollout& rollout,
-                                           const Pack& pack) {
-  std::map<int64_t, size_t> place;
-  std::vector<std::vector<int64_t>> texts;
-  for (size_t i = pack.begin; i < pack.end; ++i) {
-    const int64_t prompt = rollout.chains[i].prompt;
-    if (place.emplace(prompt, texts.size()).second) texts.push_back(rollout.prompt_ids[prompt]);
-  }
-  std::vector<CachedContext> prefilled(texts.size());
-  prefill_texts(model, cache, texts, prefilled);
-  std::vector<CachedContext> contexts;
-  for (size_t i = pack.begin; i < pack.end; ++i) contexts.push_back(prefilled[place.at(rollout.chains[i].prompt)]);
-  return contexts;
-}
-
-// Without text, the image sees the system prompt alone when thinking is on, and nothing otherwise (bagel.md 8.1).
-CachedContext text_dropped_context(const Bagel& model, KvCache& cache, const Tokenizer& tokenizer,
-                                   const EpisodeOptions& options) {
-  std::vector<CachedContext> context(1);
-  if (options.guidance.text_scale > 1 && options.think && !options.system_prompt.empty())
-    prefill_texts(model, cache, {text_ids(tokenizer, options.system_prompt)}, context);
-  return context.front();
-}
-
 // Spare vocabulary rows can be sampled by a poor model, but have no text.
 std::string readable(const SampledText& text, const Tokenizer& tokenizer) {
   std::vector<int64_t> ids;
@@ -58,70 +33,169 @@ std::string readable(const SampledText& text, const Tokenizer& tokenizer) {
   return tokenizer.decode(ids);
 }
 
-void sample_pack(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                 const std::vector<StreamKey>& keys, const Pack& pack, Rollout& rollout) {
-  KvCache cache = make_cache(model);
-  std::vector<CachedContext> contexts = prompt_contexts(model, cache, rollout, pack);
-  if (options.think) {
-    std::vector<StreamKey> think_keys(keys.begin() + pack.begin, keys.begin() + pack.end);
-    for (StreamKey& key : think_keys) key.purpose = Purpose::think;
-    std::vector<SampledText> texts = sample_texts(model, cache, contexts, options.text, think_keys);
-    for (size_t k = 0; k < texts.size(); ++k) {
-      Trajectory& chain = rollout.chains[pack.begin + k];
-      chain.candidate.texts = {readable(texts[k], tokenizer)};
-      chain.thinking = std::move(texts[k]);
-    }
+/** One rollout while it is made. */
+class Sampler {
+ public:
+  Sampler(const Bagel& model, const Tokenizer& tokenizer, const std::vector<EpisodePrompt>& prompts,
+          const EpisodeOptions& options, uint64_t seed, uint64_t step, const StagesDone& done)
+      : model_(model),
+        tokenizer_(tokenizer),
+        prompts_(prompts),
+        options_(options),
+        seed_(seed),
+        step_(step),
+        done_(done) {}
+
+  Rollout run(int64_t group_size);
+
+ private:
+  StreamKey key(const Trajectory& stage) const {
+    return {.seed = seed_,
+            .purpose = Purpose::think,
+            .step = step_,
+            .prompt = prompts_[static_cast<size_t>(stage.prompt)].occurrence,
+            .sample = static_cast<uint64_t>(stage.sample),
+            .position = static_cast<uint64_t>(stage.round) * kPositionsPerRound};
   }
-  const CachedContext text_dropped = text_dropped_context(model, cache, tokenizer, options);
+  void add_first_round(int64_t group_size);
+  void add_round(const StageProgram& program, size_t begin, size_t end);
+  void sample_round(const StageProgram& program, size_t begin);
+  void sample_pack(const StageProgram& program, size_t begin, size_t end);
+  void write(const StageProgram& program, KvCache& cache, size_t begin, std::vector<CachedContext>& contexts);
+  void paint(KvCache& cache, size_t begin, const std::vector<CachedContext>& contexts);
+
+  const Bagel& model_;
+  const Tokenizer& tokenizer_;
+  const std::vector<EpisodePrompt>& prompts_;
+  const EpisodeOptions& options_;
+  uint64_t seed_;
+  uint64_t step_;
+  const StagesDone& done_;
+  Rollout rollout_;
+};
+
+void Sampler::add_first_round(int64_t group_size) {
+  const StageProgram& program = options_.program.stages.front();
+  for (size_t p = 0; p < prompts_.size(); ++p) {
+    Trajectory stage;
+    stage.prompt = static_cast<int64_t>(p);
+    stage.round = options_.first_round;
+    stage.context = static_cast<int64_t>(p);
+    stage.candidate.prompt = prompts_[p].text;
+    rollout_.contexts.push_back(stage_context(model_, tokenizer_, options_, program,
+                                              {prompts_[p].text, prompts_[p].sources}, key(stage)));
+    stage.guidance = has_image(rollout_.contexts.back()) ? options_.edit_guidance : options_.guidance;
+    for (stage.sample = 0; stage.sample < group_size; ++stage.sample) rollout_.chains.push_back(stage);
+  }
+}
+
+void Sampler::add_round(const StageProgram& program, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    if (rollout_.chains[i].end != StageEnd::painted) continue;
+    Trajectory stage;
+    stage.prompt = rollout_.chains[i].prompt;
+    stage.sample = rollout_.chains[i].sample;
+    stage.round = rollout_.chains[i].round + 1;
+    stage.context = static_cast<int64_t>(rollout_.contexts.size());
+    stage.candidate.prompt = rollout_.chains[i].candidate.prompt;
+    stage.guidance = options_.edit_guidance;
+    rollout_.contexts.push_back(stage_context(model_, tokenizer_, options_, program,
+                                              {stage.candidate.prompt, {rollout_.chains[i].candidate.images.back()}},
+                                              key(stage)));
+    rollout_.chains.push_back(std::move(stage));
+  }
+}
+
+void Sampler::write(const StageProgram& program, KvCache& cache, size_t begin, std::vector<CachedContext>& contexts) {
+  std::vector<StreamKey> keys;
+  for (size_t k = 0; k < contexts.size(); ++k) keys.push_back(key(rollout_.chains[begin + k]));
+  std::vector<SampledText> texts = sample_texts(model_, cache, contexts, options_.text, keys);
+  for (size_t k = 0; k < texts.size(); ++k) {
+    Trajectory& stage = rollout_.chains[begin + k];
+    stage.candidate.texts = {readable(texts[k], tokenizer_)};
+    stage.text = std::move(texts[k]);
+    if (!program.paint) stage.end = StageEnd::answered;
+    if (program.may_stop) stage.end = end_of_review(stage.candidate.texts.front(), options_.stop_answer);
+  }
+}
+
+void Sampler::paint(KvCache& cache, size_t begin, const std::vector<CachedContext>& contexts) {
+  std::vector<size_t> painted;
+  for (size_t k = 0; k < contexts.size(); ++k)
+    if (rollout_.chains[begin + k].end == StageEnd::painted) painted.push_back(k);
+  if (painted.empty()) return;
+  const Guidance& guidance = rollout_.chains[begin].guidance;
+  std::vector<CachedContext> text_dropped(contexts.size());
+  std::vector<CachedContext> image_dropped(contexts.size());
+  if (guidance.text_scale > 1)
+    prefill_shared(model_, cache, rollout_, begin, &StageContext::text_dropped, text_dropped);
+  if (guidance.text_scale > 1 && guidance.image_scale > 1)
+    prefill_shared(model_, cache, rollout_, begin, &StageContext::image_dropped, image_dropped);
   std::vector<ImageTask> tasks;
-  for (size_t k = 0; k < contexts.size(); ++k) {
+  for (size_t k : painted) {
     ImageTask task;
     task.context = contexts[k];
-    task.text_dropped = text_dropped;
-    task.image_dropped = contexts[k];
-    task.grid_height = latent_tokens(options.image_height, model, "height");
-    task.grid_width = latent_tokens(options.image_width, model, "width");
-    task.key = keys[pack.begin + k];
+    task.text_dropped = text_dropped[k];
+    task.image_dropped = image_dropped[k];
+    task.grid_height = latent_tokens(options_.image_height, model_, "height");
+    task.grid_width = latent_tokens(options_.image_width, model_, "width");
+    task.key = key(rollout_.chains[begin + k]);
     tasks.push_back(std::move(task));
   }
-  std::vector<SampledImage> images = sample_images(model, cache, tasks, options.schedule, options.guidance);
+  std::vector<SampledImage> images = sample_images(model_, cache, tasks, options_.schedule, guidance);
   std::vector<Tensor> latents;
   for (const SampledImage& image : images) latents.push_back(image.latent);
-  std::vector<Image> pixels = decode_latents(model, latents, tasks.front().grid_height, tasks.front().grid_width);
+  std::vector<Image> pixels = decode_latents(model_, latents, tasks.front().grid_height, tasks.front().grid_width);
   for (size_t k = 0; k < images.size(); ++k) {
-    rollout.chains[pack.begin + k].image = std::move(images[k]);
-    rollout.chains[pack.begin + k].candidate.images = {std::move(pixels[k])};
+    Trajectory& stage = rollout_.chains[begin + painted[k]];
+    stage.image = std::move(images[k]);
+    stage.candidate.images = {std::move(pixels[k])};
   }
+}
+
+void Sampler::sample_pack(const StageProgram& program, size_t begin, size_t end) {
+  KvCache cache = make_cache(model_);
+  std::vector<CachedContext> contexts(end - begin);
+  prefill_shared(model_, cache, rollout_, begin, &StageContext::full, contexts);
+  if (program.write) write(program, cache, begin, contexts);
+  if (program.paint) paint(cache, begin, contexts);
+  if (done_) done_(rollout_, begin, end);
+}
+
+void Sampler::sample_round(const StageProgram& program, size_t begin) {
+  const auto size = static_cast<size_t>(options_.chains_per_pack);
+  const size_t end = rollout_.chains.size();
+  for (; begin < end; begin += size) sample_pack(program, begin, std::min(end, begin + size));
+}
+
+Rollout Sampler::run(int64_t group_size) {
+  rollout_.group_size = group_size;
+  rollout_.prompts = static_cast<int64_t>(prompts_.size());
+  rollout_.schedule = options_.schedule;
+  add_first_round(group_size);
+  sample_round(options_.program.stages.front(), 0);
+  size_t begin = 0;
+  for (size_t round = 1; round < options_.program.stages.size(); ++round) {
+    const size_t end = rollout_.chains.size();
+    add_round(options_.program.stages[round], begin, end);
+    sample_round(options_.program.stages[round], end);
+    begin = end;
+  }
+  return std::move(rollout_);
 }
 
 }  // namespace
 
+StageEnd end_of_review(const std::string& text, const std::string& stop_answer) {
+  const ThinkText parts = parse_think(text);
+  if (!parts.well_formed || parts.answer.empty()) return StageEnd::unreadable;
+  return parts.answer == stop_answer ? StageEnd::stopped : StageEnd::painted;
+}
+
 Rollout roll_out(const Bagel& model, const Tokenizer& tokenizer, const std::vector<EpisodePrompt>& prompts,
-                 int64_t group_size, const EpisodeOptions& options, uint64_t seed, uint64_t step) {
-  Rollout rollout;
-  rollout.group_size = group_size;
-  rollout.schedule = options.schedule;
-  std::vector<StreamKey> keys;
-  for (size_t p = 0; p < prompts.size(); ++p) {
-    rollout.prompt_ids.push_back(
-        prompt_ids(tokenizer, options.think ? options.system_prompt : std::string(), prompts[p].text));
-    for (int64_t g = 0; g < group_size; ++g) {
-      Trajectory chain;
-      chain.prompt = static_cast<int64_t>(p);
-      chain.sample = g;
-      chain.candidate.prompt = prompts[p].text;
-      rollout.chains.push_back(std::move(chain));
-      keys.push_back({.seed = seed,
-                      .purpose = Purpose::think,
-                      .step = step,
-                      .prompt = prompts[p].occurrence,
-                      .sample = static_cast<uint64_t>(g)});
-    }
-  }
-  const size_t pack_size = static_cast<size_t>(options.chains_per_pack);
-  for (size_t begin = 0; begin < rollout.chains.size(); begin += pack_size)
-    sample_pack(model, tokenizer, options, keys, {begin, std::min(rollout.chains.size(), begin + pack_size)}, rollout);
-  return rollout;
+                 int64_t group_size, const EpisodeOptions& options, uint64_t seed, uint64_t step,
+                 const StagesDone& done) {
+  return Sampler(model, tokenizer, prompts, options, seed, step, done).run(group_size);
 }
 
 }  // namespace diptych

@@ -18,7 +18,7 @@ Tensor step_noise(const std::vector<ImageTask>& tasks, int64_t step, const Tenso
   for (const ImageTask& task : tasks) {
     StreamKey key = task.key;
     key.purpose = Purpose::step_noise;
-    key.position = static_cast<uint64_t>(step) + 1;
+    key.position += static_cast<uint64_t>(step) + 1;
     parts.push_back(normal_tensor(key, {tokens_of(task), like.size(1)}));
   }
   return at::cat(parts).to(like.options());
@@ -62,7 +62,6 @@ std::vector<Tensor> split_rows(const std::vector<ImageTask>& tasks, const Tensor
 Tensor initial_noise(const ImageTask& task, int64_t channels) {
   StreamKey key = task.key;
   key.purpose = Purpose::initial_noise;
-  key.position = 0;
   return normal_tensor(key, {tokens_of(task), channels});
 }
 

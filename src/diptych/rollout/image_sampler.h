@@ -24,7 +24,7 @@ struct ImageTask {
   CachedContext image_dropped;
   int64_t grid_height = 0;  // latent tokens
   int64_t grid_width = 0;
-  StreamKey key;  // noise of step k has position k + 1, the initial noise position 0; purpose is set here
+  StreamKey key;  // noise of step k is k + 1 positions on, the initial noise at the key's own; purpose is set here
 };
 
 /** A painted latent and what the policy gradient needs of the window, each [window, tokens, channels] float32. */

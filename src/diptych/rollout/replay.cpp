@@ -1,5 +1,6 @@
 #include "diptych/rollout/replay.h"
 
+#include <algorithm>
 #include <map>
 
 #include "diptych/model/flops.h"
@@ -9,58 +10,98 @@ namespace diptych {
 
 namespace {
 
-struct ReplayPack {
-  std::vector<Segment> segments;
-  std::vector<int64_t> thinking;  // segment of each chain's thinking; -1 without
+/** The end of a chain of segments in the pack: what comes next hangs there. */
+struct Tail {
+  int64_t segment = -1;
+  int64_t position = 0;
 };
 
-void add_noisy_copies(const Trajectory& chain, const Rollout& rollout, int64_t parent, int64_t position, bool detach,
-                      std::vector<Segment>& segments) {
-  for (int64_t k = 0; k < rollout.schedule.window_size; ++k) {
-    const double time = rollout.schedule.grid[rollout.schedule.window_begin + k];
-    Segment copy =
-        noisy_segment(chain.image.states[k], chain.image.grid_height, chain.image.grid_width, time, parent, position);
-    copy.detach_context = detach;
-    segments.push_back(std::move(copy));
-  }
-}
+/** The noisy copies of one chain, as segments of the pack; -1: guidance does not act at the step. */
+struct NoisyCopies {
+  std::vector<int64_t> full, text_dropped, image_dropped;  // one per window step
+};
 
-ReplayPack make_pack(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
-                     const ReplayOptions& options) {
-  ReplayPack pack;
-  std::map<int64_t, int64_t> prompt_segment;
-  for (size_t index : chains) {
-    const Trajectory& chain = rollout.chains[index];
-    const auto [found, fresh] = prompt_segment.emplace(chain.prompt, static_cast<int64_t>(pack.segments.size()));
-    if (fresh) pack.segments.push_back(text_segment(rollout.prompt_ids[chain.prompt], -1, 0));
-    int64_t parent = found->second;
-    pack.thinking.push_back(-1);
-    if (chain.thinking) {
-      pack.thinking.back() = static_cast<int64_t>(pack.segments.size());
-      pack.segments.push_back(
-          text_segment(segment_ids(*chain.thinking, model.special), parent, next_position(pack.segments[parent])));
-      parent = pack.thinking.back();
+struct ReplayPack {
+  std::vector<Segment> segments;
+  std::vector<int64_t> texts;      // segment of each chain's sampled text; -1 without
+  std::vector<NoisyCopies> copies;  // of each chain
+};
+
+class Packer {
+ public:
+  Packer(const Bagel& model, const Rollout& rollout, const ReplayOptions& options)
+      : model_(model), rollout_(rollout), options_(options) {}
+
+  ReplayPack pack(const std::vector<size_t>& chains) {
+    for (size_t index : chains) add_chain(rollout_.chains[index]);
+    if (!options_.with_image) return std::move(pack_);
+    // Behind all conditional copies, so that without guidance nothing moves.
+    for (size_t c = 0; c < chains.size(); ++c) add_dropped(rollout_.chains[chains[c]], pack_.copies[c]);
+    return std::move(pack_);
+  }
+
+ private:
+  using Branch = std::vector<Segment> StageContext::*;
+
+  // The chain of segments of a context, once per pack.
+  Tail context(int64_t number, Branch branch, std::map<int64_t, Tail>& known) {
+    const auto [found, fresh] = known.emplace(number, Tail{});
+    if (!fresh) return found->second;
+    const auto first = static_cast<int64_t>(pack_.segments.size());
+    for (const Segment& segment : rollout_.contexts[static_cast<size_t>(number)].*branch) {
+      pack_.segments.push_back(segment);
+      if (segment.parent >= 0) pack_.segments.back().parent += first;
+      found->second = {static_cast<int64_t>(pack_.segments.size()) - 1, next_position(segment)};
     }
-    if (options.with_image)
-      add_noisy_copies(chain, rollout, parent, next_position(pack.segments[parent]), options.detach_context,
-                       pack.segments);
+    return found->second;
   }
-  return pack;
-}
 
-// The unconditional branch of every chain: one shared context (or none) and its own copies at the same states.
-void add_unconditional(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOptions& options,
-                       std::vector<Segment>& segments) {
-  int64_t parent = -1;
-  int64_t position = 0;
-  if (!options.dropped_ids.empty()) {
-    parent = static_cast<int64_t>(segments.size());
-    segments.push_back(text_segment(options.dropped_ids, -1, 0));
-    position = next_position(segments.back());
+  int64_t add_copy(const SampledImage& image, int64_t step, const Tail& tail) {
+    Segment copy = noisy_segment(image.states[step], image.grid_height, image.grid_width, time(step), tail.segment,
+                                 tail.position);
+    copy.detach_context = options_.detach_context && tail.segment >= 0;
+    pack_.segments.push_back(std::move(copy));
+    return static_cast<int64_t>(pack_.segments.size()) - 1;
   }
-  for (size_t index : chains)
-    add_noisy_copies(rollout.chains[index], rollout, parent, position, options.detach_context && parent >= 0, segments);
-}
+
+  void add_chain(const Trajectory& chain) {
+    Tail tail = context(chain.context, &StageContext::full, full_);
+    pack_.texts.push_back(-1);
+    pack_.copies.emplace_back();
+    if (chain.text) {
+      Segment text = text_segment(segment_ids(*chain.text, model_.special), tail.segment, tail.position);
+      tail = {static_cast<int64_t>(pack_.segments.size()), next_position(text)};
+      pack_.texts.back() = tail.segment;
+      pack_.segments.push_back(std::move(text));
+    }
+    if (!options_.with_image || !chain.image) return;
+    for (int64_t k = 0; k < rollout_.schedule.window_size; ++k)
+      pack_.copies.back().full.push_back(add_copy(*chain.image, k, tail));
+  }
+
+  void add_dropped(const Trajectory& chain, NoisyCopies& copies) {
+    for (size_t k = 0; k < copies.full.size(); ++k) {
+      const auto step = static_cast<int64_t>(k);
+      const bool text = uses_text_guidance(chain.guidance, time(step));
+      const bool image = uses_image_guidance(chain.guidance, time(step));
+      copies.text_dropped.push_back(
+          text ? add_copy(*chain.image, step, context(chain.context, &StageContext::text_dropped, text_dropped_)) : -1);
+      copies.image_dropped.push_back(
+          image ? add_copy(*chain.image, step, context(chain.context, &StageContext::image_dropped, image_dropped_))
+                : -1);
+    }
+  }
+
+  double time(int64_t step) const {
+    return rollout_.schedule.grid[static_cast<size_t>(rollout_.schedule.window_begin + step)];
+  }
+
+  const Bagel& model_;
+  const Rollout& rollout_;
+  const ReplayOptions& options_;
+  ReplayPack pack_;
+  std::map<int64_t, Tail> full_, text_dropped_, image_dropped_;
+};
 
 // The row that predicts action k is the k-th token of the segment, which starts with im_start.
 Tensor action_logprobs(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
@@ -68,9 +109,9 @@ Tensor action_logprobs(const Bagel& model, const Rollout& rollout, const std::ve
   std::vector<int64_t> rows;
   std::vector<int64_t> actions;
   for (size_t c = 0; c < chains.size(); ++c) {
-    if (pack.thinking[c] < 0) continue;
-    const std::vector<int64_t>& tokens = rollout.chains[chains[c]].thinking->tokens;
-    const int64_t begin = output.layout.segments[pack.thinking[c]].text_begin;
+    if (pack.texts[c] < 0) continue;
+    const std::vector<int64_t>& tokens = rollout.chains[chains[c]].text->tokens;
+    const int64_t begin = output.layout.segments[pack.texts[c]].text_begin;
     for (size_t k = 0; k < tokens.size(); ++k) {
       rows.push_back(begin + static_cast<int64_t>(k));
       actions.push_back(tokens[k]);
@@ -82,51 +123,60 @@ Tensor action_logprobs(const Bagel& model, const Rollout& rollout, const std::ve
                         at::tensor(actions, at::kLong).to(device), temperature);
 }
 
+// Velocities of every latent segment of the pack; undefined for the others. One split keeps the backward pass one copy.
+std::vector<Tensor> segment_velocities(const Bagel& model, const PackOutput& output,
+                                       const std::vector<Segment>& segments) {
+  std::vector<int64_t> sizes;
+  std::vector<size_t> owners;
+  for (size_t s = 0; s < segments.size(); ++s) {
+    if (segments[s].kind != SegmentKind::noisy_latent && segments[s].kind != SegmentKind::clean_latent) continue;
+    sizes.push_back(segments[s].grid_height * segments[s].grid_width);
+    owners.push_back(s);
+  }
+  const std::vector<Tensor> parts = velocity(model, output.latent).split_with_sizes(sizes);
+  std::vector<Tensor> velocities(segments.size());
+  for (size_t k = 0; k < parts.size(); ++k) velocities[owners[k]] = parts[k];
+  return velocities;
+}
+
 // [window, tokens, channels] of one chain.
-Tensor guided_window(const Tensor& conditional, const Tensor& unconditional, const DenoiseSchedule& schedule,
+Tensor guided_window(const std::vector<Tensor>& velocities, const NoisyCopies& copies, const Rollout& rollout,
                      const Guidance& guidance) {
+  const auto at_step = [&](const std::vector<int64_t>& branch, size_t k) {
+    return branch[k] < 0 ? Tensor() : velocities[static_cast<size_t>(branch[k])];
+  };
   std::vector<Tensor> steps;
-  for (int64_t k = 0; k < schedule.window_size; ++k) {
-    const double time = schedule.grid[schedule.window_begin + k];
-    steps.push_back(guided_velocity(conditional[k], unconditional[k], {}, guidance, time));
+  for (size_t k = 0; k < copies.full.size(); ++k) {
+    const double time = rollout.schedule.grid[static_cast<size_t>(rollout.schedule.window_begin) + k];
+    steps.push_back(guided_velocity(at_step(copies.full, k), at_step(copies.text_dropped, k),
+                                    at_step(copies.image_dropped, k), guidance, time));
   }
   return at::stack(steps);
 }
 
-// Rows are chain by chain, step by step, the unconditional branch behind. One split keeps the backward pass one copy.
-std::vector<Tensor> chain_velocities(const Tensor& rows, const Rollout& rollout, const std::vector<size_t>& chains,
-                                     bool guided, const Guidance& guidance) {
-  const int64_t window = rollout.schedule.window_size;
-  std::vector<int64_t> sizes;
-  for (size_t index : chains) sizes.push_back(rollout.chains[index].image.states.size(1) * window);
-  if (guided) {
-    const std::vector<int64_t> conditional = sizes;
-    sizes.insert(sizes.end(), conditional.begin(), conditional.end());
-  }
-  std::vector<Tensor> parts = rows.split_with_sizes(sizes);
-  for (Tensor& part : parts) part = part.view({window, -1, rows.size(1)});
-  if (!guided) return parts;
-  std::vector<Tensor> velocities;
+std::vector<Tensor> chain_velocities(const Bagel& model, const PackOutput& output, const ReplayPack& pack,
+                                     const Rollout& rollout, const std::vector<size_t>& chains) {
+  const bool any = std::any_of(pack.copies.begin(), pack.copies.end(), [](const auto& own) { return !own.full.empty(); });
+  if (!any) return {};
+  const std::vector<Tensor> velocities = segment_velocities(model, output, pack.segments);
+  std::vector<Tensor> windows;
   for (size_t c = 0; c < chains.size(); ++c)
-    velocities.push_back(guided_window(parts[c], parts[chains.size() + c], rollout.schedule, guidance));
-  return velocities;
+    windows.push_back(pack.copies[c].full.empty() ? Tensor()
+                                                  : guided_window(velocities, pack.copies[c], rollout,
+                                                                  rollout.chains[chains[c]].guidance));
+  return windows;
 }
 
 }  // namespace
 
 ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
                     const ReplayOptions& options) {
-  ReplayPack pack = make_pack(model, rollout, chains, options);
-  const int64_t window = options.with_image ? rollout.schedule.window_size : 0;
-  const bool guided = window > 0 && options.guidance.text_scale > 1;
-  if (guided) add_unconditional(rollout, chains, options, pack.segments);
-
+  const ReplayPack pack = Packer(model, rollout, options).pack(chains);
   const PackOutput output = forward(model, pack.segments);
   ReplayOutput result;
   result.flops = forward_flops(model.config, output.layout);
   if (options.with_text) result.logprobs = action_logprobs(model, rollout, chains, pack, output, options.temperature);
-  if (window > 0)
-    result.velocities = chain_velocities(velocity(model, output.latent), rollout, chains, guided, options.guidance);
+  result.velocities = chain_velocities(model, output, pack, rollout, chains);
   return result;
 }
 

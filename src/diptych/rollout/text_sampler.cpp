@@ -73,7 +73,8 @@ std::vector<SampledText> sample_texts(const Bagel& model, KvCache& cache, std::v
       contexts[i].rows.push_back(cache_rows(output, k).front());
       ++contexts[i].position;
       StreamKey key = keys[i];
-      key.position = texts[i].tokens.size();
+      key.purpose = Purpose::think;
+      key.position += texts[i].tokens.size();
       uniforms.push_back(Stream(key).uniform());
     }
     const Tensor values = logits(model, output.und);

@@ -25,7 +25,7 @@ struct SampledText {
 std::vector<int64_t> segment_ids(const SampledText& text, const SpecialTokens& special);
 
 /** Samples one text behind each context, until im_end or the cap. Draw k of text i is the first number of the stream
- *  keys[i] with position k, so results do not depend on the batch. Contexts advance by the whole segment. */
+ *  keys[i] moved on by k positions, so results do not depend on the batch. Contexts advance by the whole segment. */
 std::vector<SampledText> sample_texts(const Bagel& model, KvCache& cache, std::vector<CachedContext>& contexts,
                                       const TextSampling& sampling, const std::vector<StreamKey>& keys);
 

@@ -7,20 +7,42 @@
 
 namespace diptych {
 
-/** One chain prompt -> thinking -> image. */
-struct Trajectory {
-  int64_t prompt = 0;  // index in the rollout's prompts
-  int64_t sample = 0;  // index in its group
-  std::optional<SampledText> thinking;
-  SampledImage image;
-  Candidate candidate;  // texts and pixels only, for the reward
+/** What a stage is given, as chains of segments (rollout/context.h), and what is left of it for the branches of
+ *  classifier-free guidance. Shared by the group whose members are given the same. */
+struct StageContext {
+  std::vector<Segment> full;
+  std::vector<Segment> text_dropped;   // everything in front of the last text (BAGEL, inferencer.py)
+  std::vector<Segment> image_dropped;  // the texts alone
 };
 
-/** All chains of one rollout step, prompt-major: chain i belongs to prompt i / group_size. */
+/** How a stage ended. */
+enum class StageEnd {
+  painted,     // with an image
+  answered,    // with a text, as its program wants
+  stopped,     // the text said that nothing is left to do
+  unreadable,  // the text could have said so, but has no form that can be read; no stop, and nothing is painted
+};
+
+/** One stage of an episode: a context, and the text and the image sampled behind it. */
+struct Trajectory {
+  int64_t prompt = 0;   // index in the rollout's prompts
+  int64_t sample = 0;   // index in its group
+  int64_t round = 0;    // 0: the first stage of the episode; k: its k-th refinement
+  int64_t context = 0;  // index in the rollout's contexts
+  std::optional<SampledText> text;    // thinking, reflection or answer
+  std::optional<SampledImage> image;  // present if and only if the stage painted
+  StageEnd end = StageEnd::painted;
+  Guidance guidance;                  // of the image
+  Candidate candidate;                // texts and pixels only, for the reward
+};
+
+/** All stages of one rollout step: round by round, in a round prompt-major. Without refinement rounds, stage i belongs
+ *  to prompt i / group_size. */
 struct Rollout {
-  std::vector<std::vector<int64_t>> prompt_ids;  // per prompt, markers included
+  std::vector<StageContext> contexts;
+  int64_t prompts = 0;
   int64_t group_size = 0;
-  DenoiseSchedule schedule;  // shared by all chains, window included
+  DenoiseSchedule schedule;  // shared by all stages, window included
   std::vector<Trajectory> chains;
 };
 

@@ -118,8 +118,12 @@ std::string caption(const Request& request) {
   return joined(request, clause_phrase);
 }
 
+std::string counted_caption(const Request& request) {
+  return joined(request, counted_phrase);
+}
+
 std::string restatement(const Request& request) {
-  return cat("this needs ", joined(request, counted_phrase), " .");
+  return cat("this needs ", counted_caption(request), " .");
 }
 
 std::optional<Request> parse_caption(std::string_view text) {

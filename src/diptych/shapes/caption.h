@@ -25,6 +25,9 @@ std::string clause_phrase(const Clause& clause);
  *  joins them. The request holds one clause or more, two if it has a position. */
 std::string caption(const Request& request);
 
+/** The caption with numbers for articles: "one red circle and two blue squares". */
+std::string counted_caption(const Request& request);
+
 /** The thought of a prompt that hides nothing: "this needs one red circle and one blue square ." */
 std::string restatement(const Request& request);
 

@@ -11,13 +11,17 @@ namespace diptych::shapes {
 
 namespace {
 
-constexpr double kSmallestArea = 0.04;   // of a circle of the world's radius
-constexpr double kOverlapSpread = 0.02;  // a lead of this much overlap makes a shape e times as likely
-constexpr double kNoFit = 0.6;           // overlap that is as good as none
-constexpr double kFullFit = 0.86;        // overlap of a clean picture
-constexpr double kColourSpread = 30;     // RGB units: standard deviation of a colour around its palette entry
-constexpr double kForeignColour = 90;    // RGB distance at which "no palette colour" is as likely
-constexpr double kUnevenFill = 60;       // RGB standard deviation of the fill at which purity is a half
+constexpr double kSmallestArea = 0.04;     // of a circle of the world's radius
+constexpr double kSmallPiece = 0.78;       // half the longer side over the world's radius: nearer to small objects
+constexpr double kOverlapSpread = 0.02;    // a lead of this much overlap makes a shape e times as likely
+constexpr double kNoFit = 0.6;             // overlap that is as good as none
+constexpr double kFullFit = 0.86;          // overlap of a clean picture
+constexpr double kColourSpread = 30;       // RGB units: standard deviation of a colour around its palette entry
+constexpr double kSizeSpread = 0.08;       // octaves nearer that make a size e times as likely
+constexpr double kBackgroundSpread = 10;   // RGB units: standard deviation of a background around its palette entry
+constexpr double kForeignBackground = 45;  // RGB distance at which "no palette background" is as likely
+constexpr double kForeignColour = 90;      // RGB distance at which "no palette colour" is as likely
+constexpr double kUnevenFill = 60;         // RGB standard deviation of the fill at which purity is a half
 
 /** Where pixel (column, row) lies in an array that covers `box` row by row. */
 struct Patch {
@@ -48,8 +52,30 @@ struct Fill {
   double deviation = 0;  // RGB standard deviation
 };
 
-/** Colour of the pixels whose four neighbours belong to the piece too; of all its pixels if it has no such core. */
-Fill measure_fill(const Image& image, const Pieces& pieces, int label) {
+/** Mean and spread of the colours. */
+Fill measure_colours(const std::vector<Rgb>& pixels) {
+  Fill fill;
+  for (const Rgb& pixel : pixels)
+    for (int channel = 0; channel < 3; ++channel) fill.colour[channel] += pixel[channel] / pixels.size();
+  double variance = 0;
+  for (const Rgb& pixel : pixels) variance += squared_distance(pixel, fill.colour) / pixels.size();
+  fill.deviation = std::sqrt(variance);
+  return fill;
+}
+
+/** The third of the pixels that differ most from the background. */
+std::vector<Rgb> strongest(std::vector<Rgb> pixels, const Rgb& background) {
+  const auto last = pixels.begin() + pixels.size() / 3;
+  std::nth_element(pixels.begin(), last, pixels.end(), [&](const Rgb& a, const Rgb& b) {
+    return squared_distance(a, background) > squared_distance(b, background);
+  });
+  pixels.erase(last + 1, pixels.end());
+  return pixels;
+}
+
+/** Colour of the pixels whose four neighbours belong to the piece too. Pieces of the size of small objects have no such
+ *  core, or the blurred hole of a ring for one, so theirs are the strongest pixels. */
+Fill measure_fill(const Image& image, const Pieces& pieces, int label, const Rgb& background, const World& world) {
   const PixelBox& box = pieces.boxes[label - 1];
   const auto belongs = [&](int column, int row) {
     return column >= 0 && row >= 0 && column < image.width && row < image.height &&
@@ -64,14 +90,8 @@ Fill measure_fill(const Image& image, const Pieces& pieces, int label) {
         core.push_back(all.back());
     }
   }
-  const std::vector<Rgb>& pixels = core.empty() ? all : core;
-  Fill fill;
-  for (const Rgb& pixel : pixels)
-    for (int channel = 0; channel < 3; ++channel) fill.colour[channel] += pixel[channel] / pixels.size();
-  double variance = 0;
-  for (const Rgb& pixel : pixels) variance += squared_distance(pixel, fill.colour) / pixels.size();
-  fill.deviation = std::sqrt(variance);
-  return fill;
+  const bool is_small = std::max(box.right - box.left, box.bottom - box.top) + 1 < 2 * kSmallPiece * world.radius;
+  return measure_colours(is_small ? strongest(all, background) : core.empty() ? all : core);
 }
 
 /** How much of each pixel of the piece and its rim is covered: the pixel's place on the line from the background to
@@ -138,6 +158,33 @@ double overlap(const Patch& cover, const Mass& mass, Shape shape, double radius)
   return intersection / (2 * mass.area - intersection);
 }
 
+/** Distance of the scale from that of the size, in octaves; negative for objects too small. */
+double octaves(double scale, Size size) {
+  return std::log2(scale / kSizeScale[static_cast<size_t>(size)]);
+}
+
+/** Up to a quarter too large or too small is free, twice or half is no object of normal size. */
+double normal_size_fit(double scale) {
+  return 1 - ramp(std::abs(octaves(scale, Size::normal)), 0.3, 1.0);
+}
+
+/** The same for the smallest size, more narrowly: below it are specks. */
+double small_size_fit(double scale) {
+  return 1 - ramp(std::abs(octaves(scale, Size::small)), 0.3, 0.55);
+}
+
+double size_fit(double scale) {
+  return std::max(normal_size_fit(scale), small_size_fit(scale));
+}
+
+void score_size(Detection& detection) {
+  const double normal = std::abs(octaves(detection.scale, Size::normal));
+  const double small = std::abs(octaves(detection.scale, Size::small));
+  detection.size_scores[1] = 1 / (1 + std::exp((small - normal) / kSizeSpread));
+  detection.size_scores[0] = 1 - detection.size_scores[1];
+  detection.size = small < normal ? Size::small : Size::normal;
+}
+
 /** Softmax of overlaps, times how well the best template fits in outline and in size. */
 void score_shape(const Patch& cover, const World& world, Detection& detection) {
   const Mass mass = measure_mass(cover);
@@ -153,8 +200,8 @@ void score_shape(const Patch& cover, const World& world, Detection& detection) {
   detection.y = mass.centre.y - unit_mass_offset(detection.shape) * radius;
   detection.box = {detection.x - radius, detection.y - radius, detection.x + radius, detection.y + radius};
   detection.scale = radius / world.radius;
-  // Up to a quarter too large or too small is free, twice or half is no object of this world.
-  const double right_size = 1 - ramp(std::abs(std::log2(detection.scale)), 0.3, 1.0);
+  score_size(detection);
+  const double right_size = size_fit(detection.scale);
   detection.fit = ramp(overlaps[best], kNoFit, kFullFit);
   double sum = 0;
   for (double value : overlaps) sum += std::exp((value - overlaps[best]) / kOverlapSpread);
@@ -179,17 +226,60 @@ void score_colour(const Fill& fill, Detection& detection) {
   detection.colour_confidence = *best;
 }
 
+/** Median of every channel over the outermost pixels, which no object reaches. */
+Rgb border_colour(const Image& image) {
+  Rgb result{};
+  for (int channel = 0; channel < 3; ++channel) {
+    std::vector<uint8_t> values;
+    for (int row = 0; row < image.height; ++row)
+      for (int column = 0; column < image.width; ++column)
+        if (row == 0 || column == 0 || row == image.height - 1 || column == image.width - 1)
+          values.push_back(image.pixels[(static_cast<size_t>(row) * image.width + column) * 3 + channel]);
+    const auto middle = values.begin() + values.size() / 2;
+    std::nth_element(values.begin(), middle, values.end());
+    result[channel] = *middle;
+  }
+  return result;
+}
+
 }  // namespace
 
+BackgroundDetection detect_background(const Image& image) {
+  BackgroundDetection detection;
+  if (image.pixels.empty()) return detection;
+  const Rgb border = border_colour(image);
+  const auto density = [](double squared) { return std::exp(-squared / (2 * kBackgroundSpread * kBackgroundSpread)); };
+  std::array<double, kBackgroundNames.size()> distances{};
+  double sum = density(kForeignBackground * kForeignBackground);
+  for (size_t index = 0; index < distances.size(); ++index) {
+    distances[index] = squared_distance(border, rgb(static_cast<Background>(index)));
+    detection.scores[index] = density(distances[index]);
+    sum += detection.scores[index];
+  }
+  for (double& score : detection.scores) score /= sum;
+  const size_t nearest = std::min_element(distances.begin(), distances.end()) - distances.begin();
+  detection.background = static_cast<Background>(nearest);
+  detection.confidence = detection.scores[nearest];
+  return detection;
+}
+
+Detection expecting_normal_size(Detection detection) {
+  if (detection.shape_confidence == 0) return detection;
+  const double share = normal_size_fit(detection.scale) / size_fit(detection.scale);
+  for (double& score : detection.shape_scores) score *= share;
+  detection.shape_confidence *= share;
+  detection.confidence *= share;
+  return detection;
+}
+
 std::vector<Detection> detect(const Image& image, const World& world) {
-  const double grey = world.background;
-  const Rgb background = {grey, grey, grey};
+  const Rgb background = rgb(detect_background(image).background);
   const double smallest_area = kSmallestArea * std::numbers::pi * world.radius * world.radius;
   const Pieces pieces = find_pieces(image, background);
   std::vector<Detection> detections;
   for (int label = 1; label <= static_cast<int>(pieces.boxes.size()); ++label) {
     if (pieces.areas[label - 1] < smallest_area) continue;
-    const Fill fill = measure_fill(image, pieces, label);
+    const Fill fill = measure_fill(image, pieces, label, background, world);
     const Patch cover = measure_cover(image, pieces, label, background, fill.colour);
     Detection& detection = detections.emplace_back();
     score_shape(cover, world, detection);

@@ -23,12 +23,12 @@ struct Brush {
 std::vector<Brush> brushes(const Scene& scene, const World& world) {
   std::vector<Brush> result;
   for (const Object& object : scene.objects)
-    result.push_back({object.shape, centre(object, world), world.radius, rgb(object.colour)});
+    result.push_back({object.shape, centre(object, world), radius(object.size, world), rgb(object.colour)});
   return result;
 }
 
-Image paint_all(const std::vector<Brush>& objects, const World& world) {
-  Image image = blank(world);
+Image paint_all(const std::vector<Brush>& objects, const Scene& scene, const World& world) {
+  Image image = blank(world, scene.background);
   for (const Brush& object : objects) paint(image, object.shape, object.centre, object.radius, object.colour);
   return image;
 }
@@ -124,9 +124,9 @@ Image distorted(const Scene& scene, const World& world, Distortion distortion, d
   std::vector<Brush> objects = brushes(scene, world);
   switch (distortion) {
     case Distortion::blur:
-      return gaussian_blur(paint_all(objects, world), kBlurPixels * strength);
+      return gaussian_blur(paint_all(objects, scene, world), kBlurPixels * strength);
     case Distortion::noise:
-      return gaussian_noise(paint_all(objects, world), kNoiseLevels * strength, stream);
+      return gaussian_noise(paint_all(objects, scene, world), kNoiseLevels * strength, stream);
     case Distortion::wrong_colour:
       if (!objects.empty()) move_colour(scene, strength, stream, objects);
       break;
@@ -140,7 +140,7 @@ Image distorted(const Scene& scene, const World& world, Distortion distortion, d
       move_together(world, strength, stream, objects);
       break;
   }
-  return paint_all(objects, world);
+  return paint_all(objects, scene, world);
 }
 
 }  // namespace diptych::shapes

@@ -8,20 +8,13 @@
 #include "diptych/base/text_format.h"
 #include "diptych/shapes/caption.h"
 #include "diptych/shapes/facts.h"
+#include "diptych/shapes/hash_text.h"
 
 namespace diptych::shapes {
 
 namespace {
 
 constexpr double kHeldOutShare = 0.15;  // of the combinations, to validation and to test each
-
-/** FNV-1a with a final mix, so that texts that differ in the last letters lie far apart. */
-uint64_t hash_text(std::string_view text) {
-  uint64_t state = 0xcbf29ce484222325ull;
-  for (const char letter : text) state = (state ^ static_cast<uint8_t>(letter)) * 0x100000001b3ull;
-  state = (state ^ (state >> 33)) * 0xff51afd7ed558ccdull;
-  return state ^ (state >> 33);
-}
 
 using SplitPrompts = std::array<std::vector<Prompt>, 3>;
 using Combinations = std::map<std::pair<uint64_t, std::string>, std::vector<Prompt>>;  // ordered by hash

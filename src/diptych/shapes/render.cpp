@@ -13,6 +13,10 @@ constexpr double kCrossArm = 1.0 / 3;                      // half width, of the
 constexpr double kHalfDiagonal = std::numbers::sqrt2 / 2;  // of a pixel
 constexpr double kSquareRootOf5 = 2 * std::numbers::phi - 1;
 
+Rgb as_numbers(const std::array<uint8_t, 3>& bytes) {
+  return {double(bytes[0]), double(bytes[1]), double(bytes[2])};
+}
+
 double box_distance(double x, double y, double half_width, double half_height) {
   return std::max(std::abs(x) - half_width, std::abs(y) - half_height);
 }
@@ -49,8 +53,15 @@ double with_outline(Shape shape, double radius, const Visit& visit) {
 }  // namespace
 
 Rgb rgb(Colour colour) {
-  const std::array<uint8_t, 3>& bytes = kColourRgb[static_cast<size_t>(colour)];
-  return {double(bytes[0]), double(bytes[1]), double(bytes[2])};
+  return as_numbers(kColourRgb[static_cast<size_t>(colour)]);
+}
+
+Rgb rgb(Background background) {
+  return as_numbers(kBackgroundRgb[static_cast<size_t>(background)]);
+}
+
+double radius(Size size, const World& world) {
+  return world.radius * kSizeScale[static_cast<size_t>(size)];
 }
 
 double coverage(Shape shape, double x, double y, double radius, int supersample) {
@@ -98,9 +109,11 @@ Point centre(const Object& object, const World& world) {
           (object.cell / world.cells + 0.5) * cell + object.offset_y};
 }
 
-Image blank(const World& world) {
-  const size_t bytes = static_cast<size_t>(world.canvas) * world.canvas * 3;
-  return {world.canvas, world.canvas, std::vector<uint8_t>(bytes, world.background)};
+Image blank(const World& world, Background background) {
+  const std::array<uint8_t, 3>& bytes = kBackgroundRgb[static_cast<size_t>(background)];
+  Image image{world.canvas, world.canvas, std::vector<uint8_t>(static_cast<size_t>(world.canvas) * world.canvas * 3)};
+  for (size_t index = 0; index < image.pixels.size(); ++index) image.pixels[index] = bytes[index % bytes.size()];
+  return image;
 }
 
 void paint(Image& image, Shape shape, Point centre, double radius, const Rgb& colour) {
@@ -119,9 +132,9 @@ void paint(Image& image, Shape shape, Point centre, double radius, const Rgb& co
 }
 
 Image render(const Scene& scene, const World& world) {
-  Image image = blank(world);
+  Image image = blank(world, scene.background);
   for (const Object& object : scene.objects)
-    paint(image, object.shape, centre(object, world), world.radius, rgb(object.colour));
+    paint(image, object.shape, centre(object, world), radius(object.size, world), rgb(object.colour));
   return image;
 }
 

@@ -19,6 +19,10 @@ using Rgb = std::array<double, 3>;
 
 /** The palette's entry as numbers. */
 Rgb rgb(Colour colour);
+Rgb rgb(Background background);
+
+/** Half size of an object of this size, pixels. */
+double radius(Size size, const World& world);
 
 /** Share of the unit square around (x, y), relative to the centre of the object, that the shape covers; from
  *  `supersample` samples a side on pixels that the outline crosses. All shapes fill a box of side 2 * radius, but for
@@ -38,12 +42,12 @@ double unit_mass_offset(Shape shape);
 Point centre(const Object& object, const World& world);
 
 /** A canvas of background. */
-Image blank(const World& world);
+Image blank(const World& world, Background background = Background::plain);
 
 /** Paints one anti-aliased shape over the image; parts outside are cut off. */
 void paint(Image& image, Shape shape, Point centre, double radius, const Rgb& colour);
 
-/** The scene's picture: world.canvas pixels a side, objects painted in order. */
+/** The scene's picture: world.canvas pixels a side, objects painted in order over its background. */
 Image render(const Scene& scene, const World& world);
 
 }  // namespace diptych::shapes

@@ -10,7 +10,7 @@ namespace {
 
 Trace make_trace(const std::string& reasoning, const Request& request, bool correct) {
   const std::string refined = caption(request);
-  return {cat("<think> ", reasoning, " </think> ", refined), request, refined, correct};
+  return {cat("<think> ", reasoning, " </think> ", refined), reasoning, request, refined, correct};
 }
 
 bool shapes_differ(const Request& request) {

@@ -13,10 +13,11 @@ namespace diptych::shapes {
 inline constexpr double kExplicitReliability = 0.97;
 
 struct Trace {
-  std::string text;      // the whole answer before the picture
-  Request request;       // what the written refined prompt asks for; pictures of the trace follow it
-  std::string refined;   // its caption, the text after "</think> "
-  bool correct = false;  // request is the prompt's
+  std::string text;       // the whole answer before the picture
+  std::string reasoning;  // the sentence between the tags
+  Request request;        // what the written refined prompt asks for; pictures of the trace follow it
+  std::string refined;    // its caption, the text after "</think> "
+  bool correct = false;   // request is the prompt's
 };
 
 /** Every trace the supervised start writes for the prompt, the right one first. The wrong ones state a wrong answer of

@@ -62,8 +62,11 @@ std::string place(const Detection& detection) {
   return cat("at (", std::lround(detection.x), ", ", std::lround(detection.y), ')');
 }
 
-std::vector<std::string> explain(const Request& request, const std::vector<Detection>& detections, Deal deal) {
+std::vector<std::string> explain(const Request& request, const std::vector<Detection>& detections, Deal deal,
+                                 Background background) {
   std::vector<std::string> reasons;
+  if (background != Background::plain)
+    reasons.push_back(cat("expected the plain background, found ", kBackgroundNames[static_cast<size_t>(background)]));
   if (deal == Deal::correct) return reasons;
   for (const Clause& clause : request.clauses) {
     const long found = std::count_if(detections.begin(), detections.end(),
@@ -73,7 +76,7 @@ std::vector<std::string> explain(const Request& request, const std::vector<Detec
   }
   for (const Detection& detection : detections) {
     if (detection.confidence < kKnownObject)
-      reasons.push_back(cat("unknown object ", place(detection)));
+      reasons.push_back(cat(detection.size == Size::small ? "small" : "unknown", " object ", place(detection)));
     else if (std::none_of(request.clauses.begin(), request.clauses.end(),
                           [&](const Clause& clause) { return answers_to(detection, clause); }))
       reasons.push_back(
@@ -87,7 +90,8 @@ std::vector<std::string> explain(const Request& request, const std::vector<Detec
     reasons.push_back(
         cat("expected ", name(position.subject), ' ', to_string(position.relation), ' ', name(position.reference)));
   }
-  if (reasons.empty()) reasons.push_back(cat("the objects found cannot be dealt out to ", caption(request)));
+  if (deal == Deal::impossible && reasons.empty())
+    reasons.push_back(cat("the objects found cannot be dealt out to ", caption(request)));
   return reasons;
 }
 
@@ -195,14 +199,17 @@ double soft_answer(const Question& question, const Request& request, const std::
 
 Verdict verify(const Image& image, const Request& request, const World& world) {
   Verdict verdict;
-  verdict.detections = detect(image, world);
+  verdict.background = detect_background(image);
+  for (const Detection& detection : detect(image, world))
+    verdict.detections.push_back(expecting_normal_size(detection));
   const Deal deal = decide(request, verdict.detections);
-  verdict.correct = deal == Deal::correct;
-  verdict.reasons = explain(request, verdict.detections, deal);
+  verdict.correct = deal == Deal::correct && verdict.background.background == Background::plain;
+  verdict.reasons = explain(request, verdict.detections, deal, verdict.background.background);
   const std::vector<Question> questions = atomic_questions(request);
   for (const Question& question : questions)
     verdict.answers.push_back({question.id, soft_answer(question, request, verdict.detections)});
-  verdict.soft = std::sqrt(mean_answer(questions, verdict.answers, "semantic") *
+  verdict.soft = verdict.background.scores[static_cast<size_t>(Background::plain)] *
+                 std::sqrt(mean_answer(questions, verdict.answers, "semantic") *
                            mean_answer(questions, verdict.answers, "quality"));
   return verdict;
 }

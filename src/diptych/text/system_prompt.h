@@ -18,4 +18,19 @@ inline constexpr std::string_view kUnderstandingSystemPrompt =
     "The reasoning process is enclosed within <think> </think> tags, i.e. <think> reasoning process here </think> "
     "answer here";
 
+// The next two are ours; {prompt} stands for the request.
+
+/** Told that its picture failed, the model names real faults; asked to verify it, it tends to approve (AlphaGRPO, pilot
+ *  study). So reflection presumes failure. */
+inline constexpr std::string_view kReflectionPrompt =
+    "The image above is your attempt at this request: {prompt}\n"
+    "The attempt failed: it does not show what was requested. In your thinking, name what is wrong with it. Then write "
+    "the editing instruction that repairs it, and generate the repaired image.";
+
+/** The model decides whether it is done. */
+inline constexpr std::string_view kReviewPrompt =
+    "The image above is your attempt at this request: {prompt}\n"
+    "In your thinking, compare it with the request. If it shows all that was requested, answer with the single word "
+    "done. Otherwise write the editing instruction that repairs it, and generate the repaired image.";
+
 }  // namespace diptych

@@ -15,10 +15,14 @@ constexpr int kGridColumns = 12;
 constexpr int kGridScale = 3;
 constexpr size_t kThoughts = 12;
 
+using Rgb8 = std::array<uint8_t, 3>;
+
 // A frame tells the verdict: green for correct, red for wrong.
-Image framed(const Image& image, bool correct) {
-  const std::array<uint8_t, 3> colour =
-      correct ? std::array<uint8_t, 3>{46, 160, 67} : std::array<uint8_t, 3>{218, 54, 51};
+Rgb8 verdict_colour(bool correct) {
+  return correct ? Rgb8{46, 160, 67} : Rgb8{218, 54, 51};
+}
+
+Image framed(const Image& image, const Rgb8& colour) {
   Image result{image.height + 2, image.width + 2, {}};
   for (int i = 0; i < result.height * result.width; ++i)
     result.pixels.insert(result.pixels.end(), colour.begin(), colour.end());
@@ -31,6 +35,9 @@ Image framed(const Image& image, bool correct) {
 nlohmann::json sample_json(const EvaluatedSample& sample) {
   nlohmann::json row{{"prompt", sample.prompt.text}, {"family", sample.prompt.family}, {"correct", sample.correct}};
   if (!sample.candidate.texts.empty()) row["thinking"] = sample.candidate.texts.front();
+  if (sample.candidate.texts.size() > 1)
+    row["reflections"] = std::vector<std::string>(sample.candidate.texts.begin() + 1, sample.candidate.texts.end());
+  if (sample.correct_rounds.size() > 1) row["correct_rounds"] = sample.correct_rounds;
   if (sample.score.value) row["reward"] = *sample.score.value;
   for (const Check& check : sample.score.checks) row["checks"][check.name] = check.value;
   return row;
@@ -45,6 +52,42 @@ void add_evaluation(const EvaluationResult& result, MetricRow& row) {
   row["eval/refined_correct"] = result.refined_correct;
   row["eval/think_length"] = result.think_length;
   for (const auto& [family, rate] : result.correct_by_family) row["eval/family/" + family] = rate;
+  if (!result.refinement) return;
+  row["eval/refine/before"] = result.refinement->before;
+  row["eval/refine/after"] = result.refinement->after;
+  row["eval/refine/kept_right"] = result.refinement->kept_right;
+  row["eval/refine/repaired"] = result.refinement->repaired;
+  row["eval/refine/stops"] = result.refinement->stops;
+  row["eval/refine/stop_precision"] = result.refinement->stop_precision;
+  row["eval/refine/stop_recall"] = result.refinement->stop_recall;
+}
+
+void write_samples(const std::filesystem::path& folder, const std::string& name,
+                   const std::vector<EvaluatedSample>& samples) {
+  std::string lines;
+  for (const EvaluatedSample& sample : samples)
+    lines += sample_json(sample).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  write_file_atomic(folder / (name + ".jsonl"), lines);
+  std::vector<Image> images;
+  size_t columns = 1;
+  for (size_t i = 0; i < std::min(kGridHalf, samples.size()); ++i)
+    columns = std::max(columns, samples[i].prompt.sources.size() + samples[i].candidate.images.size());
+  for (size_t i = 0; i < std::min(kGridHalf, samples.size()); ++i) {
+    const EvaluatedSample& sample = samples[i];
+    for (const Image& source : sample.prompt.sources) images.push_back(framed(source, {128, 128, 128}));
+    for (size_t k = 0; k < sample.candidate.images.size(); ++k)
+      images.push_back(framed(sample.candidate.images[k],
+                              verdict_colour(k + 1 < sample.candidate.images.size() && k < sample.correct_rounds.size()
+                                                 ? sample.correct_rounds[k]
+                                                 : sample.correct)));
+    while (images.size() % columns != 0)
+      images.push_back(framed(Image{images.back().height - 2, images.back().width - 2,
+                                    std::vector<uint8_t>(static_cast<size_t>((images.back().height - 2) *
+                                                                             (images.back().width - 2) * 3),
+                                                         255)},
+                              {255, 255, 255}));
+  }
+  if (!images.empty()) write_png(folder / (name + ".png"), image_grid(images, static_cast<int>(columns), 2, kGridScale));
 }
 
 std::vector<const EvaluatedSample*> grid_samples(const EvaluationResult& result) {
@@ -68,7 +111,7 @@ void record_samples(const std::filesystem::path& run_folder, int64_t step, const
   std::vector<Image> images;
   std::string thoughts;
   for (const EvaluatedSample* sample : grid_samples(result)) {
-    images.push_back(framed(sample->candidate.images.front(), sample->correct));
+    images.push_back(framed(sample->candidate.images.front(), verdict_colour(sample->correct)));
     if (images.size() <= kThoughts && !sample->candidate.texts.empty())
       thoughts += cat("* **", sample->prompt.text, "**: ", sample->candidate.texts.front(), "\n");
   }

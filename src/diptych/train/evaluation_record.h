@@ -17,6 +17,11 @@ void add_evaluation(const EvaluationResult& result, MetricRow& row);
 void record_samples(const std::filesystem::path& run_folder, int64_t step, const EvaluationResult& result,
                     TensorBoardWriter& tensorboard);
 
+/** Writes FOLDER/NAME.jsonl, one line a sample with prompt, all texts, score and verdict after every round, and
+ *  FOLDER/NAME.png with the source, if any, and all pictures of the first samples, one sample a row. */
+void write_samples(const std::filesystem::path& folder, const std::string& name,
+                   const std::vector<EvaluatedSample>& samples);
+
 /** Samples of the grid: the same prompts for every step of a run, half explicit, half implicit. */
 std::vector<const EvaluatedSample*> grid_samples(const EvaluationResult& result);
 

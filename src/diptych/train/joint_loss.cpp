@@ -1,5 +1,6 @@
 #include "diptych/train/joint_loss.h"
 
+#include <algorithm>
 #include <map>
 
 #include "diptych/algorithm/regularizers.h"
@@ -21,6 +22,10 @@ Tensor per_step(const std::vector<double>& values, const Tensor& like) {
   return at::tensor(values, at::kDouble).to(like.options()).view({-1, 1, 1});
 }
 
+double clamped(double advantage, double limit) {
+  return limit > 0 ? std::clamp(advantage, -limit, limit) : advantage;
+}
+
 // Rows [chains * window, tokens, channels] of chains whose images have one size.
 struct WindowRows {
   Tensor velocity;
@@ -32,9 +37,10 @@ struct WindowRows {
 
 std::vector<WindowRows> rows_by_size(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,
                                      const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
-                                     const std::vector<double>& advantages) {
+                                     const std::vector<double>& advantages, double clamp) {
   std::map<int64_t, std::vector<size_t>> sizes;  // tokens -> places in `chains`
-  for (size_t c = 0; c < chains.size(); ++c) sizes[now.velocities[c].size(1)].push_back(c);
+  for (size_t c = 0; c < chains.size(); ++c)
+    if (now.velocities[c].defined()) sizes[now.velocities[c].size(1)].push_back(c);
   std::vector<WindowRows> groups;
   for (const auto& [tokens, members] : sizes) {
     std::vector<Tensor> velocity, before, frozen, state, next;
@@ -44,9 +50,10 @@ std::vector<WindowRows> rows_by_size(const Rollout& rollout, const std::vector<s
       velocity.push_back(now.velocities[c]);
       before.push_back(old[chains[c]].velocities);
       if (!reference.empty()) frozen.push_back(reference[chains[c]].velocities);
-      state.push_back(chain.image.states);
-      next.push_back(chain.image.nexts);
-      rows.advantages.insert(rows.advantages.end(), rollout.schedule.window_size, advantages[chains[c]]);
+      state.push_back(chain.image->states);
+      next.push_back(chain.image->nexts);
+      rows.advantages.insert(rows.advantages.end(), rollout.schedule.window_size,
+                             clamped(advantages[chains[c]], clamp));
     }
     rows.velocity = at::cat(velocity);
     rows.old_velocity = at::cat(before);
@@ -73,7 +80,7 @@ RowCoefficients row_coefficients(const DenoiseSchedule& schedule, int64_t chains
     std.push_back(step.std);
     dt.push_back(step.dt);
   }
-  const std::vector<double> weights = step_weights(dt, denominators.chains, options.inverse_dt);
+  const std::vector<double> weights = step_weights(dt, denominators.images, options.inverse_dt);
   const auto flat = [&](const std::vector<double>& values) {
     return at::tensor(values, at::kDouble).to(like.options()).repeat({chains});
   };
@@ -99,7 +106,7 @@ void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, con
   if (!rows.reference.defined()) return;
 
   // Penalties take plain means over the window, whatever the policy's step weights.
-  const double uniform = 1.0 / static_cast<double>(denominators.chains * schedule.window_size);
+  const double uniform = 1.0 / static_cast<double>(denominators.images * schedule.window_size);
   const Tensor mse = velocity_mse(rows.velocity, rows.reference).sum() * uniform;
   loss.total = loss.total + options.velocity_mse_weight * mse;
   loss.velocity_mse += mse.item<double>();
@@ -108,31 +115,52 @@ void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, con
   loss.latent_kl += divergence.item<double>();
 }
 
-void add_text_part(const Rollout& rollout, const std::vector<size_t>& chains, const Tensor& logprobs,
-                   const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
-                   const std::vector<double>& advantages, const JointLossOptions& options,
-                   const JointDenominators& denominators, JointLoss& loss) {
-  std::vector<int64_t> lengths;
-  std::vector<double> token_advantages;
+/** The sampled texts of some chains, packed. */
+struct TextRows {
+  std::vector<int64_t> lengths;    // tokens of each text
+  std::vector<double> advantages;  // of each text
+  Tensor old, reference;           // [tokens]; reference undefined where no penalty needs it
+};
+
+TextRows text_rows(const Rollout& rollout, const std::vector<size_t>& chains, const std::vector<ChainValues>& old,
+                   const std::vector<ChainValues>& reference, const std::vector<double>& advantages,
+                   const JointLossOptions& options, const at::TensorOptions& like) {
+  TextRows rows;
   std::vector<Tensor> before, frozen;
   for (size_t index : chains) {
-    if (!rollout.chains[index].thinking) continue;
-    const size_t tokens = rollout.chains[index].thinking->tokens.size();
-    lengths.push_back(static_cast<int64_t>(tokens));
-    token_advantages.insert(token_advantages.end(), tokens, advantages[index]);
+    if (!rollout.chains[index].text) continue;
+    rows.lengths.push_back(static_cast<int64_t>(rollout.chains[index].text->tokens.size()));
+    rows.advantages.push_back(clamped(advantages[index], options.text_advantage_clamp));
     before.push_back(old[index].logprobs);
     if (!reference.empty()) frozen.push_back(reference[index].logprobs);
   }
+  rows.old = at::cat(before).to(like);
+  if (!frozen.empty()) rows.reference = at::cat(frozen).to(like);
+  return rows;
+}
+
+PolicyLoss text_policy(const TextRows& rows, const Tensor& logprobs, const Tensor& token_weight,
+                       const JointLossOptions& options, const JointDenominators& denominators) {
   const at::TensorOptions like = logprobs.options();
-  const Tensor weight =
-      at::tensor(token_weights(lengths, options.aggregation, denominators.text), at::kDouble).to(like);
-  const Tensor advantage = at::tensor(token_advantages, at::kDouble).to(like);
-  const PolicyLoss policy = text_policy_loss(logprobs, at::cat(before).to(like), advantage, weight, options.text_clip);
+  const Tensor advantage = at::tensor(rows.advantages, at::kDouble).to(like);
+  if (options.sequence_ratio) {
+    const Tensor weight = at::full_like(advantage, 1.0 / static_cast<double>(denominators.text.sequences));
+    return sequence_policy_loss(logprobs, rows.old, rows.lengths, advantage, weight, options.text_clip);
+  }
+  const Tensor per_token = advantage.repeat_interleave(at::tensor(rows.lengths, at::kLong).to(like.device()));
+  return text_policy_loss(logprobs, rows.old, per_token, token_weight, options.text_clip);
+}
+
+void add_text_part(const TextRows& rows, const Tensor& logprobs, const JointLossOptions& options,
+                   const JointDenominators& denominators, JointLoss& loss) {
+  const Tensor weight = at::tensor(token_weights(rows.lengths, options.aggregation, denominators.text), at::kDouble)
+                            .to(logprobs.options());
+  const PolicyLoss policy = text_policy(rows, logprobs, weight, options, denominators);
   loss.total = loss.total + options.text_weight * policy.loss;
   loss.text = policy.loss.item<double>();
   loss.text_ratios = policy.ratios;
-  if (frozen.empty()) return;
-  const Tensor divergence = (k3_divergence(logprobs, at::cat(frozen).to(like)) * weight).sum();
+  if (!rows.reference.defined()) return;
+  const Tensor divergence = (k3_divergence(logprobs, rows.reference) * weight).sum();
   if (options.text_kl_weight > 0) loss.total = loss.total + options.text_kl_weight * divergence;
   loss.text_kl = divergence.item<double>();
 }
@@ -158,9 +186,10 @@ std::vector<ChainValues> chain_values(const Rollout& rollout, const std::vector<
   std::vector<ChainValues> values(chains.size());
   int64_t begin = 0;
   for (size_t c = 0; c < chains.size(); ++c) {
-    if (!output.velocities.empty()) values[c].velocities = output.velocities[c].detach();
-    if (!output.logprobs.defined() || !rollout.chains[chains[c]].thinking) continue;
-    const int64_t count = static_cast<int64_t>(rollout.chains[chains[c]].thinking->tokens.size());
+    if (!output.velocities.empty() && output.velocities[c].defined())
+      values[c].velocities = output.velocities[c].detach();
+    if (!output.logprobs.defined() || !rollout.chains[chains[c]].text) continue;
+    const int64_t count = static_cast<int64_t>(rollout.chains[chains[c]].text->tokens.size());
     values[c].logprobs = output.logprobs.narrow(0, begin, count).detach();
     begin += count;
   }
@@ -178,15 +207,21 @@ JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, 
                      const std::vector<double>& advantages, const JointLossOptions& options,
                      const JointDenominators& denominators) {
   JointLoss loss;
-  const Tensor& any = now.velocities.empty() ? now.logprobs : now.velocities.front();
-  TORCH_CHECK(any.defined(), "joint_loss: the replay holds neither text nor image values");
-  loss.total = at::zeros({}, any.options());
+  loss.total = at::zeros({}, at::TensorOptions().dtype(at::kFloat));
+  TORCH_CHECK(now.logprobs.defined() || !now.velocities.empty(),
+              "joint_loss: the replay holds neither text nor image values");
   if (!now.velocities.empty()) {
-    for (const WindowRows& rows : rows_by_size(rollout, chains, now, old, reference, advantages))
+    for (const WindowRows& rows : rows_by_size(rollout, chains, now, old, reference, advantages,
+                                               options.image_advantage_clamp)) {
+      loss.total = loss.total.to(rows.velocity.options());
       add_image_part(rows, rollout.schedule, options, denominators, loss);
+    }
   }
-  if (now.logprobs.defined())
-    add_text_part(rollout, chains, now.logprobs, old, reference, advantages, options, denominators, loss);
+  if (now.logprobs.defined()) {
+    loss.total = loss.total.to(now.logprobs.options());
+    add_text_part(text_rows(rollout, chains, old, reference, advantages, options, now.logprobs.options()),
+                  now.logprobs, options, denominators, loss);
+  }
   return loss;
 }
 

@@ -9,8 +9,8 @@ namespace diptych {
 
 /** What a policy says about one stored chain, without gradient. */
 struct ChainValues {
-  Tensor logprobs;    // [actions], float32; undefined without thinking
-  Tensor velocities;  // [window, tokens, channels]; undefined without a window
+  Tensor logprobs;    // [actions], float32; undefined without a sampled text
+  Tensor velocities;  // [window, tokens, channels]; undefined without a sampled image or a window
 };
 
 /** Per-chain values of a replay, detached, in the order of its chains. */
@@ -26,13 +26,16 @@ struct JointLossOptions {
   ClipRange text_clip{0.2, 0.2};
   ClipRange image_clip{1e-6, 1e-6};
   TokenAggregation aggregation = TokenAggregation::sequence_mean;
+  bool sequence_ratio = false;       // GSPO: one ratio a text, in place of one a token
+  double text_advantage_clamp = 0;   // largest |advantage| of the text loss; 0: no limit
+  double image_advantage_clamp = 0;  // the same of the image loss
   bool ratio_norm = true;
   bool inverse_dt = false;  // weight steps by 1/|dt|, normalised to mean 1 over the window
 };
 
 /** Denominators of the whole optimizer step, so that micro-batches add up to one batch exactly. */
 struct JointDenominators {
-  int64_t chains = 0;
+  int64_t images = 0;
   TextDenominators text;
 };
 

@@ -24,20 +24,19 @@ std::vector<std::vector<size_t>> parts_of(const std::vector<size_t>& items, size
 std::vector<std::vector<size_t>> mini_batches(const Rollout& rollout, const std::vector<size_t>& chains,
                                               int64_t count) {
   std::vector<std::vector<size_t>> batches(static_cast<size_t>(count));
-  const int64_t prompts = static_cast<int64_t>(rollout.prompt_ids.size());
   for (size_t index : chains)
-    batches[static_cast<size_t>(rollout.chains[index].prompt * count / prompts)].push_back(index);
+    batches[static_cast<size_t>(rollout.chains[index].prompt * count / rollout.prompts)].push_back(index);
   std::erase_if(batches, [](const auto& batch) { return batch.empty(); });
   return batches;
 }
 
 JointDenominators denominators_of(const Rollout& rollout, const std::vector<size_t>& chains) {
   JointDenominators denominators;
-  denominators.chains = static_cast<int64_t>(chains.size());
   for (size_t index : chains) {
-    if (!rollout.chains[index].thinking) continue;
+    if (rollout.chains[index].image) ++denominators.images;
+    if (!rollout.chains[index].text) continue;
     ++denominators.text.sequences;
-    denominators.text.tokens += static_cast<int64_t>(rollout.chains[index].thinking->tokens.size());
+    denominators.text.tokens += static_cast<int64_t>(rollout.chains[index].text->tokens.size());
   }
   return denominators;
 }
@@ -93,8 +92,7 @@ void check_first_update(const UpdateReport& report) {
 
 }  // namespace
 
-UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, const Tokenizer& tokenizer,
-                             int64_t latent_elements) {
+UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, int64_t latent_elements) {
   const RlTrainConfig& train = recipe.train;
   UpdateOptions options;
   if (train.scale_with_geometry)
@@ -111,6 +109,9 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   loss.image_clip = {train.image_clip_low * options.geometry_factor, train.image_clip_high * options.geometry_factor};
   loss.aggregation =
       train.text_aggregation == "token_mean" ? TokenAggregation::token_mean : TokenAggregation::sequence_mean;
+  loss.sequence_ratio = train.text_ratio == "sequence";
+  loss.text_advantage_clamp = train.text_advantage_clamp;
+  loss.image_advantage_clamp = train.image_advantage_clamp;
   loss.ratio_norm = train.ratio_norm;
   loss.inverse_dt = train.inverse_dt;
   options.needs_reference = train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
@@ -118,11 +119,8 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   ReplayOptions& replay = options.replay;
   replay.temperature = recipe.rollout.temperature == 0 ? 1 : recipe.rollout.temperature;  // as in SampledText
   replay.detach_context = train.context_gradient == "detached";
-  replay.with_text = episode.think && (train.text_weight > 0 || train.text_kl_weight > 0);
+  replay.with_text = writes(episode.program) && (train.text_weight > 0 || train.text_kl_weight > 0);
   replay.with_image = train.image_weight > 0 || train.velocity_mse_weight > 0 || train.latent_kl_weight > 0;
-  replay.guidance = episode.guidance;
-  if (episode.guidance.text_scale > 1 && episode.think && !episode.system_prompt.empty())
-    replay.dropped_ids = text_ids(tokenizer, episode.system_prompt);
   options.gate_text = train.gate_text;
   options.gate_image = train.gate_image;
   options.mini_batches = train.mini_batches;
@@ -162,8 +160,8 @@ std::vector<ChainValues> sampler_values(const Rollout& rollout) {
   std::vector<ChainValues> values;
   for (const Trajectory& chain : rollout.chains) {
     ChainValues own;
-    own.velocities = chain.image.velocities;
-    if (chain.thinking) own.logprobs = at::tensor(chain.thinking->logprobs, at::kDouble).to(at::kFloat);
+    if (chain.image) own.velocities = chain.image->velocities;
+    if (chain.text) own.logprobs = at::tensor(chain.text->logprobs, at::kDouble).to(at::kFloat);
     values.push_back(std::move(own));
   }
   return values;

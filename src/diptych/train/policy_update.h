@@ -22,8 +22,7 @@ struct UpdateOptions {
 };
 
 /** latent_elements: tokens * channels of one image. */
-UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, const Tokenizer& tokenizer,
-                             int64_t latent_elements);
+UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, int64_t latent_elements);
 
 /** The frozen start weights of everything that trains, swapped in for the reference pass: no second model. */
 class ReferencePolicy {

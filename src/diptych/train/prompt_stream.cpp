@@ -21,6 +21,13 @@ TaskPrompt shapes_prompt(const std::vector<std::string>& families, uint64_t numb
   return shapes_task(shapes::sample_prompt(stream, shapes::Split::train, {families[number % families.size()]}));
 }
 
+TaskPrompt edit_prompt(uint64_t number, uint64_t seed) {
+  const shapes::World world;
+  Stream stream({.seed = seed, .purpose = Purpose::prompt_order, .prompt = number});
+  const auto kind = static_cast<shapes::EditKind>(number % shapes::kEditKindNames.size());
+  return edit_task(shapes::sample_edit(stream, shapes::Split::train, kind, world), world);
+}
+
 std::vector<size_t> permutation(size_t count, uint64_t seed, uint64_t pass) {
   std::vector<size_t> order(count);
   std::iota(order.begin(), order.end(), size_t{0});
@@ -40,6 +47,13 @@ PromptStream make_prompt_stream(const PromptsConfig& config, uint64_t seed) {
       return prompts;
     };
   }
+  if (config.source == "shapes_edits") {
+    return [count, seed](uint64_t step) {
+      std::vector<TaskPrompt> prompts;
+      for (uint64_t i = 0; i < count; ++i) prompts.push_back(edit_prompt(step * count + i, seed));
+      return prompts;
+    };
+  }
   if (config.path.empty())
     throw Error(ExitCode::config, {"prompts.path", "a prompts file, since prompts.source is \"file\"", "nothing",
                                    "one prompt a line (.txt) or JSON lines; see docs/data.md"});
@@ -47,6 +61,8 @@ PromptStream make_prompt_stream(const PromptsConfig& config, uint64_t seed) {
   for (const PromptRecord& record : read_prompts(config.path)) {
     TaskPrompt prompt;
     prompt.text = record.text;
+    prompt.questions = record.questions;
+    prompt.metadata = record.metadata;
     all.push_back(std::move(prompt));
   }
   return [all = std::move(all), count, seed](uint64_t step) {

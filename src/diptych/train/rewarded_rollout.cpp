@@ -1,5 +1,6 @@
 #include "diptych/train/rewarded_rollout.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "diptych/base/error.h"
@@ -13,35 +14,59 @@ AdvantageOptions advantage_options(const RlTrainConfig& train) {
   AdvantageOptions options;
   options.std_scope = train.advantage_std == "round" ? StdScope::round : StdScope::group;
   options.epsilon = train.advantage_epsilon;
-  options.clamp = train.advantage_clamp;
   return options;
+}
+
+// [term][stage]
+std::vector<std::vector<double>> term_rewards(const RewardedRollout& step, size_t terms) {
+  std::vector<std::vector<double>> rewards(terms, std::vector<double>(step.scores.size(), 0.0));
+  for (size_t i = 0; i < step.scores.size(); ++i)
+    if (step.valid[i])
+      for (size_t k = 0; k < terms; ++k) rewards[k][i] = step.scores[i].terms.at(k).value;
+  return rewards;
+}
+
+Advantages advantages_of(const RlRecipe& recipe, const RewardedRollout& step) {
+  const AdvantageOptions options = advantage_options(recipe.train);
+  if (!recipe.train.normalise_each_reward) return group_advantages(step.rewards, step.groups, step.valid, options);
+  const std::vector<double> weights = reward_weights(recipe.reward);
+  return gdpo_advantages(term_rewards(step, weights.size()), weights, step.groups, step.valid, options);
 }
 
 }  // namespace
 
-void score_rollout(const RlRecipe& recipe, const RewardFunction& reward, RewardedRollout& step) {
-  std::vector<ScoredPair> pairs;
-  std::vector<int64_t> groups;
-  for (const Trajectory& chain : step.rollout.chains) {
-    pairs.push_back({&step.prompts[static_cast<size_t>(chain.prompt)], &chain.candidate});
-    groups.push_back(chain.prompt);
+std::optional<double> usable_value(const Score& score) {
+  if (score.status != ScoreStatus::ok || !score.value || !std::isfinite(*score.value)) return std::nullopt;
+  return score.value;
+}
+
+void reward_each_stage(RewardedRollout& step) {
+  for (size_t i = 0; i < step.scores.size(); ++i) {
+    const std::optional<double> value = usable_value(step.scores[i]);
+    step.rewards.push_back(value.value_or(0));
+    step.valid.push_back(value.has_value());
+    step.groups.push_back(step.rollout.chains[i].prompt);
   }
-  int64_t missing = 0;
-  for (const Score& score : reward(pairs)) {
-    const bool usable = score.status == ScoreStatus::ok && score.value && std::isfinite(*score.value);
-    step.rewards.push_back(usable ? *score.value : 0);
-    step.valid.push_back(usable);
-    missing += usable ? 0 : 1;
-  }
-  const double share = static_cast<double>(missing) / static_cast<double>(pairs.size());
-  if (share > recipe.reward.max_missing)
-    throw Error(ExitCode::reward, {"rewards", cat("at most ", recipe.reward.max_missing, " of them missing"),
-                                   cat(share), "see the reward's own messages above"});
-  step.advantages = group_advantages(step.rewards, groups, step.valid, advantage_options(recipe.train));
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    const GroupStatistics& group = step.advantages.groups[static_cast<size_t>(groups[i])];
-    if (step.valid[i] && !group.zero_spread) step.contributing.push_back(i);
-  }
+  step.before.resize(step.scores.size());
+}
+
+void check_missing(const std::vector<Score>& scores, double largest_share) {
+  const auto missing =
+      std::count_if(scores.begin(), scores.end(), [](const Score& score) { return !usable_value(score); });
+  const double share = static_cast<double>(missing) / static_cast<double>(scores.size());
+  if (share <= largest_share) return;
+  const auto broken = std::find_if(scores.begin(), scores.end(), [](const Score& score) { return !usable_value(score); });
+  throw Error(ExitCode::reward, {"rewards", cat("at most ", largest_share, " of them missing"), cat(share),
+                                 broken->raw_reply.empty() ? "see the reward's own messages above"
+                                                           : "one of them says: " + broken->raw_reply});
+}
+
+void add_advantages(const RlRecipe& recipe, RewardedRollout& step) {
+  step.advantages = advantages_of(recipe, step);
+  std::map<int64_t, bool> spreads;
+  for (const GroupStatistics& group : step.advantages.groups) spreads[group.group] = !group.zero_spread;
+  for (size_t i = 0; i < step.rewards.size(); ++i)
+    if (step.valid[i] && spreads.at(step.groups[i])) step.contributing.push_back(i);
 }
 
 }  // namespace diptych

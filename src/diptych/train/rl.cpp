@@ -9,8 +9,9 @@
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
 #include "diptych/train/evaluation_record.h"
-#include "diptych/train/prompt_stream.h"
 #include "diptych/train/rl_metrics.h"
+#include "diptych/train/rollout_record.h"
+#include "diptych/train/rollout_step.h"
 #include "diptych/train/trainable.h"
 
 namespace diptych {
@@ -30,10 +31,11 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
     const Trajectory& chain = rewarded.rollout.chains[i];
     nlohmann::json row{{"prompt", chain.candidate.prompt},
                        {"sample", chain.sample},
+                       {"round", chain.round},
                        {"texts", chain.candidate.texts},
                        {"reward", rewarded.rewards[i]},
-                       {"advantage", rewarded.advantages.values[i]},
-                       {"latent_finite", chain.image.latent.isfinite().all().item<bool>()}};
+                       {"advantage", rewarded.advantages.values[i]}};
+    if (chain.image) row["latent_finite"] = chain.image->latent.isfinite().all().item<bool>();
     rows.push_back(std::move(row));
   }
   write_file_atomic(folder / cat("non_finite_step_", step, ".json"),
@@ -49,14 +51,24 @@ void require(bool holds, const std::string& key, const std::string& expected, co
 RlRecipe checked(const RlRecipe& recipe) {
   const RlTrainConfig& train = recipe.train;
   const bool verifies = recipe.reward.kind.starts_with("shapes_");
-  const bool trains_text = recipe.rollout.think && train.text_weight > 0;
+  const EpisodeProgram program = episode_program(recipe.rollout.episode);
+  const bool trains_text = writes(program) && train.text_weight > 0;
+  const bool edits = program.name == "edit" || program.name == "edit_think";
+  require(paints(program), "rollout.episode", "an episode that paints, since rewards look at images", program.name, "");
+  require(edits == (recipe.prompts.source == "shapes_edits"), "prompts.source",
+          edits ? "\"shapes_edits\", whose prompts come with an image to edit" : "prompts for episode " + program.name,
+          "\"" + recipe.prompts.source + "\"", "");
+  require(!train.normalise_each_reward || (program.stages.size() == 1 && program.name != "reflect"),
+          "train.normalise_each_reward", "false for " + program.name + ", whose rewards are not plain scores", "true", "");
+  require(program.name != "review", "rollout.episode", "reflect or rounds:N", "review",
+          "a review by itself is for sampling and evaluation");
   require(recipe.prompts.source != "file" || !verifies, "reward.kind", "a reward for prompts from a file",
           "\"" + recipe.reward.kind + "\"", "the exact verifier knows the shapes world's own prompts only");
   require((!verifies && recipe.eval.prompts == 0) || recipe.rollout.image_size == shapes::World{}.canvas,
           "rollout.image_size", cat(shapes::World{}.canvas, ", the canvas of the shapes world"),
           cat(recipe.rollout.image_size), "another size needs another reward, and eval.prompts = 0");
   require(trains_text || train.image_weight > 0, "train.text_weight and train.image_weight",
-          "at least one policy loss above 0", recipe.rollout.think ? "both 0" : "no thinking and image_weight 0", "");
+          "at least one policy loss above 0", writes(program) ? "both 0" : "no thinking and image_weight 0", "");
   require(train.image_weight == 0 || recipe.rollout.noise_level > 0, "rollout.noise_level",
           "above 0: a deterministic step has no policy gradient", "0", "or train.image_weight = 0");
   require(train.image_weight == 0 || std::max(train.image_clip_low, train.image_clip_high) > 0,
@@ -72,6 +84,7 @@ RlRecipe checked(const RlRecipe& recipe) {
 std::vector<std::string> free_keys(const RlRecipe& recipe) {
   std::vector<std::string> keys = always_free_keys();
   keys.push_back("eval.*");
+  keys.push_back("train.record_every");
   if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
   return keys;
 }
@@ -86,7 +99,7 @@ class RlRun {
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
-        reward_(make_reward(recipe.reward.kind)),
+        reward_(make_reward(recipe.reward)),
         session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe)),
         groups_(expert_groups(matching_slots(transformer_slots(folder_.model), recipe.train.parameters),
                               recipe.train.und_learning_rate, recipe.train.gen_learning_rate,
@@ -96,7 +109,7 @@ class RlRun {
         optimizer_(groups_, adamw_options(recipe.optimizer)) {
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
-    options_ = update_options(recipe, episode_, folder_.tokenizer, tokens * latent_token_width(folder_.model.config));
+    options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
     session_.restore(optimizer_, weights_);
     for (const auto& [name, value] : session_.counters())
       if (name == "skipped_in_a_row") skipped_in_a_row_ = value;
@@ -126,27 +139,20 @@ class RlRun {
 };
 
 RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
-  const auto seed = static_cast<uint64_t>(recipe_.run.seed);
-  const auto started = Clock::now();
-  RewardedRollout rewarded;
-  rewarded.prompts = prompts_(static_cast<uint64_t>(step));
-  std::vector<EpisodePrompt> episodes;
-  for (size_t i = 0; i < rewarded.prompts.size(); ++i)
-    episodes.push_back({rewarded.prompts[i].text, static_cast<uint64_t>(step) * rewarded.prompts.size() + i});
   EpisodeOptions episode = episode_;
-  episode.schedule.window_size = recipe_.rollout.window_size;
-  episode.schedule.window_begin = recipe_.train.window_start == "first"
-                                      ? recipe_.rollout.window_range[0]
-                                      : window_start(seed, static_cast<uint64_t>(step), recipe_.rollout.window_range[0],
-                                                     recipe_.rollout.window_range[1], recipe_.rollout.window_size);
-  rewarded.rollout = roll_out(folder_.model, folder_.tokenizer, episodes, recipe_.train.group_size, episode, seed,
-                              static_cast<uint64_t>(step));
-  row["time/rollout"] = seconds_since(started);
-  const auto scoring = Clock::now();
-  score_rollout(recipe_, reward_, rewarded);
-  row["time/reward"] = seconds_since(scoring);
+  const RolloutConfig& config = recipe_.rollout;
+  episode.schedule.window_size = config.window_size;
+  episode.schedule.window_begin =
+      recipe_.train.window_start == "first"
+          ? config.window_range[0]
+          : window_start(static_cast<uint64_t>(recipe_.run.seed), static_cast<uint64_t>(step), config.window_range[0],
+                         config.window_range[1], config.window_size);
+  RewardedRollout rewarded =
+      rollout_step({recipe_, folder_, episode, prompts_, reward_, static_cast<uint64_t>(step)}, row);
   add_reward_metrics(rewarded, row);
-  add_think_metrics(rewarded.rollout, row);
+  add_text_metrics(rewarded.rollout, row);
+  if (recipe_.train.record_every > 0 && step % recipe_.train.record_every == 0)
+    record_rollout(session_.folder(), step, rewarded);
   return rewarded;
 }
 

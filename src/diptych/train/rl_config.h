@@ -2,6 +2,7 @@
 // The recipe of reinforcement training. Every choice that the UniGRPO paper leaves open is a key here (unigrpo.md 10).
 
 #include "diptych/eval/evaluation.h"
+#include "diptych/reward/reward_config.h"
 #include "diptych/train/rollout_config.h"
 #include "diptych/train/session.h"
 
@@ -15,20 +16,10 @@ struct PromptsConfig {
 
 template <class Fields>
 void visit(Fields& fields, PromptsConfig& prompts) {
-  fields.choice("source", prompts.source, {"shapes", "file"}, "shapes: the built-in world's training prompts");
+  fields.choice("source", prompts.source, {"shapes", "shapes_edits", "file"},
+                "shapes: the built-in world's training prompts; shapes_edits: its edit instructions");
   fields("path", prompts.path, "file: one prompt a line (.txt) or JSON lines with `prompt` (docs/data.md)");
   fields.range("per_step", prompts.per_step, 1, 1000000, "prompts of a rollout step");
-}
-
-struct RewardConfig {
-  std::string kind = "shapes_soft";
-  double max_missing = 0.5;
-};
-
-template <class Fields>
-void visit(Fields& fields, RewardConfig& reward) {
-  fields.choice("kind", reward.kind, reward_kinds(), "what scores an image");
-  fields.range("max_missing", reward.max_missing, 0, 1, "the run stops when a larger share of rewards is missing");
 }
 
 struct RlTrainConfig {
@@ -51,10 +42,13 @@ struct RlTrainConfig {
   bool scale_with_geometry = false;
   bool ratio_norm = true;
   bool inverse_dt = false;
+  std::string text_ratio = "token";
   std::string text_aggregation = "sequence_mean";
   std::string advantage_std = "group";
+  bool normalise_each_reward = false;
   double advantage_epsilon = 1e-4;
-  double advantage_clamp = 5;
+  double text_advantage_clamp = 5;
+  double image_advantage_clamp = 5;
   std::string context_gradient = "full";
   std::string old_logprob = "replay";
   std::string window_start = "random";
@@ -62,6 +56,7 @@ struct RlTrainConfig {
   double gate_image = 0.5;
   int64_t chains_per_pack = 128;
   int64_t max_skipped = 3;
+  int64_t record_every = 50;
   std::vector<std::string> parameters = {"*.layers.*"};
 };
 
@@ -93,11 +88,18 @@ void visit(Fields& fields, RlTrainConfig& train) {
          "grid");
   fields("ratio_norm", train.ratio_norm, "RatioNorm (UniGRPO Eq. 5); false: plain ratio");
   fields("inverse_dt", train.inverse_dt, "weight window steps by 1/|dt|, normalised to mean 1");
+  fields.choice("text_ratio", train.text_ratio, {"token", "sequence"},
+                "one ratio per token (GRPO), or the geometric mean of a text's ratios (GSPO)");
   fields.choice("text_aggregation", train.text_aggregation, {"sequence_mean", "token_mean"},
                 "mean per thought, then over thoughts (GRPO), or over all tokens (DAPO)");
   fields.choice("advantage_std", train.advantage_std, {"group", "round"}, "scope of the standard deviation");
+  fields("normalise_each_reward", train.normalise_each_reward,
+         "terms of a composed reward are normalised one by one, then weighted (GDPO)");
   fields.range("advantage_epsilon", train.advantage_epsilon, 0, 1, "added to the standard deviation");
-  fields.range("advantage_clamp", train.advantage_clamp, 0, 1e6, "largest |advantage|; 0: no limit");
+  fields.range("text_advantage_clamp", train.text_advantage_clamp, 0, 1e6,
+               "largest |advantage| of the text loss; 0: no limit");
+  fields.range("image_advantage_clamp", train.image_advantage_clamp, 0, 1e6,
+               "largest |advantage| of the image loss; 0: no limit");
   fields.choice("context_gradient", train.context_gradient, {"full", "detached"},
                 "whether image losses reach the text context's keys and values");
   fields.choice("old_logprob", train.old_logprob, {"replay", "rollout"},
@@ -110,7 +112,45 @@ void visit(Fields& fields, RlTrainConfig& train) {
   fields.range("chains_per_pack", train.chains_per_pack, 1, 1000000, "chains in one forward and backward");
   fields.range("max_skipped", train.max_skipped, 1, 1000000,
                "the run stops after this many non-finite updates in a row");
+  fields.range("record_every", train.record_every, 0, INT64_MAX,
+               "steps between records of chains in RUN/rollouts; 0: none");
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
+}
+
+/** Self-reflective refinement and refinement rounds. */
+struct RefineConfig {
+  int64_t initial_images = 7;
+  std::string initial_episode = "t2i";
+  std::string selection = "worst";
+  std::string rectification = "code";
+  int64_t draws = 4;
+  bool mix_t2i = false;
+  std::string credit = "improvement";
+  double stop_bonus = 0.5;
+  double false_stop_cost = 0.5;
+  double perfect = 0.999;
+};
+
+template <class Fields>
+void visit(Fields& fields, RefineConfig& refine) {
+  fields.range("initial_images", refine.initial_images, 1, 100000,
+               "reflect: pictures per prompt from the current policy, one of which is refined (K)");
+  fields.choice("initial_episode", refine.initial_episode, {"t2i", "think"}, "reflect: how they are made");
+  fields.choice("selection", refine.selection, {"worst", "first"},
+                "reflect: which is refined, the one with the lowest score or the first");
+  fields.choice("rectification", refine.rectification, {"off", "code", "paper"},
+                "reflect: refinements that do not improve get the initial score (code), the group's minimum (paper), or "
+                "keep their own (off)");
+  fields.range("draws", refine.draws, 1, 1000,
+               "reflect: draws of prompts until some refinement improves; then the step learns nothing");
+  fields("mix_t2i", refine.mix_t2i, "reflect: train on the initial pictures too");
+  fields.choice("credit", refine.credit, {"improvement", "final"},
+                "rounds:N: the first stage earns its own score and rounds what they change, or the first stage earns "
+                "the last score");
+  fields.range("stop_bonus", refine.stop_bonus, 0, 1e6, "rounds:N: for stopping at a perfect picture");
+  fields.range("false_stop_cost", refine.false_stop_cost, 0, 1e6,
+               "rounds:N: times what the picture lacks, for stopping at an imperfect one");
+  fields.range("perfect", refine.perfect, 0, 1, "rounds:N: score from which a picture is perfect");
 }
 
 struct RlRecipe {
@@ -120,6 +160,7 @@ struct RlRecipe {
   PromptsConfig prompts;
   RolloutConfig rollout;
   RewardConfig reward;
+  RefineConfig refine;
   RlTrainConfig train;
   OptimizerConfig optimizer;
   EvaluationConfig eval;
@@ -133,6 +174,7 @@ void visit(Fields& fields, RlRecipe& recipe) {
   fields.section("prompts", recipe.prompts);
   fields.section("rollout", recipe.rollout);
   fields.section("reward", recipe.reward);
+  fields.section("refine", recipe.refine);
   fields.section("train", recipe.train);
   fields.section("optimizer", recipe.optimizer);
   fields.section("eval", recipe.eval);

@@ -27,6 +27,26 @@ void add_ratio_metrics(const std::string& name, const RatioStatistics& ratios, M
   row["clip/" + name + "_below"] = ratios.fraction_below.item<double>();
 }
 
+struct TextCounts {
+  double length = 0;
+  double truncated = 0;
+  double well_formed = 0;
+  double count = 0;
+
+  void add(const SampledText& text, const std::string& words) {
+    count += 1;
+    length += static_cast<double>(text.tokens.size());
+    truncated += text.truncated ? 1 : 0;
+    well_formed += parse_think(words).well_formed ? 1 : 0;
+  }
+  void write(const std::string& name, MetricRow& row) const {
+    if (count == 0) return;
+    row[name + "/length"] = length / count;
+    row[name + "/truncated"] = truncated / count;
+    row[name + "/well_formed"] = well_formed / count;
+  }
+};
+
 }  // namespace
 
 void add_reward_metrics(const RewardedRollout& step, MetricRow& row) {
@@ -35,31 +55,22 @@ void add_reward_metrics(const RewardedRollout& step, MetricRow& row) {
   for (double reward : step.rewards) squares.push_back((reward - mean) * (reward - mean));
   double spread = 0;
   for (const GroupStatistics& group : step.advantages.groups) spread += group.std;
-  const double groups = static_cast<double>(step.advantages.groups.size());
+  const double groups = std::max(1.0, static_cast<double>(step.advantages.groups.size()));
   const double chains = static_cast<double>(step.rewards.size());
   row["reward/mean"] = mean;
   row["reward/std"] = std::sqrt(mean_of(squares, step.valid));
   row["reward/group_std"] = spread / groups;
   row["reward/zero_spread_groups"] = static_cast<double>(step.advantages.zero_spread_groups) / groups;
   row["reward/masked"] = 1 - static_cast<double>(step.advantages.valid_samples) / chains;
+  for (const auto& [name, value] : step.metrics) row[name] = value;
 }
 
-void add_think_metrics(const Rollout& rollout, MetricRow& row) {
-  double length = 0;
-  double truncated = 0;
-  double well_formed = 0;
-  double count = 0;
-  for (const Trajectory& chain : rollout.chains) {
-    if (!chain.thinking) continue;
-    count += 1;
-    length += static_cast<double>(chain.thinking->tokens.size());
-    truncated += chain.thinking->truncated ? 1 : 0;
-    well_formed += parse_think(chain.candidate.texts.front()).well_formed ? 1 : 0;
-  }
-  if (count == 0) return;
-  row["think/length"] = length / count;
-  row["think/truncated"] = truncated / count;
-  row["think/well_formed"] = well_formed / count;
+void add_text_metrics(const Rollout& rollout, MetricRow& row) {
+  TextCounts thoughts, reflections;
+  for (const Trajectory& chain : rollout.chains)
+    if (chain.text) (chain.round == 0 ? thoughts : reflections).add(*chain.text, chain.candidate.texts.front());
+  thoughts.write("think", row);
+  reflections.write("reflection", row);
 }
 
 void add_update_metrics(const UpdateReport& update, const GateReport& gate, MetricRow& row) {

@@ -7,11 +7,11 @@
 
 namespace diptych {
 
-/** "reward/...". */
+/** "reward/...", and what the kind of step adds. */
 void add_reward_metrics(const RewardedRollout& step, MetricRow& row);
 
-/** "think/..."; nothing where the chains do not think. */
-void add_think_metrics(const Rollout& rollout, MetricRow& row);
+/** "think/..." of the first stages, "reflection/..." of the later ones; nothing where none writes. */
+void add_text_metrics(const Rollout& rollout, MetricRow& row);
 
 /** "loss/...", "ratio/...", "clip/...", "gate/...", "grad_norm/...", "update/...". */
 void add_update_metrics(const UpdateReport& update, const GateReport& gate, MetricRow& row);

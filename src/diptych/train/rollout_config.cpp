@@ -3,6 +3,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/shapes/reflection.h"
 #include "diptych/text/system_prompt.h"
 
 namespace diptych {
@@ -12,6 +13,21 @@ namespace {
 std::string system_prompt_text(const std::string& name) {
   if (name == "none") return "";
   return name == "bagel" ? std::string(kGenerationSystemPrompt) : name;
+}
+
+std::string reflection_prompt_text(const std::string& name) {
+  if (name == "shapes") return shapes::reflection_prompt("{prompt}");
+  return name == "bagel" ? std::string(kReflectionPrompt) : name;
+}
+
+std::string review_prompt_text(const std::string& name) {
+  if (name == "shapes") return shapes::review_prompt("{prompt}");
+  return name == "bagel" ? std::string(kReviewPrompt) : name;
+}
+
+RenormType renorm_named(const std::string& name) {
+  if (name == "channel") return RenormType::channel;
+  return name == "text_channel" ? RenormType::text_channel : RenormType::global;
 }
 
 void check_window(const RolloutConfig& config) {
@@ -26,11 +42,25 @@ void check_window(const RolloutConfig& config) {
 
 }  // namespace
 
+Guidance guidance_of(const GuidanceConfig& config, const std::string& where) {
+  if (config.interval.size() != 2 || !(config.interval[0] >= 0 && config.interval[0] <= config.interval[1]))
+    throw Error(ExitCode::config,
+                {where + ".interval", "[low, high] with 0 <= low <= high", "[" + join(config.interval, ", ") + "]", ""});
+  return {.text_scale = config.text_scale,
+          .image_scale = config.image_scale,
+          .interval_low = config.interval[0],
+          .interval_high = config.interval[1],
+          .renorm_min = config.renorm_min,
+          .renorm = renorm_named(config.renorm)};
+}
+
 EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates) {
   check_window(config);
   EpisodeOptions options;
-  options.think = config.think;
+  options.program = episode_program(config.episode);
   options.system_prompt = system_prompt_text(config.system_prompt);
+  options.reflection_prompt = reflection_prompt_text(config.reflection_prompt);
+  options.review_prompt = review_prompt_text(config.review_prompt);
   options.text.temperature = config.temperature;
   options.text.top_p = config.top_p;
   options.text.top_k = config.top_k;
@@ -38,7 +68,8 @@ EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates) {
   const int64_t count = updates > 0 ? updates : config.updates;
   options.schedule.grid = timestep_grid(count + (config.updates_are_points ? 0 : 1), config.timestep_shift);
   options.schedule.noise_level = config.noise_level;
-  options.guidance.text_scale = config.guidance;
+  options.guidance = guidance_of(config.guidance, "rollout.guidance");
+  options.edit_guidance = guidance_of(config.edit_guidance, "rollout.edit_guidance");
   options.image_height = config.image_size;
   options.image_width = config.image_size;
   options.chains_per_pack = config.chains_per_pack;

@@ -6,9 +6,35 @@
 
 namespace diptych {
 
+/** Classifier-free guidance of one kind of image. */
+struct GuidanceConfig {
+  double text_scale = 1;
+  double image_scale = 1;
+  std::vector<double> interval = {0, 1};
+  std::string renorm = "global";
+  double renorm_min = 0;
+};
+
+template <class Fields>
+void visit(Fields& fields, GuidanceConfig& guidance) {
+  fields.range("text_scale", guidance.text_scale, 1, 100, "scale against the context without the request; 1: none");
+  fields.range("image_scale", guidance.image_scale, 1, 100,
+               "scale against the context without images; 1: none. Acts only together with the text scale");
+  fields("interval", guidance.interval, "guidance acts at flow times t with low < t <= high");
+  fields.choice("renorm", guidance.renorm, {"global", "channel", "text_channel"},
+                "norm that the guided velocity is scaled back to: of an image, of a token, of a token after text "
+                "guidance only");
+  fields.range("renorm_min", guidance.renorm_min, 0, 1, "smallest factor of that; 1: no renormalisation");
+}
+
+/** Throws Error(config), located at the section `where`, for an interval that is none. */
+Guidance guidance_of(const GuidanceConfig& config, const std::string& where);
+
 struct RolloutConfig {
-  bool think = true;
+  std::string episode = "think";
   std::string system_prompt = "none";
+  std::string reflection_prompt = "shapes";
+  std::string review_prompt = "shapes";
   int64_t max_think_tokens = 1024;
   double temperature = 1;
   double top_p = 1;
@@ -20,15 +46,21 @@ struct RolloutConfig {
   double noise_level = 0.8;
   std::vector<int64_t> window_range = {0, 5};
   int64_t window_size = 3;
-  double guidance = 1;
+  GuidanceConfig guidance;
+  GuidanceConfig edit_guidance;
   int64_t chains_per_pack = 128;
 };
 
 template <class Fields>
 void visit(Fields& fields, RolloutConfig& rollout) {
-  fields("think", rollout.think, "think before painting");
+  fields("episode", rollout.episode,
+         "t2i, think (reason, then paint), edit, edit_think, reflect (look at a picture that failed, repair it), review "
+         "(repair it or stop), rounds:N (think, then up to N reviews)");
   fields("system_prompt", rollout.system_prompt,
-         "none, bagel (BAGEL's own think prompt), or the text itself; only in front of prompts that think");
+         "none, bagel (BAGEL's own think prompt), or the text itself; only in front of stages that think");
+  fields("reflection_prompt", rollout.reflection_prompt,
+         "shapes, bagel, or the text itself, with {prompt} for the request: says that the picture failed");
+  fields("review_prompt", rollout.review_prompt, "the same: asks to check the picture, and to repair it or to stop");
   fields.range("max_think_tokens", rollout.max_think_tokens, 1, 1000000, "cap of the sampled thought");
   fields.range("temperature", rollout.temperature, 0, 100, "of the sampled thought; 0 takes the most probable token");
   fields.range("top_p", rollout.top_p, 0, 1,
@@ -42,9 +74,10 @@ void visit(Fields& fields, RolloutConfig& rollout) {
   fields.range("noise_level", rollout.noise_level, 0, 10, "a in sigma = a sqrt(t / (1 - t))");
   fields("window_range", rollout.window_range, "the SDE window lies in [low, high) of the updates");
   fields.range("window_size", rollout.window_size, 1, 1000, "stochastic, trained updates; one window per rollout step");
-  fields.range("guidance", rollout.guidance, 1, 100, "classifier-free guidance in rollout and loss; 1: none");
   fields.range("chains_per_pack", rollout.chains_per_pack, 1, 1000000,
                "chains sampled together; changes memory and speed, not results");
+  fields.section("guidance", rollout.guidance);
+  fields.section("edit_guidance", rollout.edit_guidance);
 }
 
 /** Episode options with an empty window: `updates` Euler steps unless the caller sets one. `updates` 0 takes the

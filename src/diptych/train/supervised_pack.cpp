@@ -1,8 +1,5 @@
 #include "diptych/train/supervised_pack.h"
 
-#include <map>
-
-#include "diptych/io/resize.h"
 #include "diptych/model/text_head.h"
 #include "diptych/rollout/context.h"
 #include "diptych/tensor/image_tensor.h"
@@ -12,70 +9,6 @@ namespace diptych {
 
 namespace {
 
-Image resized(const Image& image, const ImageTransformConfig& transform) {
-  const ResizeRule rule{transform.max_long, transform.min_short, transform.stride};
-  const auto [width, height] = resized_size(image.width, image.height, rule);
-  return width == image.width && height == image.height ? image : resize_bicubic(image, width, height);
-}
-
-// Latents [z, h, w]. Images of one size are encoded together; a latent does not depend on its batch.
-std::vector<Tensor> encode_images(const Bagel& model, const std::vector<Image>& images,
-                                  const std::vector<StreamKey>& keys) {
-  at::NoGradGuard no_grad;
-  std::map<std::pair<int, int>, std::vector<size_t>> sizes;
-  for (size_t i = 0; i < images.size(); ++i) sizes[{images[i].height, images[i].width}].push_back(i);
-  std::vector<Tensor> encoded(images.size());
-  for (const auto& [size, members] : sizes) {
-    std::vector<Tensor> pixels;
-    std::vector<Tensor> eps;
-    const AutoencoderConfig& vae = model.config.vae;
-    for (size_t i : members) {
-      pixels.push_back(image_to_tensor(images[i]));
-      eps.push_back(
-          normal_tensor(keys[i], {vae.z_channels, size.first / vae.downsample, size.second / vae.downsample}));
-    }
-    const Tensor latents = encode(model.autoencoder, at::stack(pixels), at::stack(eps));
-    for (size_t k = 0; k < members.size(); ++k) encoded[members[k]] = latents[k];
-  }
-  return encoded;
-}
-
-// Adds segments of one example, each behind the one before.
-class ExamplePacker {
- public:
-  ExamplePacker(const Bagel& model, SupervisedPack& pack) : model_(model), pack_(pack) {}
-
-  int64_t add(Segment segment) {
-    segment.parent = parent_;
-    segment.position = position_;
-    position_ = next_position(segment);
-    parent_ = static_cast<int64_t>(pack_.segments.size());
-    pack_.segments.push_back(std::move(segment));
-    return parent_;
-  }
-
-  int64_t add_latent(SegmentKind kind, const Tensor& latent, double time) {
-    const int64_t patch = model_.config.latent_patch;
-    Segment segment =
-        image_segment(kind, patchify_latent(latent, patch), latent.size(1) / patch, latent.size(2) / patch, -1, 0);
-    segment.time = time;
-    return add(std::move(segment));
-  }
-
-  void add_vit(const Image& image) {
-    const Image scaled = resized(image, model_.config.vit_transform);
-    const int64_t patch = model_.config.vit.patch;
-    add(image_segment(SegmentKind::vit_image, patchify_rgb(image_to_tensor(scaled), patch), scaled.height / patch,
-                      scaled.width / patch, -1, 0));
-  }
-
- private:
-  const Bagel& model_;
-  SupervisedPack& pack_;
-  int64_t parent_ = -1;
-  int64_t position_ = 0;
-};
-
 double flow_time(const StreamKey& address, double shift) {
   StreamKey key = address;
   key.purpose = Purpose::flow_time;
@@ -83,21 +16,47 @@ double flow_time(const StreamKey& address, double shift) {
   return shift * uniform / (1.0 + (shift - 1.0) * uniform);
 }
 
-void add_thought(const Tokenizer& tokenizer, const std::string& thought, ExamplePacker& packer, SupervisedPack& pack) {
-  std::vector<int64_t> ids = text_ids(tokenizer, thought);
-  std::vector<int64_t> labels(ids.begin() + 1, ids.end());
-  const int64_t segment = packer.add(text_segment(std::move(ids), -1, 0));
-  pack.text_targets.emplace_back(segment, std::move(labels));
-}
+struct Target {
+  size_t segment = 0;  // in the chain of its example
+  Tensor velocity;     // [tokens, channels]
+};
 
-void add_target(const Tensor& latent, const StreamKey& address, const SupervisedOptions& options, int64_t patch,
-                ExamplePacker& packer, SupervisedPack& pack) {
+// The image to learn at a random flow time, behind the chain.
+Target append_target(std::vector<Segment>& chain, const Tensor& latent, const StreamKey& address, double shift,
+                     int64_t patch) {
   StreamKey key = address;
   key.purpose = Purpose::flow_noise;
   const Tensor noise = normal_tensor(key, latent.sizes());
-  const double time = flow_time(address, options.timestep_shift);
-  const int64_t segment = packer.add_latent(SegmentKind::noisy_latent, latent * (1 - time) + noise * time, time);
-  pack.flow_targets.emplace_back(segment, patchify_latent(noise - latent, patch));
+  const double time = flow_time(address, shift);
+  append_segment(chain, noisy_segment(patchify_latent(latent * (1 - time) + noise * time, patch),
+                                      latent.size(1) / patch, latent.size(2) / patch, time, -1, 0));
+  return {chain.size() - 1, patchify_latent(noise - latent, patch)};
+}
+
+// Moves the chain of one example into the pack; returns the number of its first segment there.
+int64_t add_chain(std::vector<Segment> chain, SupervisedPack& pack) {
+  const auto first = static_cast<int64_t>(pack.segments.size());
+  for (Segment& segment : chain) {
+    if (segment.parent >= 0) segment.parent += first;
+    pack.segments.push_back(std::move(segment));
+  }
+  return first;
+}
+
+// Images of all examples in order: sources, then the target.
+std::vector<EncodedImage> encode_examples(const Bagel& model, const std::vector<SupervisedExample>& examples,
+                                          uint64_t seed, uint64_t step) {
+  std::vector<Image> images;
+  std::vector<StreamKey> keys;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    std::vector<Image> own = examples[i].sources;
+    if (examples[i].image) own.push_back(*examples[i].image);
+    for (size_t k = 0; k < own.size(); ++k) {
+      images.push_back(own[k]);
+      keys.push_back({.seed = seed, .purpose = Purpose::posterior, .step = step, .sample = i, .position = k});
+    }
+  }
+  return encode_images(model, images, std::move(keys));
 }
 
 }  // namespace
@@ -105,36 +64,33 @@ void add_target(const Tensor& latent, const StreamKey& address, const Supervised
 SupervisedPack make_supervised_pack(const Bagel& model, const Tokenizer& tokenizer,
                                     const std::vector<SupervisedExample>& examples, const SupervisedOptions& options,
                                     uint64_t seed, uint64_t step) {
-  std::vector<Image> images;
-  std::vector<StreamKey> keys;
-  for (size_t i = 0; i < examples.size(); ++i) {
-    std::vector<Image> own = examples[i].sources;
-    if (examples[i].image) own.push_back(*examples[i].image);
-    for (size_t k = 0; k < own.size(); ++k) {
-      images.push_back(resized(own[k], model.config.vae_transform));
-      keys.push_back({.seed = seed, .purpose = Purpose::posterior, .step = step, .sample = i, .position = k});
-    }
-  }
-  const std::vector<Tensor> encoded = encode_images(model, images, keys);
-
+  const std::vector<EncodedImage> encoded = encode_examples(model, examples, seed, step);
   SupervisedPack pack;
   size_t next_image = 0;
   for (size_t i = 0; i < examples.size(); ++i) {
     const SupervisedExample& example = examples[i];
     const StreamKey address{.seed = seed, .purpose = Purpose::dropout, .step = step, .sample = i};
-    ExamplePacker packer(model, pack);
-    for (size_t k = 0; k < example.sources.size(); ++k) {
-      packer.add_latent(SegmentKind::clean_latent, encoded[next_image], 0);
-      if (model.vit) packer.add_vit(images[next_image]);
-      ++next_image;
+    const bool with_text = !example.image || Stream(address).uniform() >= options.text_dropout;
+    std::vector<Segment> chain;
+    if (with_text && example.thinking && !options.system_prompt.empty())
+      append_text(chain, text_ids(tokenizer, options.system_prompt));
+    for (size_t k = 0; k < example.sources.size(); ++k) append_image(chain, model, encoded[next_image++]);
+    if (with_text) append_text(chain, text_ids(tokenizer, example.prompt));
+    size_t thought = 0;
+    std::vector<int64_t> labels;
+    if (with_text && example.thinking) {
+      const std::vector<int64_t> ids = text_ids(tokenizer, *example.thinking);
+      labels.assign(ids.begin() + 1, ids.end());
+      thought = chain.size();
+      append_segment(chain, text_segment(ids, -1, 0));
     }
-    const bool dropped = example.image && Stream(address).uniform() < options.text_dropout;
-    if (!dropped) {
-      packer.add(text_segment(
-          prompt_ids(tokenizer, example.thinking ? options.system_prompt : std::string(), example.prompt), -1, 0));
-      if (example.thinking) add_thought(tokenizer, *example.thinking, packer, pack);
-    }
-    if (example.image) add_target(encoded[next_image++], address, options, model.config.latent_patch, packer, pack);
+    std::optional<Target> target;
+    if (example.image)
+      target = append_target(chain, encoded[next_image++].latent, address, options.timestep_shift,
+                             model.config.latent_patch);
+    const int64_t first = add_chain(std::move(chain), pack);
+    if (!labels.empty()) pack.text_targets.emplace_back(first + static_cast<int64_t>(thought), std::move(labels));
+    if (target) pack.flow_targets.emplace_back(first + static_cast<int64_t>(target->segment), target->velocity);
   }
   return pack;
 }

@@ -75,7 +75,7 @@ TEST_F(RlRunTest, OneExpertCanTrainAlone) {
   image_only.train.steps = 2;
   image_only.train.text_weight = 0;
   image_only.train.und_learning_rate = 0;
-  image_only.rollout.think = false;
+  image_only.rollout.episode = "t2i";
   image_only.eval.prompts = 0;
   train_rl(image_only);
   ModelFolder before = load_model_folder(model_), after = load_model_folder(folder_.path() / "image_only" / "model");

@@ -42,14 +42,13 @@ class JointLossGradient : public ::testing::Test {
   void roll_out_with(const EpisodeOptions& episode) {
     rollout_ =
         roll_out(sampler_.model, sampler_.tokenizer, {{"a red circle", 0}, {"two squares", 1}}, 2, episode, 6, 0);
-    replay_.guidance = episode.guidance;
     at::NoGradGuard no_grad;
     const std::vector<ChainValues> values =
         chain_values(rollout_, chains_, replay(made_.model, rollout_, chains_, replay_));
     old_.clear();
     reference_.clear();
     denominators_ = {};
-    denominators_.chains = static_cast<int64_t>(chains_.size());
+    denominators_.images = static_cast<int64_t>(chains_.size());
     // Old policy and reference lie a little aside, so that every ratio and penalty has a slope.
     for (size_t c = 0; c < chains_.size(); ++c) {
       const auto aside = [&](const Tensor& tensor, uint64_t address, double scale) {
@@ -112,9 +111,10 @@ class JointLossGradient : public ::testing::Test {
   /** Largest gradient of the embeddings of ids that only stand in prompts and thoughts. */
   std::set<int64_t> context_ids() const {
     std::set<int64_t> ids;
-    for (const std::vector<int64_t>& prompt : rollout_.prompt_ids) ids.insert(prompt.begin(), prompt.end());
+    for (const StageContext& context : rollout_.contexts)
+      for (const Segment& segment : context.full) ids.insert(segment.tokens.begin(), segment.tokens.end());
     for (const Trajectory& chain : rollout_.chains)
-      ids.insert(chain.thinking->tokens.begin(), chain.thinking->tokens.end());
+      ids.insert(chain.text->tokens.begin(), chain.text->tokens.end());
     ids.erase(made_.model.special.vision_start);
     ids.erase(made_.model.special.vision_end);
     return ids;

@@ -73,6 +73,28 @@ TEST_F(Check, ThinkingWithoutItsTagsIsAWarning) {
   expect_parts(report.warnings[0], {path_.string() + ":2: ", "</think>"});
 }
 
+TEST_F(Check, CountsTheQuestionsOfPrompts) {
+  const auto question = [](const std::string& kind, const std::string& tag) {
+    return "{\"question_type\": \"" + kind + "\", \"question\": \"Is it?\", \"is_valid\": true, \"tag\": \"" + tag +
+           "\"}";
+  };
+  const std::string count = question("semantic", "Count");
+  const DataReport report = check("{\"prompt\": \"a\", \"semantic_questions\": [" + count + ", " + count +
+                                  "], \"quality_questions\": [" + question("quality", "Physics") +
+                                  "]}\n"
+                                  "{\"prompt\": \"b\"}\n"
+                                  "{\"prompt\": \"c\", \"semantic_questions\": 1, \"quality_questions\": []}\n");
+  EXPECT_TRUE(report.is_question_file);
+  EXPECT_EQ(report.records, 2);
+  EXPECT_EQ(report.with_questions, 1);
+  EXPECT_EQ(report.tags.at("semantic").at("Count"), 2);
+  EXPECT_EQ(report.tags.at("quality").at("Physics"), 1);
+  ASSERT_EQ(report.warnings.size(), 1u);
+  expect_parts(report.warnings[0], {path_.string() + ":2: ", "without questions"});
+  ASSERT_EQ(report.faults.size(), 1u);
+  expect_parts(report.faults[0], {path_.string() + ":3: ", "semantic_questions"});
+}
+
 TEST_F(Check, KeepsTheFirstFaultsAndCountsAll) {
   std::string lines;
   for (size_t line = 0; line < kMostSentences + 7; ++line) lines += "{}\n";

@@ -129,12 +129,15 @@ TEST_F(ExampleFile, ThreadsMayDrawTogether) {
 TEST_F(ExampleFile, ConfigChoosesTheSource) {
   write_numbered(1);
   DataConfig config;
-  config.think_share = 1.0;
+  config.mixture = {.paint = 0, .think = 1, .question = 0, .edit = 0, .reflect = 0, .review = 0};
   const SupervisedExample actual = make_examples(config, 2, 9)(2, 1);
-  const SupervisedExample expected = shapes_examples(shapes::World{}, 1.0, 9)(2, 1);
+  const SupervisedExample expected = shapes_examples(shapes::World{}, config.mixture, 9)(2, 1);
   EXPECT_EQ(actual.prompt, expected.prompt);
   EXPECT_EQ(actual.thinking, expected.thinking);
   EXPECT_EQ(actual.image->pixels, expected.image->pixels);
+
+  config.source = "shapes_pictures";
+  EXPECT_EQ(make_examples(config, 2, 9)(2, 1).image->pixels, shapes_pictures(shapes::World{}, 9)(2, 1).image->pixels);
 
   config.source = "jsonl";
   expect_error([&] { make_examples(config, 2, 0); }, ExitCode::config, {"data.path"});

@@ -42,6 +42,21 @@ TEST_F(PromptFile, JsonLinesKeepTheirMetadata) {
   EXPECT_EQ(prompts[1].metadata, "{}");
 }
 
+TEST_F(PromptFile, JsonLinesCarryTheirQuestions) {
+  const std::string semantic =
+      R"({"question_type": "semantic", "question": "Is there a cat?", "is_valid": true, "tag": "Existence"})";
+  const auto prompts =
+      read_prompts(write("q.jsonl", "{\"prompt\": \"a cat\", \"original_index\": 4, \"semantic_questions\": [" +
+                                        semantic + "], \"quality_questions\": []}\n{\"prompt\": \"a dog\"}\n"));
+  ASSERT_EQ(prompts.size(), 2u);
+  ASSERT_EQ(prompts[0].questions.size(), 1u);
+  EXPECT_EQ(prompts[0].questions[0].text, "Is there a cat?");
+  EXPECT_EQ(json::parse(prompts[0].metadata)["original_index"], 4);
+  EXPECT_TRUE(prompts[1].questions.empty());
+  const auto broken = write("r.jsonl", "\n{\"prompt\": \"a cat\", \"semantic_questions\": [" + semantic + "]}\n");
+  expect_error([&] { read_prompts(broken); }, ExitCode::data, {"r.jsonl:2", "'quality_questions'"});
+}
+
 TEST_F(PromptFile, FaultsNameFileAndLine) {
   const auto expect = [&](const std::string& name, const std::string& contents, const std::vector<std::string>& parts) {
     const auto path = write(name, contents);

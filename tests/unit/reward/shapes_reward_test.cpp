@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "diptych/base/error.h"
 #include "diptych/shapes/caption.h"
 #include "diptych/shapes/prompts.h"
 #include "diptych/shapes/questions.h"
 #include "diptych/shapes/render.h"
 #include "diptych/shapes/sample_scene.h"
+#include "diptych/shapes/verify.h"
 
 namespace diptych {
 namespace {
@@ -69,6 +72,23 @@ TEST(ShapesReward, MixedIsTheMeanOfBoth) {
   EXPECT_DOUBLE_EQ(score(ShapesRewardKind::mixed), 0.5 * soft);
 }
 
+TEST(ShapesReward, DvRewardIsTheGeometricMeanOfTheAnswers) {
+  const Request asked = *parse_caption("a red circle and a blue square");
+  const Candidate candidate = picture_of(*parse_caption("a red circle and a green square"), 3);
+  const Score score = shapes_reward(asked, World{}, candidate, ShapesRewardKind::dvreward);
+  double sums[2] = {0, 0}, counts[2] = {0, 0};
+  for (const Check& check : score.checks) {
+    if (check.name == "strict" || check.name == "soft") continue;
+    const int group = check.name[0] == 's' ? 0 : 1;
+    sums[group] += check.value;
+    counts[group] += 1;
+  }
+  const shapes::Verdict verdict = shapes::verify(candidate.images[0], asked, World{});
+  EXPECT_EQ(score.value.value(), verdict.soft);
+  EXPECT_NEAR(verdict.soft, std::sqrt(sums[0] / counts[0] * sums[1] / counts[1]), 0.01) << "the background is plain";
+  EXPECT_NE(score.value.value(), score.checks[1].value);
+}
+
 TEST(ShapesReward, ChecksNameEveryQuestion) {
   const Request request = *parse_caption("a red circle above a square");
   const Score score = shapes_reward(request, World{}, picture_of(request, 4), ShapesRewardKind::soft);
@@ -95,6 +115,7 @@ TEST(ShapesReward, KindsHaveNames) {
   EXPECT_EQ(shapes_reward_kind("strict"), ShapesRewardKind::strict);
   EXPECT_EQ(shapes_reward_kind("soft"), ShapesRewardKind::soft);
   EXPECT_EQ(shapes_reward_kind("mixed"), ShapesRewardKind::mixed);
+  EXPECT_EQ(shapes_reward_kind("dvreward"), ShapesRewardKind::dvreward);
   EXPECT_THROW(shapes_reward_kind("harsh"), Error);
 }
 

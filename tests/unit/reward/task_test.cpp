@@ -5,20 +5,17 @@
 #include "diptych/base/rng.h"
 #include "diptych/shapes/render.h"
 #include "diptych/shapes/sample_scene.h"
+#include "fake_judge.h"
 #include "support/expect_error.h"
 
 namespace diptych {
 namespace {
 
-Image filled(uint8_t value) {
-  return {2, 3, std::vector<uint8_t>(18, value)};
-}
-
 TEST(TaskTest, BrightnessIsTheMeanByteOfTheLastImage) {
   const RewardFunction reward = make_reward("brightness");
-  const TaskPrompt prompt{.text = "bright", .family = "", .implicit = false, .request = std::nullopt};
-  const Candidate dark{.prompt = "bright", .texts = {}, .images = {filled(255), filled(51)}};
-  const Candidate white{.prompt = "bright", .texts = {}, .images = {filled(255)}};
+  const TaskPrompt prompt = prompt_of("bright");
+  const Candidate dark{.prompt = "bright", .texts = {}, .images = {filled_image(255), filled_image(51)}};
+  const Candidate white{.prompt = "bright", .texts = {}, .images = {filled_image(255)}};
   const Candidate empty{.prompt = "bright", .texts = {"no picture"}, .images = {}};
   const std::vector<Score> scores = reward({{&prompt, &dark}, {&prompt, &white}, {&prompt, &empty}});
   ASSERT_EQ(scores.size(), 3u);
@@ -49,19 +46,55 @@ TEST(TaskTest, VerifierRewardsAgreeWithTheirKind) {
 }
 
 TEST(TaskTest, EveryListedKindCanBeMade) {
-  for (const std::string& kind : reward_kinds()) EXPECT_TRUE(make_reward(kind)) << kind;
+  for (const std::string& kind : plain_reward_kinds()) EXPECT_TRUE(make_reward(kind)) << kind;
   expect_error([] { make_reward("beauty"); }, ExitCode::config, {"reward.kind", "brightness", "'beauty'"});
   expect_error([] { make_reward("shapes_"); }, ExitCode::config, {"shapes"});
 }
 
+TEST(TaskTest, EditsAreVerifiedAsEdits) {
+  Stream stream({.seed = 2});
+  const shapes::World world;
+  TaskPrompt prompt = prompt_of("");
+  prompt.edit = shapes::sample_edit(stream, shapes::Split::train, shapes::EditKind::recolour, world);
+  prompt.text = prompt.edit->text;
+  const shapes::Scene edited = shapes::apply_edit(prompt.edit->edit, prompt.edit->source, world, stream);
+  const Candidate done = candidate_of({shapes::render(edited, world)});
+  const Candidate undone = candidate_of({shapes::render(prompt.edit->source, world)});
+  const Candidate none = candidate_of({});
+  const std::vector<ScoredPair> pairs = {{&prompt, &done}, {&prompt, &undone}, {&prompt, &none}};
+  const std::vector<Score> strict = make_reward("shapes_edit_strict")(pairs);
+  const std::vector<Score> soft = make_reward("shapes_edit")(pairs);
+  EXPECT_EQ(strict[0].value, 1) << strict[0].raw_reply;
+  EXPECT_EQ(strict[1].value, 0);
+  EXPECT_GT(soft[0].value.value(), soft[1].value.value());
+  EXPECT_EQ(soft[0].checks.at(0).name, "strict");
+  EXPECT_NE(soft[1].raw_reply, "");
+  EXPECT_EQ(soft[2].status, ScoreStatus::failed);
+  expect_error(
+      [&] {
+        make_reward("shapes_soft")({{&prompt, &done}});
+      },
+      ExitCode::config, {"shapes_soft", "shapes_edit"});
+}
+
+TEST(TaskTest, TheEditRewardNeedsAnEdit) {
+  const TaskPrompt prompt = prompt_of("a dog");
+  const Candidate candidate = candidate_of({filled_image(9)});
+  expect_error(
+      [&] {
+        make_reward("shapes_edit")({{&prompt, &candidate}});
+      },
+      ExitCode::config, {"shapes_edit", "edits of the shapes world", "'a dog'"});
+}
+
 TEST(TaskTest, TheVerifierNeedsPromptsOfItsWorld) {
-  const TaskPrompt prompt{.text = "a dog", .family = "", .implicit = false, .request = std::nullopt};
-  const Candidate candidate{.prompt = "a dog", .texts = {}, .images = {filled(9)}};
+  const TaskPrompt prompt = prompt_of("a dog");
+  const Candidate candidate{.prompt = "a dog", .texts = {}, .images = {filled_image(9)}};
   expect_error(
       [&] {
         make_reward("shapes_soft")({{&prompt, &candidate}});
       },
-      ExitCode::config, {"reward.kind", "'a dog'", "prompts.source"});
+      ExitCode::config, {"reward.kind", "'a dog'", "shapes world"});
 }
 
 }  // namespace

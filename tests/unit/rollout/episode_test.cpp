@@ -11,6 +11,7 @@
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
+#include "unit/rollout/same_rollout.h"
 
 namespace diptych {
 namespace {
@@ -29,30 +30,21 @@ class EpisodeTest : public ::testing::Test {
                     /*seed=*/6, step);
   }
 
-  static std::vector<size_t> all(const Rollout& rollout) {
-    std::vector<size_t> chains(rollout.chains.size());
-    for (size_t i = 0; i < chains.size(); ++i) chains[i] = i;
-    return chains;
-  }
-
   ReplayOptions replay_options() const {
     ReplayOptions replay;
     replay.temperature = options_.text.temperature;
-    replay.guidance = options_.guidance;
-    if (options_.guidance.text_scale > 1 && options_.think && !options_.system_prompt.empty())
-      replay.dropped_ids = text_ids(made_.tokenizer, options_.system_prompt);
     return replay;
   }
 
   void expect_replay_agrees(const Rollout& rollout) const {
     at::NoGradGuard no_grad;
-    const ReplayOutput output = replay(made_.model, rollout, all(rollout), replay_options());
+    const ReplayOutput output = replay(made_.model, rollout, all_stages(rollout), replay_options());
     std::vector<double> sampled;
     for (size_t c = 0; c < rollout.chains.size(); ++c) {
       const Trajectory& chain = rollout.chains[c];
-      if (chain.thinking)
-        sampled.insert(sampled.end(), chain.thinking->logprobs.begin(), chain.thinking->logprobs.end());
-      EXPECT_TRUE(close(output.velocities[c], chain.image.velocities, {.absolute = 1e-5})) << c;
+      if (chain.text)
+        sampled.insert(sampled.end(), chain.text->logprobs.begin(), chain.text->logprobs.end());
+      EXPECT_TRUE(close(output.velocities[c], chain.image->velocities, {.absolute = 1e-5})) << c;
     }
     ASSERT_EQ(output.logprobs.defined(), !sampled.empty());
     if (!sampled.empty()) {
@@ -66,29 +58,11 @@ class EpisodeTest : public ::testing::Test {
   EpisodeOptions options_;
 };
 
-void expect_equal(const Rollout& actual, const Rollout& expected) {
-  ASSERT_EQ(actual.chains.size(), expected.chains.size());
-  for (size_t i = 0; i < actual.chains.size(); ++i) {
-    const Trajectory &a = actual.chains[i], &e = expected.chains[i];
-    ASSERT_EQ(a.thinking.has_value(), e.thinking.has_value());
-    if (a.thinking) {
-      EXPECT_EQ(a.thinking->tokens, e.thinking->tokens) << i;
-      EXPECT_EQ(a.thinking->logprobs, e.thinking->logprobs) << i;
-    }
-    EXPECT_TRUE(same_bits(a.image.latent, e.image.latent)) << i;
-    EXPECT_TRUE(same_bits(a.image.states, e.image.states)) << i;
-    EXPECT_TRUE(same_bits(a.image.nexts, e.image.nexts)) << i;
-    EXPECT_TRUE(same_bits(a.image.velocities, e.image.velocities)) << i;
-    EXPECT_EQ(a.candidate.texts, e.candidate.texts) << i;
-    EXPECT_EQ(a.candidate.images[0].pixels, e.candidate.images[0].pixels) << i;
-  }
-}
-
 TEST_F(EpisodeTest, ChainsAreInPromptOrderWithEverythingARewardNeeds) {
   const Rollout rollout = sample();
   ASSERT_EQ(rollout.chains.size(), 6u);
   EXPECT_EQ(rollout.group_size, 3);
-  EXPECT_EQ(rollout.prompt_ids[1], prompt_ids(made_.tokenizer, "", "two blue squares"));
+  EXPECT_EQ(rollout.contexts[1].full[0].tokens, text_ids(made_.tokenizer, "two blue squares"));
   for (size_t i = 0; i < 6; ++i) {
     const Trajectory& chain = rollout.chains[i];
     EXPECT_EQ(chain.prompt, static_cast<int64_t>(i / 3));
@@ -125,10 +99,10 @@ TEST_F(EpisodeTest, DrawsBelongToTheOccurrenceNotToThePlace) {
   const Rollout alone =
       roll_out(made_.model, made_.tokenizer, {{"two blue squares", 9}}, 2, options_, /*seed=*/6, /*step=*/4);
   for (size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(alone.chains[i].thinking->tokens, rollout.chains[3 + i].thinking->tokens);
-    EXPECT_TRUE(same_bits(alone.chains[i].image.latent, rollout.chains[3 + i].image.latent));
+    EXPECT_EQ(alone.chains[i].text->tokens, rollout.chains[3 + i].text->tokens);
+    EXPECT_TRUE(same_bits(alone.chains[i].image->latent, rollout.chains[3 + i].image->latent));
   }
-  EXPECT_FALSE(same_bits(sample(5).chains[0].image.latent, rollout.chains[0].image.latent));
+  EXPECT_FALSE(same_bits(sample(5).chains[0].image->latent, rollout.chains[0].image->latent));
 }
 
 TEST_F(EpisodeTest, ReplaySaysWhatTheSamplerSaid) {
@@ -141,11 +115,11 @@ TEST_F(EpisodeTest, ReplaySaysWhatTheSamplerSaid) {
 }
 
 TEST_F(EpisodeTest, ReplaySaysTheSameWithoutThinking) {
-  options_.think = false;
+  options_.program = episode_program("t2i");
   options_.system_prompt = "think";  // only for prompts that think
   const Rollout rollout = sample();
-  EXPECT_FALSE(rollout.chains[0].thinking);
-  EXPECT_EQ(rollout.prompt_ids[0], prompt_ids(made_.tokenizer, "", "a red circle"));
+  EXPECT_FALSE(rollout.chains[0].text);
+  EXPECT_EQ(rollout.contexts[0].full[0].tokens, text_ids(made_.tokenizer, "a red circle"));
   expect_replay_agrees(rollout);
 }
 
@@ -153,8 +127,8 @@ TEST_F(EpisodeTest, ReplaySaysTheSameUnderGuidance) {
   const Rollout plain = sample();
   options_.guidance.text_scale = 3;
   const Rollout guided = sample();
-  EXPECT_EQ(guided.chains[0].thinking->tokens, plain.chains[0].thinking->tokens);
-  EXPECT_FALSE(same_bits(guided.chains[0].image.latent, plain.chains[0].image.latent));
+  EXPECT_EQ(guided.chains[0].text->tokens, plain.chains[0].text->tokens);
+  EXPECT_FALSE(same_bits(guided.chains[0].image->latent, plain.chains[0].image->latent));
   expect_replay_agrees(guided);
   options_.system_prompt = "think";  // now the dropped context is not empty
   expect_replay_agrees(sample());
@@ -163,7 +137,7 @@ TEST_F(EpisodeTest, ReplaySaysTheSameUnderGuidance) {
 TEST_F(EpisodeTest, PartsOfAReplayEqualTheWhole) {
   at::NoGradGuard no_grad;
   const Rollout rollout = sample();
-  const ReplayOutput whole = replay(made_.model, rollout, all(rollout), replay_options());
+  const ReplayOutput whole = replay(made_.model, rollout, all_stages(rollout), replay_options());
   ReplayOptions options = replay_options();
   options.with_text = false;
   const ReplayOutput images = replay(made_.model, rollout, {4, 1}, options);
@@ -172,12 +146,12 @@ TEST_F(EpisodeTest, PartsOfAReplayEqualTheWhole) {
   EXPECT_TRUE(same_bits(images.velocities[1], whole.velocities[1]));
   options = replay_options();
   options.with_image = false;
-  const ReplayOutput text = replay(made_.model, rollout, all(rollout), options);
+  const ReplayOutput text = replay(made_.model, rollout, all_stages(rollout), options);
   EXPECT_TRUE(text.velocities.empty());
   EXPECT_TRUE(same_bits(text.logprobs, whole.logprobs));
   options = replay_options();
   options.detach_context = true;
-  const ReplayOutput detached = replay(made_.model, rollout, all(rollout), options);
+  const ReplayOutput detached = replay(made_.model, rollout, all_stages(rollout), options);
   EXPECT_TRUE(same_bits(detached.velocities[2], whole.velocities[2]));
 }
 

@@ -24,7 +24,7 @@ class ImageSamplerTest : public ::testing::Test {
     std::vector<std::vector<int64_t>> prompts;
     for (const uint64_t number : members) prompts.push_back(std::vector<int64_t>(3 + number, 20 + int64_t(number)));
     std::vector<CachedContext> contexts(members.size());
-    prefill_texts(model_, cache_, prompts, contexts);
+    prefill(model_, cache_, text_chains(prompts), contexts);
     std::vector<ImageTask> tasks;
     for (size_t i = 0; i < members.size(); ++i) {
       ImageTask task;

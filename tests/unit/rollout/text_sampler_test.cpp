@@ -41,7 +41,7 @@ class TextSamplerTest : public ::testing::Test {
     }
     Sampled result;
     result.contexts.resize(members.size());
-    prefill_texts(model_, cache, prompts, result.contexts);
+    prefill(model_, cache, text_chains(prompts), result.contexts);
     result.texts = sample_texts(model_, cache, result.contexts, sampling_, keys);
     return result;
   }
@@ -77,7 +77,7 @@ TEST_F(TextSamplerTest, TextsDoNotDependOnTheBatch) {
 TEST_F(TextSamplerTest, EachChainOfAGroupHasItsOwnDraws) {
   KvCache cache = make_cache(model_);
   std::vector<CachedContext> contexts(1);
-  prefill_texts(model_, cache, {prompt(1)}, contexts);
+  prefill(model_, cache, text_chains({prompt(1)}), contexts);
   contexts.push_back(contexts[0]);  // shares the rows of the prompt
   const std::vector<SampledText> texts = sample_texts(model_, cache, contexts, sampling_, {key(1), key(2)});
   expect_equal(texts[0], sample({1}).texts[0]);
@@ -136,7 +136,7 @@ TEST_F(TextSamplerTest, TheContextHoldsTheWholeSegment) {
     sampling_.max_tokens = cap;
     KvCache cache = make_cache(model_);
     std::vector<CachedContext> contexts(1);
-    prefill_texts(model_, cache, {prompt(1)}, contexts);
+    prefill(model_, cache, text_chains({prompt(1)}), contexts);
     const SampledText text = sample_texts(model_, cache, contexts, sampling_, {key(1)})[0];
     std::vector<Segment> segments = {text_segment(prompt(1), -1, 0)};
     segments.push_back(text_segment(segment_ids(text, model_.special), 0, next_position(segments[0])));

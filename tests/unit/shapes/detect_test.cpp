@@ -47,8 +47,7 @@ TEST_P(DetectWorlds, FindsEveryObjectWhereItIs) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, DetectWorlds,
                          testing::Values(World{}, World{.canvas = 64, .radius = 12, .jitter = 2},
-                                         World{.canvas = 64, .cells = 4},
-                                         World{.canvas = 48, .cells = 3, .background = 230}));
+                                         World{.canvas = 64, .cells = 4}, World{.canvas = 48, .cells = 3}));
 
 TEST(Detect, ScoresAreProbabilities) {
   Stream stream({.seed = 12});
@@ -143,6 +142,52 @@ TEST(Detect, WrongSizesAreNoObjects) {
     EXPECT_LT(found[0].confidence, 0.1);
     EXPECT_NEAR(found[0].scale, factor, 0.05);
   }
+}
+
+TEST(Detect, SizesAndTheirScoresFollowTheScale) {
+  double last_small = 1, last_normal_confidence = 0;
+  for (double factor : {0.6, 0.68, 0.74, 0.8, 0.86, 1.0}) {
+    Image image = blank({.canvas = 64});
+    paint(image, Shape::circle, {32, 32}, 6 * factor, rgb(Colour::blue));
+    const std::vector<Detection> found = detect(image, {});
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].size, factor < std::sqrt(0.6) ? Size::small : Size::normal);
+    EXPECT_DOUBLE_EQ(found[0].size_scores[0] + found[0].size_scores[1], 1);
+    EXPECT_LT(found[0].size_scores[1], last_small);
+    EXPECT_GT(found[0].confidence, 0.8);
+    last_small = found[0].size_scores[1];
+
+    const Detection normal = expecting_normal_size(found[0]);
+    EXPECT_GE(normal.confidence, last_normal_confidence - 0.02);
+    EXPECT_NEAR(normal.confidence, normal.shape_confidence * normal.colour_confidence, 1e-12);
+    EXPECT_EQ(normal.shape_confidence, normal.shape_scores[static_cast<size_t>(Shape::circle)]);
+    EXPECT_EQ(normal.confidence < 0.45, factor == 0.6);
+    EXPECT_EQ(normal.confidence == found[0].confidence, factor > 0.77);
+    last_normal_confidence = normal.confidence;
+  }
+  EXPECT_LT(last_small, 0.02);
+}
+
+TEST(Detect, BackgroundIsTheNearestToTheBorder) {
+  for (size_t index = 0; index < kBackgroundNames.size(); ++index) {
+    const auto background = static_cast<Background>(index);
+    const Image image = render({{{Shape::square, Colour::black, 0, -1, -1}}, background}, {});
+    const BackgroundDetection found = detect_background(image);
+    EXPECT_EQ(found.background, background);
+    EXPECT_GT(found.confidence, 0.99);
+    EXPECT_EQ(found.confidence, found.scores[index]);
+    EXPECT_LE(std::accumulate(found.scores.begin(), found.scores.end(), 0.0), 1);
+  }
+  double last = 1;
+  for (int grey : {245, 235, 225, 215, 130}) {
+    const BackgroundDetection found = detect_background({32, 32, std::vector<uint8_t>(32 * 32 * 3, uint8_t(grey))});
+    EXPECT_LT(found.scores[0], last);
+    EXPECT_EQ(found.scores[0] > 0.9, grey > 230);
+    last = found.scores[0];
+  }
+  EXPECT_LT(last, 0.01);
+  EXPECT_EQ(detect_background({0, 0, {}}).background, Background::plain);
+  EXPECT_EQ(detect_background({0, 0, {}}).confidence, 0);
 }
 
 TEST(Detect, TwoTonedObjectsAreImpure) {

@@ -19,7 +19,13 @@ TEST(Render, EmptySceneIsBackground) {
   const Image image = render({}, world);
   EXPECT_EQ(image.height, world.canvas);
   EXPECT_EQ(image.width, world.canvas);
-  EXPECT_EQ(image.pixels, std::vector<uint8_t>(size_t(world.canvas) * world.canvas * 3, world.background));
+  EXPECT_EQ(image.pixels, std::vector<uint8_t>(size_t(world.canvas) * world.canvas * 3, 245));
+  EXPECT_EQ(image.pixels, blank(world).pixels);
+  for (size_t index = 0; index < kBackgroundRgb.size(); ++index) {
+    const Image coloured = render({{}, static_cast<Background>(index)}, world);
+    for (size_t byte = 0; byte < coloured.pixels.size(); ++byte)
+      ASSERT_EQ(coloured.pixels[byte], kBackgroundRgb[index][byte % 3]) << kBackgroundNames[index];
+  }
 }
 
 TEST(Render, CoverageSumsToAreaAndCentreOfMass) {
@@ -77,6 +83,19 @@ TEST(Render, ObjectsLieInTheirCells) {
   }
 }
 
+TEST(Render, SmallObjectsFillTheirShareOfTheBox) {
+  const World world;
+  const auto area = [&](Size size) {
+    const Image image = render({{{Shape::square, Colour::blue, 0, 0, 0, size}}}, world);
+    double sum = 0;
+    for (int y = 0; y < 16; ++y)
+      for (int x = 0; x < 16; ++x) sum += (245 - pixel(image, x, y)[0]) / (245.0 - 35);
+    return sum;
+  };
+  EXPECT_NEAR(area(Size::normal), 144, 0.01);
+  EXPECT_NEAR(area(Size::small), 144 * kSizeScale[1] * kSizeScale[1], 4);
+}
+
 TEST(Render, RimsAreMixtures) {
   const Image image = render({{{Shape::square, Colour::black, 0, 0.5, 0}}}, {});
   EXPECT_EQ(pixel(image, 1, 8), (std::array<int, 3>{245, 245, 245}));
@@ -92,6 +111,13 @@ TEST(Distort, StrengthZeroIsTheCleanPicture) {
     EXPECT_EQ(distorted(kPair, {}, static_cast<Distortion>(index), 0, stream).pixels, render(kPair, {}).pixels)
         << kDistortionNames[index];
   }
+}
+
+TEST(Distort, KeepsSizesAndBackground) {
+  const Scene scene{{{Shape::square, Colour::blue, 0, 0, 0, Size::small}}, Background::mint};
+  Stream stream({.seed = 4});
+  EXPECT_EQ(distorted(scene, {}, Distortion::noise, 0, stream).pixels, render(scene, {}).pixels);
+  EXPECT_EQ(distorted(scene, {}, Distortion::missing, 1, stream).pixels, blank({}, Background::mint).pixels);
 }
 
 TEST(Distort, EqualStreamsMakeEqualPictures) {

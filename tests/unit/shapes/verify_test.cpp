@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "diptych/base/text_format.h"
 #include "diptych/shapes/distort.h"
 #include "diptych/shapes/prompts.h"
 #include "diptych/shapes/sample_scene.h"
@@ -253,6 +254,32 @@ TEST(Verify, ReasonsNameWhatIsWrong) {
   ASSERT_EQ(verdict.reasons.size(), 2u);
   EXPECT_EQ(verdict.reasons[0], "expected 1 red circle, found 0");
   EXPECT_TRUE(verdict.reasons[1].starts_with("unknown object at ("));
+}
+
+TEST(Verify, RequestsMeanNormalSizesOnThePlainBackground) {
+  const World world;
+  Stream stream({.seed = 27});
+  for (int round = 0; round < 200; ++round) {
+    Scene scene = random_scene(stream, world, 1 + static_cast<int>(stream.below(4)));
+    const Request request = describe(scene);
+    const double soft = verify(render(scene, world), request, world).soft;
+    EXPECT_GT(soft, 0.95);
+
+    const auto background = static_cast<Background>(1 + round % 4);
+    const Verdict coloured = verify(render({scene.objects, background}, world), request, world);
+    EXPECT_FALSE(coloured.correct);
+    EXPECT_LT(coloured.soft, 0.01);
+    EXPECT_EQ(coloured.background.background, background);
+    EXPECT_EQ(coloured.reasons, (std::vector<std::string>{cat("expected the plain background, found ",
+                                                              kBackgroundNames[static_cast<size_t>(background)])}));
+
+    Object& object = scene.objects[round % scene.objects.size()];
+    object.size = Size::small;
+    const Verdict small = verify(render(scene, world), request, world);
+    EXPECT_FALSE(small.correct);
+    EXPECT_LT(small.soft, soft - 0.05);
+    EXPECT_TRUE(small.reasons.back().starts_with("small object at (")) << small.reasons.back();
+  }
 }
 
 TEST(Verify, EachObjectAnswersToOneClause) {

@@ -48,7 +48,7 @@ Tensor exact(uint64_t address, at::IntArrayRef shape, double scale) {
 Chains make_chains() {
   Chains made;
   made.rollout.group_size = 3;
-  made.rollout.prompt_ids = {{1, 2}, {1, 2}};
+  made.rollout.prompts = 2;
   made.rollout.schedule = {.grid = timestep_grid(6, 2), .noise_level = 0.8, .window_begin = 0, .window_size = kWindow};
   for (int64_t c = 0; c < kChains; ++c) {
     const auto address = static_cast<uint64_t>(c) * 100;
@@ -56,17 +56,18 @@ Chains make_chains() {
     Trajectory chain;
     chain.prompt = c / 3;
     chain.sample = c % 3;
-    chain.thinking = SampledText{std::vector<int64_t>(static_cast<size_t>(length), 7), {}, false};
+    chain.text = SampledText{std::vector<int64_t>(static_cast<size_t>(length), 7), {}, false};
     const std::vector<int64_t> shape = {kWindow, tokens, 5};
     const Tensor old_velocity = exact(address + 1, shape, 1);
-    chain.image.states = exact(address + 2, shape, 1);
+    chain.image.emplace();
+    chain.image->states = exact(address + 2, shape, 1);
     std::vector<Tensor> nexts;
     for (int64_t k = 0; k < kWindow; ++k) {
       const StepCoefficients step = sde_coefficients(made.rollout.schedule.grid, k, 0.8);
-      nexts.push_back(noisy_step(step_mean(chain.image.states[k], old_velocity[k], step),
+      nexts.push_back(noisy_step(step_mean(chain.image->states[k], old_velocity[k], step),
                                  exact(address + 3 + static_cast<uint64_t>(k), {tokens, 5}, 1), step));
     }
-    chain.image.nexts = at::stack(nexts);
+    chain.image->nexts = at::stack(nexts);
     made.rollout.chains.push_back(chain);
     const Tensor old_logprobs = exact(address + 10, {length}, 1) - 2;
     made.old.push_back({old_logprobs, old_velocity});
@@ -78,7 +79,7 @@ Chains make_chains() {
     made.denominators.text.sequences += 1;
     made.denominators.text.tokens += length;
   }
-  made.denominators.chains = kChains;
+  made.denominators.images = kChains;
   return made;
 }
 
@@ -173,9 +174,9 @@ Terms naive(const Chains& made, const JointLossOptions& options) {
     }
     for (int64_t k = 0; k < kWindow; ++k) {
       const StepCoefficients step = sde_coefficients(made.rollout.schedule.grid, k, 0.8);
-      const auto mean_of = [&](const Tensor& velocity) { return step_mean(chain.image.states[k], velocity[k], step); };
+      const auto mean_of = [&](const Tensor& velocity) { return step_mean(chain.image->states[k], velocity[k], step); };
       const auto logprob = [&](const Tensor& mean) {
-        return gaussian_logprob(chain.image.nexts[k].unsqueeze(0), mean.unsqueeze(0), step.std).item<double>();
+        return gaussian_logprob(chain.image->nexts[k].unsqueeze(0), mean.unsqueeze(0), step.std).item<double>();
       };
       const Tensor mean = mean_of(made.velocities[c]), before = mean_of(made.old[c].velocities);
       double log_ratio = logprob(mean) - logprob(before);
@@ -253,8 +254,8 @@ TEST(JointLossTest, AtTheOldPolicyTheGradientIsThatOfTheLogProbability) {
     for (int64_t k = 0; k < kWindow; ++k) {
       const StepCoefficients step = sde_coefficients(made.rollout.schedule.grid, k, 0.8);
       const Tensor velocity = made.old[c].velocities[k].clone().requires_grad_();
-      const Tensor mean = step_mean(chain.image.states[k], velocity, step);
-      const Tensor logprob = gaussian_logprob(chain.image.nexts[k].unsqueeze(0), mean.unsqueeze(0), step.std);
+      const Tensor mean = step_mean(chain.image->states[k], velocity, step);
+      const Tensor logprob = gaussian_logprob(chain.image->nexts[k].unsqueeze(0), mean.unsqueeze(0), step.std);
       (logprob.sum() * (-made.advantages[c] / (kChains * kWindow))).backward();
       EXPECT_TRUE(close(made.velocities[c].grad()[k], velocity.grad(), {.normalised = 1e-11}));
     }
@@ -295,13 +296,13 @@ TEST(JointLossTest, NonFiniteInputsMakeTheLossNonFinite) {
   made.advantages[3] = std::nan("");
   EXPECT_FALSE(std::isfinite(loss_of(made, kAll, all_parts()).total.item<double>()));
   made = make_chains();
-  made.rollout.chains[1].image.nexts[0][2][1] = std::nan("");
+  made.rollout.chains[1].image->nexts[0][2][1] = std::nan("");
   EXPECT_FALSE(std::isfinite(loss_of(made, kAll, all_parts()).total.item<double>()));
 }
 
 TEST(ChainValuesTest, DealsTheRowsToTheirChains) {
   Chains made = make_chains();
-  made.rollout.chains[3].thinking.reset();
+  made.rollout.chains[3].text.reset();
   const std::vector<size_t> chains = {2, 3, 0};
   ReplayOutput output = made.now(chains);
   output.logprobs = at::cat({made.logprobs[2], made.logprobs[0]});

@@ -21,17 +21,17 @@ TEST(RolloutConfigTest, UpdatesMakeOneMorePoint) {
 
 TEST(RolloutConfigTest, CarriesEveryChoiceOver) {
   RolloutConfig config;
-  config.think = false;
+  config.episode = "t2i";
   config.max_think_tokens = 12;
   config.temperature = 0.5;
   config.top_p = 0.9;
   config.top_k = 7;
   config.image_size = 48;
   config.noise_level = 0.3;
-  config.guidance = 2.5;
+  config.guidance.text_scale = 2.5;
   config.chains_per_pack = 3;
   const EpisodeOptions options = episode_options(config, 0);
-  EXPECT_FALSE(options.think);
+  EXPECT_EQ(options.program.name, "t2i");
   EXPECT_EQ(options.text.max_tokens, 12);
   EXPECT_EQ(options.text.temperature, 0.5);
   EXPECT_EQ(options.text.top_p, 0.9);

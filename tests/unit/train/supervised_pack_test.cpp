@@ -85,14 +85,17 @@ TEST_F(SupervisedPackTest, SegmentsStandInTheOrderOfTheModel) {
   options_.system_prompt = "think";
   const SupervisedPack made = pack({edit, plain("a circle", 3)});
   using Kind = SegmentKind;
-  const std::vector<Kind> kinds = {Kind::clean_latent, Kind::vit_image, Kind::text,        Kind::text,
-                                   Kind::noisy_latent, Kind::text,      Kind::noisy_latent};
+  const std::vector<Kind> kinds = {Kind::text,         Kind::clean_latent, Kind::vit_image, Kind::text, Kind::text,
+                                   Kind::noisy_latent, Kind::text,         Kind::noisy_latent};
   ASSERT_EQ(made.segments.size(), kinds.size());
-  const std::vector<int64_t> prompt = prompt_ids(made_.tokenizer, "think", "make it red");
+  const std::vector<int64_t> system = text_ids(made_.tokenizer, "think");
+  const std::vector<int64_t> prompt = text_ids(made_.tokenizer, "make it red");
   const std::vector<int64_t> thought = text_ids(made_.tokenizer, *edit.thinking);
-  const auto words = static_cast<int64_t>(prompt.size()), thoughts = static_cast<int64_t>(thought.size());
-  const std::vector<int64_t> parents = {-1, 0, 1, 2, 3, -1, 5},
-                             positions = {0, 1, 2, 2 + words, 2 + words + thoughts, 0};
+  const auto first = static_cast<int64_t>(system.size()), words = static_cast<int64_t>(prompt.size()),
+             thoughts = static_cast<int64_t>(thought.size());
+  const std::vector<int64_t> parents = {-1, 0, 1, 2, 3, 4, -1, 6};
+  const std::vector<int64_t> positions = {
+      0, first, first + 1, first + 2, first + 2 + words, first + 2 + words + thoughts, 0};
   for (size_t i = 0; i < kinds.size(); ++i) {
     EXPECT_EQ(made.segments[i].kind, kinds[i]) << i;
     EXPECT_EQ(made.segments[i].parent, parents[i]) << i;
@@ -100,17 +103,18 @@ TEST_F(SupervisedPackTest, SegmentsStandInTheOrderOfTheModel) {
       EXPECT_EQ(made.segments[i].position, positions[i]) << i;
     }
   }
-  EXPECT_EQ(made.segments[0].grid_height, 2);
-  EXPECT_EQ(made.segments[0].grid_width, 3);
-  EXPECT_EQ(made.segments[1].grid_height, 4);
-  EXPECT_EQ(made.segments[1].grid_width, 6);
-  EXPECT_EQ(made.segments[2].tokens, prompt);
-  EXPECT_EQ(made.segments[3].tokens, thought);
-  EXPECT_EQ(made.segments[4].grid_height, 4);
-  EXPECT_EQ(made.segments[5].tokens, text_ids(made_.tokenizer, "a circle"));  // no system prompt without a thought
+  EXPECT_EQ(made.segments[0].tokens, system);
+  EXPECT_EQ(made.segments[1].grid_height, 2);
+  EXPECT_EQ(made.segments[1].grid_width, 3);
+  EXPECT_EQ(made.segments[2].grid_height, 4);
+  EXPECT_EQ(made.segments[2].grid_width, 6);
+  EXPECT_EQ(made.segments[3].tokens, prompt);
+  EXPECT_EQ(made.segments[4].tokens, thought);
+  EXPECT_EQ(made.segments[5].grid_height, 4);
+  EXPECT_EQ(made.segments[6].tokens, text_ids(made_.tokenizer, "a circle"));  // no system prompt without a thought
   // Labels are the tokens shifted by one, the closing marker included.
   ASSERT_EQ(made.text_targets.size(), 1u);
-  EXPECT_EQ(made.text_targets[0].first, 3);
+  EXPECT_EQ(made.text_targets[0].first, 4);
   EXPECT_EQ(made.text_targets[0].second, std::vector<int64_t>(thought.begin() + 1, thought.end()));
 }
 

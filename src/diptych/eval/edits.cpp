@@ -1,0 +1,59 @@
+// The GEdit analogue of the shapes world.
+
+#include <algorithm>
+
+#include "diptych/eval/evaluation.h"
+
+namespace diptych {
+
+namespace {
+
+void add(EditScores& scores, const shapes::EditVerdict& verdict) {
+  scores.correct += verdict.correct ? 1 : 0;
+  scores.semantic += std::min(verdict.followed, verdict.preserved);
+  scores.quality += verdict.quality;
+  scores.overall += verdict.overall();
+}
+
+void divide(EditScores& scores, double count) {
+  if (count == 0) return;
+  for (double* value : {&scores.correct, &scores.semantic, &scores.quality, &scores.overall}) *value /= count;
+}
+
+}  // namespace
+
+EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
+                              const EvaluationConfig& config) {
+  const shapes::World world;
+  const std::vector<shapes::EditTask> tasks =
+      shapes::edit_pool(split_named(config.split), static_cast<int>(config.edits), 0, world);
+  EditEvaluation result;
+  std::vector<EpisodePrompt> episodes;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    result.samples.emplace_back();
+    result.samples.back().prompt = edit_task(tasks[i], world);
+    episodes.push_back({tasks[i].text, i, result.samples.back().prompt.sources});
+  }
+  EpisodeOptions euler = options;
+  if (euler.program.name != "edit_think") euler.program = episode_program("edit");
+  euler.schedule.window_size = 0;
+  euler.edit_guidance.text_scale = config.guidance;
+  const Rollout rollout =
+      roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
+  std::map<std::string, double> counts;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    EvaluatedSample& sample = result.samples[i];
+    sample.candidate = rollout.chains[i].candidate;
+    const shapes::EditVerdict verdict = shapes::verify_edit(sample.candidate.images.back(), tasks[i], world);
+    sample.correct = verdict.correct;
+    sample.score.value = verdict.overall();
+    add(result.all, verdict);
+    add(result.by_kind[sample.prompt.family], verdict);
+    counts[sample.prompt.family] += 1;
+  }
+  divide(result.all, static_cast<double>(tasks.size()));
+  for (auto& [kind, scores] : result.by_kind) divide(scores, counts[kind]);
+  return result;
+}
+
+}  // namespace diptych

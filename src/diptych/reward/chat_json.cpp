@@ -1,0 +1,206 @@
+#include "diptych/reward/chat_json.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "diptych/base/text_format.h"
+#include "diptych/text/unicode.h"
+
+namespace diptych {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr double kLogprobTolerance = 1e-3;
+constexpr size_t kExcerptBytes = 300;
+
+/** What is wrong with a reply; leaves the parser. */
+struct Fault {
+  ChatFailure failure;
+  std::string text;
+  int status = 0;
+};
+
+[[noreturn]] void malformed(const std::string& text) {
+  throw Fault{ChatFailure::malformed, text};
+}
+
+const json& member(const json& value, const char* name) {
+  static const json kNull;
+  if (!value.is_object()) return kNull;
+  const auto found = value.find(name);
+  return found == value.end() ? kNull : *found;
+}
+
+std::string text_of_content(const json& content) {
+  if (content.is_null()) return "";
+  if (content.is_string()) return content.get<std::string>();
+  if (!content.is_array()) malformed("the content of the message is neither a text nor a list of parts");
+  std::string text;
+  for (const json& part : content) {
+    const json& piece = part.is_string() ? part : member(part, "text");
+    if (piece.is_string()) text += piece.get<std::string>();
+  }
+  return text;
+}
+
+std::string reasoning_of(const json& message) {
+  for (const char* name : {"reasoning_content", "reasoning"}) {
+    const json& value = member(message, name);
+    if (value.is_string() && !trim(value.get<std::string>()).empty()) return value.get<std::string>();
+  }
+  return "";
+}
+
+std::string token_of(const json& entry) {
+  const json& token = member(entry, "token");
+  if (!token.is_string()) malformed("a token of the log-probabilities has no text");
+  return token.get<std::string>();
+}
+
+double logprob_of(const json& entry) {
+  const json& value = member(entry, "logprob");
+  // NaN and infinity travel as null.
+  if (!value.is_number())
+    throw Fault{ChatFailure::bad_logprobs, cat("the log-probability of '", token_of(entry), "' is ", value.dump())};
+  const double logprob = value.get<double>();
+  if (logprob > kLogprobTolerance)
+    throw Fault{ChatFailure::bad_logprobs, cat("the log-probability of '", token_of(entry), "' is ", logprob, " > 0")};
+  return std::min(logprob, 0.0);
+}
+
+ChatToken read_token(const json& entry) {
+  ChatToken token{token_of(entry), logprob_of(entry), {}};
+  const json& alternatives = member(entry, "top_logprobs");
+  if (!alternatives.is_array() || alternatives.empty())
+    throw Fault{ChatFailure::no_logprobs, cat("the reply has no top_logprobs for '", token.token, "'")};
+  for (const json& alternative : alternatives) token.top.emplace_back(token_of(alternative), logprob_of(alternative));
+  const bool is_listed = std::any_of(token.top.begin(), token.top.end(),
+                                     [&](const auto& alternative) { return alternative.first == token.token; });
+  if (!is_listed) token.top.emplace_back(token.token, token.logprob);
+  return token;
+}
+
+std::vector<ChatToken> read_tokens(const json& choice) {
+  const json& entries = member(member(choice, "logprobs"), "content");
+  if (!entries.is_array() || entries.empty())
+    throw Fault{ChatFailure::no_logprobs, "the reply has no log-probabilities, though they were asked for"};
+  std::vector<ChatToken> tokens;
+  for (const json& entry : entries) tokens.push_back(read_token(entry));
+  return tokens;
+}
+
+int64_t count_of(const json& usage, const char* name) {
+  const json& value = member(usage, name);
+  return value.is_number_integer() ? value.get<int64_t>() : 0;
+}
+
+/** Some servers send errors with status 200. */
+void throw_error_object(const json& value) {
+  const bool is_vllm_error = member(value, "object") == "error";
+  const json& error = is_vllm_error ? value : member(value, "error");
+  if (error.is_null()) return;
+  const json& message = error.is_string() ? error : member(error, "message");
+  const json& code = member(error, "code");
+  throw Fault{ChatFailure::server_error,
+              cat("the server reports an error: ", excerpt(message.is_string() ? message.get<std::string>() : "")),
+              code.is_number_integer() ? code.get<int>() : 0};
+}
+
+ChatReply read_reply(const std::string& body, int top_logprobs) {
+  const json value = json::parse(body, nullptr, false);
+  if (value.is_discarded()) malformed(cat("the reply is no valid JSON: ", excerpt(body)));
+  throw_error_object(value);
+  const json& choices = member(value, "choices");
+  if (!choices.is_array() || choices.empty()) malformed(cat("the reply has no choices: ", excerpt(body)));
+  const json& choice = choices[0];
+  const json& message = member(choice, "message");
+  if (!message.is_object()) malformed("the reply has no message");
+
+  ChatReply reply;
+  reply.text = text_of_content(member(message, "content"));
+  reply.reasoning = reasoning_of(message);
+  if (member(message, "content").is_null() && reply.reasoning.empty()) malformed("the message has no content");
+  const json& finish_reason = member(choice, "finish_reason");
+  if (finish_reason.is_string()) reply.finish_reason = finish_reason.get<std::string>();
+  if (top_logprobs > 0) reply.tokens = read_tokens(choice);
+  reply.prompt_tokens = count_of(member(value, "usage"), "prompt_tokens");
+  reply.completion_tokens = count_of(member(value, "usage"), "completion_tokens");
+  return reply;
+}
+
+json content_of(const ChatMessage& message, std::span<const std::string> image_urls, size_t* next_image) {
+  if (message.parts.size() == 1 && !message.parts[0].image) return message.parts[0].text;
+  json content = json::array();
+  for (const ChatPart& part : message.parts)
+    content.push_back(part.image ? json{{"type", "image_url"}, {"image_url", {{"url", image_urls[(*next_image)++]}}}}
+                                 : json{{"type", "text"}, {"text", part.text}});
+  return content;
+}
+
+}  // namespace
+
+json chat_body(const ChatRequest& request, std::span<const std::string> image_urls) {
+  json messages = json::array();
+  size_t next_image = 0;
+  for (const ChatMessage& message : request.messages)
+    messages.push_back({{"role", message.role}, {"content", content_of(message, image_urls, &next_image)}});
+  json body{{"messages", std::move(messages)},
+            {"temperature", request.temperature},
+            {"top_p", request.top_p},
+            {"max_tokens", request.max_tokens},
+            {"seed", request.seed}};
+  if (request.top_logprobs > 0) {
+    body["logprobs"] = true;
+    body["top_logprobs"] = request.top_logprobs;
+  }
+  return body;
+}
+
+ChatParse parse_chat_reply(const std::string& body, int top_logprobs) {
+  ChatParse parse;
+  try {
+    parse.reply = read_reply(body, top_logprobs);
+  } catch (const Fault& fault) {
+    parse.failure = fault.failure;
+    parse.failure_text = fault.text;
+    parse.status = fault.status;
+  }
+  return parse;
+}
+
+json chat_reply_to_json(const ChatReply& reply) {
+  json tokens = json::array();
+  for (const ChatToken& token : reply.tokens)
+    tokens.push_back({{"token", token.token}, {"logprob", token.logprob}, {"top", token.top}});
+  return {{"text", reply.text},
+          {"reasoning", reply.reasoning},
+          {"finish_reason", reply.finish_reason},
+          {"tokens", std::move(tokens)},
+          {"prompt_tokens", reply.prompt_tokens},
+          {"completion_tokens", reply.completion_tokens}};
+}
+
+ChatReply chat_reply_from_json(const json& value) {
+  ChatReply reply;
+  reply.text = value.at("text").get<std::string>();
+  reply.reasoning = value.at("reasoning").get<std::string>();
+  reply.finish_reason = value.at("finish_reason").get<std::string>();
+  for (const json& token : value.at("tokens"))
+    reply.tokens.push_back({token.at("token").get<std::string>(), token.at("logprob").get<double>(),
+                            token.at("top").get<std::vector<std::pair<std::string, double>>>()});
+  reply.prompt_tokens = value.at("prompt_tokens").get<int64_t>();
+  reply.completion_tokens = value.at("completion_tokens").get<int64_t>();
+  return reply;
+}
+
+std::string excerpt(const std::string& text) {
+  std::string line = text.substr(0, kExcerptBytes);
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+  line = repair_utf8(line);
+  return text.size() > kExcerptBytes ? line + "..." : line;
+}
+
+}  // namespace diptych

@@ -1,0 +1,38 @@
+#pragma once
+// Chat requests and replies as the JSON of OpenAI-compatible servers (benchmarks.md 8).
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "diptych/reward/chat.h"
+#include "diptych/reward/chat_failure.h"
+
+namespace diptych {
+
+/** The body of POST {base}/chat/completions, without `model` and extra fields. `image_urls`: one for each image part,
+ *  in order. A message of one text is sent as a string, any other as a list of parts in the given order. */
+nlohmann::json chat_body(const ChatRequest& request, std::span<const std::string> image_urls);
+
+/** A reply, or what is wrong with it. */
+struct ChatParse {
+  std::optional<ChatReply> reply;
+  ChatFailure failure = ChatFailure::malformed;
+  std::string failure_text;  // a sentence
+  int status = 0;            // HTTP status that an error object names, 0 if none
+};
+
+/** Reads the body of a reply with status 2xx. If `top_logprobs` > 0, each token must carry log-probabilities.
+ *  Content may be a string or a list of parts; thoughts come from `reasoning_content` or `reasoning`, blank ones count
+ *  as none. Log-probabilities up to 1e-3 count as 0, since servers round; null and larger ones are failures. */
+ChatParse parse_chat_reply(const std::string& body, int top_logprobs);
+
+/** A reply to JSON and back, for the cache. from_json throws nlohmann::json::exception for another shape. */
+nlohmann::json chat_reply_to_json(const ChatReply& reply);
+ChatReply chat_reply_from_json(const nlohmann::json& value);
+
+/** The beginning of a text on one line, for error messages. */
+std::string excerpt(const std::string& text);
+
+}  // namespace diptych

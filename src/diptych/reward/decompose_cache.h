@@ -1,0 +1,51 @@
+#pragma once
+// Replies that were paid for are kept: equal requests to the same model are asked once, in this run and later ones.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "diptych/io/json_lines.h"
+#include "diptych/reward/chat.h"
+
+namespace diptych {
+
+/** A chat function with a memory on disk: JSON lines of {"key", "stage", "prompt", "reply"}, appended as replies come.
+ *  The key is a hash of the model's name and of the whole request, template text included; "stage" and "prompt" are for
+ *  people who look into the file. Failed requests are not kept. */
+class DecomposeCache {
+ public:
+  struct Question {
+    std::string stage;
+    std::string prompt;
+    ChatRequest request;  // text parts only
+  };
+  struct Counts {
+    int64_t calls = 0;  // requests that went to the server, failed ones included
+    int64_t hits = 0;   // answered from the file, or by an equal request of the same call
+    int64_t prompt_tokens = 0;
+    int64_t completion_tokens = 0;
+  };
+
+  /** Opens or creates the file; an unfinished last line is cut off. Throws Error(io) and Error(data). */
+  DecomposeCache(const std::filesystem::path& path, std::string model, ChatFunction chat);
+
+  /** One result each, in order. */
+  std::vector<ChatResult> ask(const std::vector<Question>& questions);
+
+  const Counts& counts() const { return counts_; }
+
+ private:
+  std::string key_of(const ChatRequest& request) const;
+  void keep(const std::string& key, const Question& question, const ChatReply& reply);
+
+  std::string model_;
+  ChatFunction chat_;
+  JsonLinesWriter writer_;
+  std::unordered_map<std::string, std::string> replies_;
+  Counts counts_;
+};
+
+}  // namespace diptych

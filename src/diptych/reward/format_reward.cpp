@@ -1,0 +1,26 @@
+#include "diptych/reward/format_reward.h"
+
+#include <algorithm>
+
+#include "diptych/text/think.h"
+
+namespace diptych {
+
+bool has_think_tags(std::string_view text) {
+  return text.starts_with("<think>") && text.ends_with("</think>");
+}
+
+bool has_think_answer(std::string_view text) {
+  const ThinkText parts = parse_think(text);
+  return parts.well_formed && !parts.answer.empty();
+}
+
+Score format_reward(const Candidate& candidate, FormatRule rule) {
+  const auto kept = std::count_if(candidate.texts.begin(), candidate.texts.end(),
+                                  rule == FormatRule::think ? has_think_tags : has_think_answer);
+  Score score;
+  score.value = candidate.texts.empty() ? 0 : static_cast<double>(kept) / static_cast<double>(candidate.texts.size());
+  return score;
+}
+
+}  // namespace diptych

@@ -1,0 +1,67 @@
+#pragma once
+// The recipe of the judge servers. The API key is never part of it, only the name of the variable that holds it.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace diptych {
+
+struct JudgeConfig {
+  std::vector<std::string> endpoints;
+  std::string model;
+  std::string api_key_env;
+  int64_t concurrency = 16;
+  double timeout_seconds = 120;
+  double drip_seconds = 30;
+  int64_t retries = 5;
+  double backoff_base_seconds = 0.5;
+  double backoff_max_seconds = 30;
+  double backoff_jitter = 0.5;
+  double max_retry_after_seconds = 60;
+  double give_up_seconds = 600;
+  int64_t breaker_failures = 5;
+  double breaker_rest_seconds = 15;
+  bool cache = true;
+  std::string cache_file;
+  int64_t cache_entries = 100000;
+  bool disable_thinking = true;
+  std::string extra_body;
+  bool environment_proxy = false;
+};
+
+template <class Fields>
+void visit(Fields& fields, JudgeConfig& judge) {
+  fields("endpoints", judge.endpoints, "base URLs of servers of one model, such as http://127.0.0.1:8000/v1");
+  fields("model", judge.model, "name of the model as the servers know it");
+  fields("api_key_env", judge.api_key_env, "name of the environment variable that holds the key; empty: no key");
+  fields.range("concurrency", judge.concurrency, 1, 10000, "requests under way at once, per endpoint");
+  fields.range("timeout_seconds", judge.timeout_seconds, 0.001, 86400, "for one try, connecting included");
+  fields.range("drip_seconds", judge.drip_seconds, 0.001, 86400, "for the rest of a reply after its first byte");
+  fields.range("retries", judge.retries, 0, 100, "further tries of a request that failed for a passing reason");
+  fields.range("backoff_base_seconds", judge.backoff_base_seconds, 0, 3600, "wait before the first retry; doubles");
+  fields.range("backoff_max_seconds", judge.backoff_max_seconds, 0, 3600, "longest wait before a retry");
+  fields.range("backoff_jitter", judge.backoff_jitter, 0, 1, "random share of the wait, so that retries spread out");
+  fields.range("max_retry_after_seconds", judge.max_retry_after_seconds, 0, 86400,
+               "longest rest that a server's Retry-After can ask for");
+  fields.range("give_up_seconds", judge.give_up_seconds, 0.001, 604800,
+               "no retry so long after a request's first try; waiting requests fail if none was answered for so long");
+  fields.range("breaker_failures", judge.breaker_failures, 1, 1000000, "failures in a row that make an endpoint rest");
+  fields.range("breaker_rest_seconds", judge.breaker_rest_seconds, 0, 86400,
+               "rest of an endpoint before one request tries it again");
+  fields("cache", judge.cache, "whether equal requests are asked once");
+  fields("cache_file", judge.cache_file, "JSON lines file in the run folder that keeps replies; empty: memory only");
+  fields.range("cache_entries", judge.cache_entries, 1, INT64_MAX, "replies kept in memory, the latest ones");
+  fields("disable_thinking", judge.disable_thinking, "send chat_template_kwargs {\"enable_thinking\": false}");
+  fields("extra_body", judge.extra_body, "JSON object of further fields of a request, such as {\"top_k\": 1}");
+  fields("environment_proxy", judge.environment_proxy, "whether http_proxy, https_proxy and no_proxy count");
+}
+
+/** Throws Error(config) for settings with which no request can be sent. */
+void check_judge_config(const JudgeConfig& judge);
+
+/** The key in the variable named by api_key_env; empty if that is empty. Throws Error(config), never showing a value.
+ */
+std::string judge_api_key(const JudgeConfig& judge);
+
+}  // namespace diptych

@@ -1,0 +1,219 @@
+#include "diptych/reward/line_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+#include "diptych/base/error.h"
+#include "diptych/base/log.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr size_t kLongestLine = 1 << 20;
+constexpr size_t kReadSize = 1 << 16;
+constexpr auto kGrace = std::chrono::seconds(2);
+
+/** Both ends of a pipe or socket pair. What is still here at the end of the scope is closed. */
+struct Ends {
+  int parent = -1;
+  int child = -1;
+  ~Ends() {
+    if (parent >= 0) ::close(parent);
+    if (child >= 0) ::close(child);
+  }
+  int release_parent() { return std::exchange(parent, -1); }
+};
+
+void open_ends(Ends& input, Ends& output, Ends& errors) {
+  int socket[2];
+  int out[2];
+  int err[2];
+  // The input is a socket: a pipe whose reader is gone would raise SIGPIPE here.
+  bool opened = ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socket) == 0;
+  if (opened) input = {socket[0], socket[1]};
+  opened = opened && ::pipe2(out, O_CLOEXEC) == 0;
+  if (opened) output = {out[0], out[1]};
+  opened = opened && ::pipe2(err, O_CLOEXEC) == 0;
+  if (opened) errors = {err[0], err[1]};
+  if (!opened) throw Error(ExitCode::io, {"reward command", "free file descriptors", std::strerror(errno), ""});
+  for (int descriptor : {input.parent, output.parent, errors.parent}) ::fcntl(descriptor, F_SETFL, O_NONBLOCK);
+}
+
+/** Our environment; Python's output is unbuffered, or answers would wait in it for a flush that scripts forget. */
+std::vector<std::string> child_environment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+  if (::getenv("PYTHONUNBUFFERED") == nullptr) variables.emplace_back("PYTHONUNBUFFERED=1");
+  return variables;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+/** Takes the whole lines out of `text`, split at `ends`. */
+std::vector<std::string> take_lines(std::string& text, std::string_view ends) {
+  std::vector<std::string> lines;
+  size_t begin = 0;
+  for (size_t end = text.find_first_of(ends); end != std::string::npos; end = text.find_first_of(ends, begin)) {
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  text.erase(0, begin);
+  return lines;
+}
+
+enum class Read { some, none_now, closed };
+
+Read read_into(int descriptor, std::string& text) {
+  std::array<char, kReadSize> buffer;
+  const ssize_t count = ::read(descriptor, buffer.data(), buffer.size());
+  if (count > 0) text.append(buffer.data(), static_cast<size_t>(count));
+  if (count > 0) return Read::some;
+  return count < 0 && (errno == EAGAIN || errno == EINTR) ? Read::none_now : Read::closed;
+}
+
+int milliseconds_until(LineProcess::Clock::time_point deadline) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - LineProcess::Clock::now()).count();
+  return static_cast<int>(std::clamp<int64_t>(left, 0, 1'000'000));
+}
+
+}  // namespace
+
+LineProcess::LineProcess(const std::vector<std::string>& command, const std::string& where, std::string log_prefix)
+    : log_prefix_(std::move(log_prefix)) {
+  if (command.empty() || command[0].empty())
+    throw Error(ExitCode::config, {where, "a program and its arguments", "none", "[\"python3\", \"my_scorer.py\"]"});
+  Ends input;
+  Ends output;
+  Ends errors;
+  open_ends(input, output, errors);
+
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_adddup2(&files, input.child, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&files, output.child, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&files, errors.child, STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t signals;
+  sigemptyset(&signals);
+  posix_spawnattr_setsigmask(&attributes, &signals);
+  sigaddset(&signals, SIGPIPE);
+  sigaddset(&signals, SIGINT);
+  posix_spawnattr_setsigdefault(&attributes, &signals);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+
+  std::vector<std::string> arguments = command;
+  std::vector<std::string> environment = child_environment();
+  const int failure = ::posix_spawnp(&pid_, arguments[0].c_str(), &files, &attributes, pointers(arguments).data(),
+                                     pointers(environment).data());
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  if (failure != 0) {
+    throw Error(ExitCode::config,
+                {where, "a program that can be started", cat("'", command[0], "': ", std::strerror(failure)),
+                 "give its path, or a name that PATH finds"});
+  }
+  input_ = input.release_parent();
+  output_ = output.release_parent();
+  errors_ = errors.release_parent();
+}
+
+LineProcess::~LineProcess() {
+  if (pid_ >= 0) {
+    ::shutdown(input_, SHUT_WR);
+    unsent_.clear();
+    std::vector<std::string> ignored;
+    const auto deadline = Clock::now() + kGrace;
+    while (exchange(ignored, deadline) == State::running) continue;
+  }
+  kill();
+  for (int descriptor : {input_, output_, errors_}) {
+    if (descriptor >= 0) ::close(descriptor);
+  }
+}
+
+void LineProcess::queue(std::string_view line) {
+  unsent_.append(line).push_back('\n');
+  ++lines_queued_;
+}
+
+LineProcess::State LineProcess::exchange(std::vector<std::string>& lines, Clock::time_point deadline) {
+  if (pid_ < 0) return State::ended;
+  const int timeout = milliseconds_until(deadline);
+  if (timeout == 0) return State::timed_out;
+  // poll() skips negative descriptors.
+  std::array<pollfd, 3> waiting = {pollfd{unsent_.empty() ? -1 : input_, POLLOUT, 0}, pollfd{output_, POLLIN, 0},
+                                   pollfd{errors_, POLLIN, 0}};
+  if (::poll(waiting.data(), waiting.size(), timeout) <= 0) return State::running;
+  if (waiting[2].revents != 0) read_errors();
+  if (waiting[0].revents != 0) send_some();
+  if (waiting[1].revents == 0 || read_output(lines)) return State::running;
+  kill();
+  return State::ended;
+}
+
+void LineProcess::send_some() {
+  const ssize_t count = ::send(input_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
+  if (count < 0) {
+    // It has closed its input. The lines count as not sent; the end of its output follows, or the deadline.
+    if (errno != EAGAIN && errno != EINTR) unsent_.clear();
+    return;
+  }
+  const auto sent_end = unsent_.begin() + count;
+  lines_sent_ += std::count(unsent_.begin(), sent_end, '\n');
+  unsent_.erase(unsent_.begin(), sent_end);
+}
+
+bool LineProcess::read_output(std::vector<std::string>& lines) {
+  const Read result = read_into(output_, partial_output_);
+  std::ranges::move(take_lines(partial_output_, "\n"), std::back_inserter(lines));
+  return result != Read::closed && partial_output_.size() <= kLongestLine;
+}
+
+void LineProcess::read_errors() {
+  const Read result = read_into(errors_, partial_errors_);
+  if (result == Read::closed) ::close(std::exchange(errors_, -1));
+  // Progress bars return the carriage; what has no end yet is shown when it grows long.
+  if (result == Read::closed || partial_errors_.size() > kReadSize) partial_errors_.push_back('\n');
+  for (const std::string& line : take_lines(partial_errors_, "\r\n")) {
+    if (!line.empty()) log_info(log_prefix_ + line);
+  }
+}
+
+void LineProcess::kill() {
+  if (pid_ < 0) return;
+  // A process that has already begun to exit keeps its own status.
+  ::kill(-pid_, SIGKILL);
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
+  pid_ = -1;
+  how_it_ended_ = WIFEXITED(status) ? cat("exit status ", WEXITSTATUS(status))
+                                    : cat("signal ", WTERMSIG(status), " (", ::strsignal(WTERMSIG(status)), ")");
+  pollfd rest{errors_, POLLIN, 0};
+  while (errors_ >= 0 && ::poll(&rest, 1, 0) > 0) {
+    read_errors();
+    rest.fd = errors_;
+  }
+}
+
+}  // namespace diptych

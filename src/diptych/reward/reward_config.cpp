@@ -1,0 +1,155 @@
+#include "diptych/reward/reward_config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <memory>
+#include <set>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+#include "diptych/reward/composition.h"
+#include "diptych/reward/dvreward.h"
+#include "diptych/reward/judge.h"
+#include "diptych/reward/scalar_score.h"
+#include "diptych/reward/unified_reward.h"
+#include "diptych/reward/viescore.h"
+#include "diptych/text/unicode.h"
+
+namespace diptych {
+
+namespace {
+
+struct NamedWeight {
+  std::string kind;
+  double weight = 1;
+};
+
+const std::vector<std::string>& judged_kinds() {
+  static const std::vector<std::string> kinds = {"dvreward", "judge_holistic", "viescore", "unified_reward", "scalar"};
+  return kinds;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void check_kind(const std::string& where, const std::string& kind) {
+  if (!contains(reward_kinds(), kind))
+    throw Error(ExitCode::config, {where, "one of " + join(reward_kinds(), ", "), "'" + kind + "'", ""});
+}
+
+NamedWeight parse_term(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  NamedWeight term{text.substr(0, colon), 0};
+  const char* begin = colon == text.npos ? text.data() + text.size() : text.data() + colon + 1;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, term.weight);
+  if (error != std::errc() || stop != end || !std::isfinite(term.weight))
+    throw Error(ExitCode::config,
+                {"reward.terms", "\"kind:weight\", such as \"format_think:0.5\"", "'" + text + "'", ""});
+  check_kind("reward.terms", term.kind);
+  return term;
+}
+
+std::vector<NamedWeight> terms_of(const RewardConfig& config) {
+  check_kind("reward.kind", config.kind);
+  std::vector<NamedWeight> terms = {{config.kind, 1}};
+  if (config.format_weight != 0) terms.push_back({"format_" + config.format_rule, config.format_weight});
+  for (const std::string& text : config.terms) terms.push_back(parse_term(text));
+  std::set<std::string> seen;
+  for (const NamedWeight& term : terms)
+    if (!seen.insert(term.kind).second)
+      throw Error(ExitCode::config, {"reward.terms", "every kind once", "'" + term.kind + "' twice",
+                                     "reward.kind and reward.format_weight are terms too"});
+  return terms;
+}
+
+DvRewardOptions dvreward_options(const DvRewardConfig& config) {
+  DvRewardOptions options;
+  options.question.system_prompt = config.system_prompt_file.empty()
+                                       ? kDvRewardSystemPrompt
+                                       : std::string(trim(read_file(config.system_prompt_file)));
+  options.question.encoding = config.image_format == "png" ? ImageEncoding::png : ImageEncoding::jpeg;
+  options.question.jpeg_quality = static_cast<int>(config.jpeg_quality);
+  options.question.top_logprobs = static_cast<int>(config.top_logprobs);
+  options.aggregate = dvreward_aggregate_kind(config.aggregate);
+  options.empty_list = config.empty_list == "error" ? EmptyList::error : EmptyList::one;
+  return options;
+}
+
+RewardFunction judged_reward(const std::string& kind, const RewardConfig& config, const ChatFunction& ask) {
+  using Pairs = std::vector<ScoredPair>;
+  const DvRewardOptions options = dvreward_options(config.dvreward);
+  if (kind == "dvreward") return [=](const Pairs& pairs) { return dvreward(pairs, ask, options); };
+  if (kind == "judge_holistic") {
+    const std::string question = config.holistic_question;
+    if (question.find("{prompt}") == question.npos)
+      throw Error(ExitCode::config, {"reward.holistic_question", "a question with {prompt}", "'" + question + "'", ""});
+    return [=](const Pairs& pairs) { return holistic_reward(pairs, ask, question, options.question); };
+  }
+  if (kind == "viescore") return [=](const Pairs& pairs) { return viescore(pairs, ask); };
+  if (kind == "unified_reward") return [=](const Pairs& pairs) { return unified_reward(pairs, ask); };
+  const ScalarScoreOptions scalar{config.scalar_from_logprobs};
+  return [=](const Pairs& pairs) { return scalar_score(pairs, ask, scalar); };
+}
+
+RewardFunction command_function(const CommandRewardOptions& options) {
+  if (options.command.empty())
+    throw Error(ExitCode::config, {"reward.command.program", "the program that scores, with its arguments", "nothing",
+                                   "program = [\"python3\", \"my_reward.py\"]"});
+  const auto command = std::make_shared<CommandReward>(options);
+  return [command](const std::vector<ScoredPair>& pairs) { return command->score(pairs); };
+}
+
+ChatFunction judge_function(const JudgeConfig& config) {
+  const auto judge = std::make_shared<Judge>(config);
+  return [judge](const std::vector<ChatRequest>& requests) { return judge->ask(requests); };
+}
+
+}  // namespace
+
+const std::vector<std::string>& reward_kinds() {
+  static const std::vector<std::string> kinds = [] {
+    std::vector<std::string> all = plain_reward_kinds();
+    all.insert(all.end(), judged_kinds().begin(), judged_kinds().end());
+    all.push_back("command");
+    return all;
+  }();
+  return kinds;
+}
+
+std::vector<double> reward_weights(const RewardConfig& config) {
+  std::vector<double> weights;
+  for (const NamedWeight& term : terms_of(config)) weights.push_back(term.weight);
+  return weights;
+}
+
+bool needs_judge(const RewardConfig& config) {
+  const std::vector<NamedWeight> terms = terms_of(config);
+  return std::any_of(terms.begin(), terms.end(),
+                     [](const NamedWeight& term) { return contains(judged_kinds(), term.kind); });
+}
+
+RewardFunction make_reward(const RewardConfig& config) {
+  return make_reward(config, needs_judge(config) ? judge_function(config.judge) : ChatFunction());
+}
+
+RewardFunction make_reward(const RewardConfig& config, const ChatFunction& ask) {
+  std::vector<RewardTerm> terms;
+  for (const NamedWeight& term : terms_of(config)) {
+    RewardFunction reward;
+    if (contains(judged_kinds(), term.kind)) {
+      reward = judged_reward(term.kind, config, ask);
+    } else if (term.kind == "command") {
+      reward = command_function(config.command);
+    } else {
+      reward = make_reward(term.kind);
+    }
+    terms.push_back({term.kind, term.weight, std::move(reward)});
+  }
+  return weighted_sum(std::move(terms));
+}
+
+}  // namespace diptych

@@ -1,0 +1,28 @@
+#pragma once
+// The plainest judge: one number from 1 to 5.
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "diptych/reward/chat.h"
+#include "diptych/reward/task.h"
+
+namespace diptych {
+
+struct ScalarScoreOptions {
+  bool from_logprobs = false;  // expectation over the first token's digits instead of the digit that was written
+};
+
+/** The only number of the reply, "4" or "4.5" or "4/5". nullopt for no or several numbers, or one outside [1, 5]. */
+std::optional<double> written_rating(std::string_view reply);
+
+/** sum of k p(k) / sum of p(k) over the tokens that read 1 to 5 without white space. nullopt if none does. */
+std::optional<double> expected_rating(const std::vector<std::pair<std::string, double>>& top);
+
+/** (rating - 1) / 4, in [0, 1]. One request for each candidate's last image: image, then text; JPEG of quality 95.
+ *  Check: "rating". A reply without a rating masks the candidate. */
+std::vector<Score> scalar_score(const std::vector<ScoredPair>& pairs, const ChatFunction& ask,
+                                const ScalarScoreOptions& options);
+
+}  // namespace diptych

@@ -1,0 +1,26 @@
+#pragma once
+// The contexts of a stage, from its program.
+
+#include "diptych/rollout/episode.h"
+
+namespace diptych {
+
+/** What a stage of an episode speaks of. */
+struct StageInput {
+  std::string request;
+  std::vector<Image> images;  // the user's images, or the one that the stage before painted
+};
+
+/** Builds the full context and the two of guidance. Image k of the context draws its posterior noise at key.position +
+ *  k, the same in every branch. Throws Error(data) where the program wants an image and there is none. */
+StageContext stage_context(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
+                           const StageProgram& program, const StageInput& input, const StreamKey& key);
+
+bool has_image(const StageContext& context);
+
+/** Prefills one branch of the contexts of stages begin, begin + 1, ..., once for each distinct context. contexts[k]
+ *  belongs to stage begin + k and starts empty. */
+void prefill_shared(const Bagel& model, KvCache& cache, const Rollout& rollout, size_t begin,
+                    const std::vector<Segment> StageContext::*branch, std::vector<CachedContext>& contexts);
+
+}  // namespace diptych

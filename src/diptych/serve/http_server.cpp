@@ -1,0 +1,284 @@
+#include "diptych/serve/http_server.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "diptych/base/error.h"
+#include "diptych/base/log.h"
+#include "diptych/base/text_format.h"
+#include "diptych/serve/http_stream.h"
+
+namespace diptych {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kIdleTime{30000};  // between two requests of a connection
+constexpr milliseconds kWriteTime{10000};
+constexpr milliseconds kLingerTime{2000};
+constexpr int kBacklog = 1024;
+
+// httplib would parse forms itself, by means that long headers can crash; under this name it leaves them alone.
+constexpr const char* kFormType = "X-Diptych-Form-Type";
+
+constexpr const char* kChat = "/v1/chat/completions";
+constexpr const char* kGenerations = "/v1/images/generations";
+constexpr const char* kEdits = "/v1/images/edits";
+constexpr const char* kModels = "/v1/models";
+constexpr const char* kMetrics = "/metrics";
+constexpr const char* kHealth = "/health";
+
+/** The connection that the current thread serves. */
+struct Connection {
+  HttpStream& stream;
+  bool must_close = false;  // the request was not read to its end
+};
+thread_local Connection* connection = nullptr;
+
+/** A thread per connection: a slow client keeps no other waiting. */
+class ThreadPerConnection : public httplib::TaskQueue {
+ public:
+  void enqueue(std::function<void()> serve) override {
+    {
+      const std::lock_guard lock(mutex_);
+      ++running_;
+    }
+    const auto run = [this, serve] {
+      serve();
+      const std::lock_guard lock(mutex_);
+      --running_;
+      ended_.notify_all();
+    };
+    try {
+      std::thread(run).detach();
+    } catch (const std::system_error&) {
+      run();  // no thread is left: the client is served all the same
+    }
+  }
+
+  void shutdown() override {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return running_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  int64_t running_ = 0;
+};
+
+void hide_forms(httplib::Request& request) {
+  request.headers.erase(kFormType);
+  const std::string type = request.get_header_value("Content-Type");
+  if (type.find("multipart/") == std::string::npos) return;
+  request.headers.erase("Content-Type");
+  request.headers.emplace(kFormType, type);
+}
+
+std::string read_body(const httplib::ContentReader& reader, int64_t most) {
+  std::string body;
+  bool too_large = false;
+  const bool whole = reader([&](const char* data, size_t size) {
+    too_large = static_cast<int64_t>(body.size() + size) > most;
+    if (!too_large) body.append(data, size);
+    return !too_large;
+  });
+  if (whole) return body;
+  connection->must_close = true;
+  if (too_large) throw ApiError(413, "invalid_request_error", cat("the body is larger than ", most, " bytes"));
+  throw ApiError(408, "invalid_request_error", "the body did not arrive in time, or not in one piece");
+}
+
+void put(const HttpReply& reply, httplib::Response& response) {
+  response.status = reply.status;
+  if (reply.status == 429 || reply.status == 503) response.set_header("Retry-After", "1");
+  response.set_content(reply.body, reply.type);
+}
+
+}  // namespace
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  unsigned char difference = a.size() == b.size() ? 0 : 1;
+  for (size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i] ^ (b.empty() ? '\0' : b[i % b.size()]));
+  return difference == 0;
+}
+
+class HttpServer::Listener : public httplib::Server {
+ public:
+  Listener(Api& api, const HttpLimits& limits, const std::string& api_key)
+      : api_(api), limits_(limits), authorization_(api_key.empty() ? "" : "Bearer " + api_key) {
+    new_task_queue = [] { return new ThreadPerConnection; };
+    set_tcp_nodelay(true);
+    // Not SO_REUSEPORT, httplib's own choice: with it, two servers could share a port without noticing.
+    set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
+    set_payload_max_length(static_cast<size_t>(limits.body_bytes));
+    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      return admit(request, response) ? HandlerResponse::Unhandled : HandlerResponse::Handled;
+    });
+    set_error_handler([](const httplib::Request&, httplib::Response& response) {
+      if (response.body.empty())
+        put(error_reply({response.status, "invalid_request_error", "the request is not valid HTTP"}), response);
+    });
+    set_exception_handler([](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
+      put(error_reply({500, "server_error", "internal error"}), response);
+    });
+    add_post(kChat, [this](const std::string&, const std::string& body, const ClientGone& gone) {
+      return api_.chat(body, gone);
+    });
+    add_post(kGenerations, [this](const std::string&, const std::string& body, const ClientGone& gone) {
+      return api_.generation(body, gone);
+    });
+    add_post(kEdits, [this](const std::string& type, const std::string& body, const ClientGone& gone) {
+      return api_.edit(body, type, gone);
+    });
+    add_get(kModels, [this] { return api_.models(); });
+    add_get(kMetrics, [this] { return api_.metrics(); });
+    add_get(kHealth, [] { return HttpReply{.body = R"({"status":"ok"})", .stream = {}}; });
+  }
+
+  void widen_backlog() { ::listen(svr_sock_, kBacklog); }
+  void refuse() { refusing_ = true; }
+
+ private:
+  using PostFunction = std::function<HttpReply(const std::string& type, const std::string& body, const ClientGone&)>;
+
+  // Checks that need no body. A refused request is not read further.
+  bool admit(const httplib::Request& request, httplib::Response& response) {
+    try {
+      check(request);
+      return true;
+    } catch (const ApiError& error) {
+      connection->must_close = connection->must_close || request.method != "GET";
+      if (error.status == 401) response.set_header("WWW-Authenticate", "Bearer");
+      put(error_reply(error), response);
+      return false;
+    }
+  }
+
+  void check(const httplib::Request& request) const {
+    const std::string& path = request.path;
+    const bool is_post = path == kChat || path == kGenerations || path == kEdits;
+    const bool is_get = path == kModels || path == kMetrics || path == kHealth;
+    if (!is_post && !is_get)
+      throw ApiError(404, "invalid_request_error", "there is no such endpoint", "", "unknown_url");
+    if (request.method != (is_post ? "POST" : "GET"))
+      throw ApiError(405, "invalid_request_error", cat("use ", is_post ? "POST" : "GET", " on this endpoint"));
+    if (path != kHealth && !authorization_.empty() &&
+        !equal_in_constant_time(request.get_header_value("Authorization"), authorization_))
+      throw ApiError(401, "authentication_error", "the API key is missing or wrong", "", "invalid_api_key");
+    if (refusing_) throw ApiError(503, "server_error", "the server is shutting down", "", "shutting_down");
+    const std::string encoding = request.get_header_value("Content-Encoding");
+    if (!encoding.empty() && encoding != "identity")
+      throw ApiError(415, "invalid_request_error", "compressed bodies are not supported");
+  }
+
+  void add_get(const char* path, std::function<HttpReply()> function) {
+    Get(path, [=, this](const httplib::Request&, httplib::Response& response) {
+      put(function(), response);
+      api_.count(path, response.status, Clock::duration(0));
+    });
+  }
+
+  void add_post(const char* path, const PostFunction& function) {
+    Post(path,
+         [=, this](const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& reader) {
+           const Clock::time_point start = Clock::now();
+           const HttpStream& stream = connection->stream;
+           HttpReply reply;
+           try {
+             const std::string form = request.get_header_value(kFormType);
+             const std::string type = form.empty() ? request.get_header_value("Content-Type") : form;
+             const std::string body = read_body(reader, limits_.body_bytes);
+             reply = function(type, body, [&stream] { return stream.client_gone(); });
+           } catch (const ApiError& error) {
+             reply = error_reply(error);
+           } catch (const std::exception& error) {
+             log_error(cat("a request to ", path, " failed: ", error.what()));
+             reply = error_reply({500, "server_error", "internal error"});
+           }
+           if (!reply.stream) {
+             put(reply, response);
+             api_.count(path, reply.status, Clock::now() - start);
+             return;
+           }
+           response.set_header("Cache-Control", "no-cache");
+           response.set_chunked_content_provider(
+               reply.type, [=, this, write = reply.stream](size_t, httplib::DataSink& sink) {
+                 bool gone = false;
+                 write([&](std::string_view piece) {
+                   gone = gone || !sink.is_writable() || !sink.write(piece.data(), piece.size());
+                   return !gone;
+                 });
+                 if (!gone) sink.done();
+                 api_.count(path, gone ? 499 : 200, Clock::now() - start);
+                 return !gone;
+               });
+         });
+  }
+
+  // In place of httplib's own: with deadlines, a bound on connections, and a look at the client while it waits.
+  bool process_and_close_socket(socket_t socket) override {
+    HttpStream stream(socket, limits_.request_time, kWriteTime);
+    Connection own{stream};
+    connection = &own;
+    if (++connections_ > limits_.connections) {
+      const std::string body = error_json({503, "server_error", "too many connections", "", "too_many_connections"});
+      stream.httplib::Stream::write(cat("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n",
+                                        "Retry-After: 1\r\nConnection: close\r\nContent-Length: ", body.size(),
+                                        "\r\n\r\n", body));
+      own.must_close = true;
+    }
+    while (!own.must_close && stream.await_request(kIdleTime, refusing_)) {
+      bool closed = false;
+      if (!process_request(stream, /*close_connection=*/false, closed, hide_forms) || closed) break;
+    }
+    if (own.must_close) stream.linger(kLingerTime);
+    connection = nullptr;
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
+    --connections_;
+    return true;
+  }
+
+  Api& api_;
+  const HttpLimits limits_;
+  const std::string authorization_;
+  std::atomic<int64_t> connections_ = 0;
+  std::atomic<bool> refusing_ = false;
+};
+
+HttpServer::HttpServer(Api& api, const HttpLimits& limits, const std::string& api_key)
+    : listener_(std::make_unique<Listener>(api, limits, api_key)) {}
+
+HttpServer::~HttpServer() {
+  stop();
+}
+
+int HttpServer::start(const std::string& host, int port) {
+  const int bound = port == 0 ? listener_->bind_to_any_port(host) : listener_->bind_to_port(host, port) ? port : -1;
+  if (bound < 0)
+    throw Error(ExitCode::io, {cat(host, ":", port), "an address and a free port of this machine",
+                               "one that cannot be bound", "--port 0 takes any free port"});
+  listener_->widen_backlog();
+  thread_ = std::thread([this] { listener_->listen_after_bind(); });
+  return bound;
+}
+
+void HttpServer::refuse() {
+  listener_->refuse();
+}
+
+void HttpServer::stop() {
+  if (!thread_.joinable()) return;
+  listener_->refuse();
+  listener_->stop();
+  thread_.join();
+}
+
+}  // namespace diptych

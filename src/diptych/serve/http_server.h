@@ -1,0 +1,42 @@
+#pragma once
+// HTTP around the endpoints: connections, limits, keys.
+
+#include <memory>
+#include <string>
+
+#include "diptych/serve/api.h"
+
+namespace diptych {
+
+struct HttpLimits {
+  int64_t body_bytes = int64_t{32} << 20;
+  int64_t connections = 1024;                     // at a time, each a thread; more are refused with 503
+  std::chrono::milliseconds request_time{60000};  // from the first to the last byte of a request
+};
+
+/** Serves POST /v1/chat/completions, /v1/images/generations, /v1/images/edits and GET /v1/models, /metrics, /health,
+ *  the first five only with `Authorization: Bearer KEY` where there is a key. */
+class HttpServer {
+ public:
+  HttpServer(Api& api, const HttpLimits& limits, const std::string& api_key);
+  ~HttpServer();
+
+  /** Binds and serves in the background; port 0 takes a free one. Returns the port. Throws Error(io). */
+  int start(const std::string& host, int port);
+
+  /** New connections and requests get 503 from here on; those under way go on. */
+  void refuse();
+
+  /** Ends all connections that wait for a request, waits for those that reply, and returns. */
+  void stop();
+
+ private:
+  class Listener;
+  std::unique_ptr<Listener> listener_;
+  std::thread thread_;
+};
+
+/** Whether the texts are equal, in a time that tells nothing about where they differ. */
+bool equal_in_constant_time(std::string_view a, std::string_view b);
+
+}  // namespace diptych

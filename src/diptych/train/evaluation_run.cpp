@@ -1,0 +1,78 @@
+#include "diptych/train/evaluation_run.h"
+
+#include <ATen/Parallel.h>
+#include <nlohmann/json.hpp>
+
+#include "diptych/base/error.h"
+#include "diptych/io/files.h"
+#include "diptych/train/evaluation_record.h"
+
+namespace diptych {
+
+namespace {
+
+nlohmann::json json_of(const RefinementResult& result, const std::string& mode) {
+  nlohmann::json object{{"mode", mode},
+                        {"before", result.before},
+                        {"after", result.after},
+                        {"refined", result.refined},
+                        {"kept_right", result.kept_right},
+                        {"repaired", result.repaired},
+                        {"by_round", result.by_round}};
+  if (mode == "self") {
+    object["stops"] = result.stops;
+    object["stop_precision"] = result.stop_precision;
+    object["stop_recall"] = result.stop_recall;
+  }
+  return object;
+}
+
+nlohmann::json json_of(const EditScores& scores) {
+  return {{"correct", scores.correct},
+          {"semantic", scores.semantic},
+          {"quality", scores.quality},
+          {"overall", scores.overall}};
+}
+
+nlohmann::json json_of(const EvaluationReport& report, const EvaluationRecipe& recipe) {
+  nlohmann::json object{{"model", recipe.model}, {"split", recipe.eval.split}, {"seed", recipe.eval.seed}};
+  if (report.pictures) {
+    object["prompts_per_pool"] = recipe.eval.prompts;
+    object["correct_explicit"] = report.pictures->correct_explicit;
+    object["correct_implicit"] = report.pictures->correct_implicit;
+    object["reward"] = report.pictures->reward;
+    object["refined_correct"] = report.pictures->refined_correct;
+    object["by_family"] = report.pictures->correct_by_family;
+    if (report.pictures->refinement) object["refinement"] = json_of(*report.pictures->refinement, recipe.eval.refine);
+  }
+  if (report.edits) {
+    object["edits"] = json_of(report.edits->all);
+    object["edit_instructions"] = recipe.eval.edits;
+    for (const auto& [kind, scores] : report.edits->by_kind) object["edits_by_kind"][kind] = json_of(scores);
+  }
+  return object;
+}
+
+}  // namespace
+
+EvaluationReport run_evaluation(const EvaluationRecipe& recipe) {
+  if (recipe.eval.prompts == 0 && recipe.eval.edits == 0)
+    throw Error(ExitCode::config, {"eval", "eval.prompts or eval.edits above 0", "both 0", ""});
+  if (recipe.threads > 0) at::set_num_threads(static_cast<int>(recipe.threads));
+  const EpisodeOptions options = episode_options(recipe.rollout, recipe.eval.updates);
+  const RewardFunction reward = make_reward(recipe.reward);
+  const ModelFolder folder = load_model_folder(recipe.model);
+  EvaluationReport report;
+  if (recipe.eval.prompts > 0)
+    report.pictures = evaluate_shapes(folder.model, folder.tokenizer, options, recipe.eval, reward);
+  if (recipe.eval.edits > 0) report.edits = evaluate_edits(folder.model, folder.tokenizer, options, recipe.eval);
+  if (recipe.out.empty()) return report;
+  make_folder(recipe.out);
+  write_file_atomic(recipe.out + "/recipe.toml", print_config(recipe));
+  if (report.pictures) write_samples(recipe.out, "pictures", report.pictures->samples);
+  if (report.edits) write_samples(recipe.out, "edits", report.edits->samples);
+  write_file_atomic(recipe.out + "/result.json", json_of(report, recipe).dump(2) + "\n");
+  return report;
+}
+
+}  // namespace diptych

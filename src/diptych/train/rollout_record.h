@@ -1,0 +1,15 @@
+#pragma once
+// What some rollout steps leave in the run folder, chain by chain, for people and reports.
+
+#include <filesystem>
+
+#include "diptych/train/rewarded_rollout.h"
+
+namespace diptych {
+
+/** Writes RUN/rollouts/step_NNNNNN.jsonl, one line a stage of the first prompts: prompt, sample, round, texts, image
+ *  (a PNG file beside it), sources, score with every question's answer, reward, advantage, and how the stage ended.
+ *  docs/data.md lists the keys. */
+void record_rollout(const std::filesystem::path& run_folder, int64_t step, const RewardedRollout& rewarded);
+
+}  // namespace diptych

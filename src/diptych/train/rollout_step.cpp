@@ -1,0 +1,59 @@
+#include "diptych/train/rollout_step.h"
+
+#include <chrono>
+
+#include "diptych/train/reward_queue.h"
+
+namespace diptych {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+std::vector<EpisodePrompt> episode_prompts(const std::vector<TaskPrompt>& prompts, uint64_t draw) {
+  std::vector<EpisodePrompt> episodes;
+  for (size_t i = 0; i < prompts.size(); ++i)
+    episodes.push_back({prompts[i].text, draw * prompts.size() + i, prompts[i].sources});
+  return episodes;
+}
+
+Rollout sample_scored(const StepInput& input, const std::vector<TaskPrompt>& prompts,
+                      const std::vector<EpisodePrompt>& episodes, int64_t group_size, const EpisodeOptions& options,
+                      std::vector<Score>& scores, MetricRow& row) {
+  const auto started = Clock::now();
+  RewardQueue queue(input.reward, prompts, needs_judge(input.recipe.reward));
+  Rollout rollout =
+      roll_out(input.folder.model, input.folder.tokenizer, episodes, group_size, options,
+               static_cast<uint64_t>(input.recipe.run.seed), input.step,
+               [&](const Rollout& so_far, size_t begin, size_t end) { queue.submit(so_far, begin, end); });
+  row["time/rollout"] += seconds_since(started);
+  const auto waiting = Clock::now();
+  scores = queue.collect();
+  row["time/reward"] += seconds_since(waiting);
+  return rollout;
+}
+
+RewardedRollout plain_step(const StepInput& input, MetricRow& row) {
+  RewardedRollout step;
+  step.prompts = input.prompts(input.step);
+  step.rollout = sample_scored(input, step.prompts, episode_prompts(step.prompts, input.step),
+                               input.recipe.train.group_size, input.episode, step.scores, row);
+  check_missing(step.scores, input.recipe.reward.max_missing);
+  reward_each_stage(step);
+  add_advantages(input.recipe, step);
+  return step;
+}
+
+RewardedRollout rollout_step(const StepInput& input, MetricRow& row) {
+  if (input.episode.program.name == "reflect") return refinement_step(input, row);
+  if (input.episode.program.stages.size() > 1) return rounds_step(input, row);
+  return plain_step(input, row);
+}
+
+}  // namespace diptych
