@@ -1,39 +1,92 @@
-"""`diptych sample` on the shipped base, and `diptych recipe`."""
+"""`diptych sample` on the shipped base and on a tiny model with a ViT, and `diptych recipe`."""
 
+import base64
+import html.parser
 import json
+import struct
 import unittest
+import zlib
 
 import png
 import support
 
 MODEL = support.REPOSITORY / "assets/shapes_base"
+TINY = support.REPOSITORY / "tests/fixtures/bagel_tiny/checkpoint"  # random weights, with a ViT
 PROMPTS = ["a photo of three red circles", "a photo of a square right of a circle"]
 SIDE = 32
 GAP = 4
 ENLARGED = 3  # each pixel of the grid, to reach at least 96 a side
+GREY_JPEG = base64.b64decode(  # 16 x 16 pixels
+    "/9j/2wBDAP//////////////////////////////////////////////////////////////////////////////////////wAAL"
+    "CAAQABABAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AAP/Z")
 
 
-class SampleTest(support.EndToEndTest):
-    def sample(self, name, *arguments, prompts=PROMPTS):
-        """Returns (output, lines of samples.jsonl with the pixels of their images)."""
+def size(rows):
+    return len(rows[0]) // png.CHANNELS, len(rows)
+
+
+def picture(path, width, height, colour):
+    png.write(path, [bytes(colour) * width] * height)
+    return path
+
+
+class Page(html.parser.HTMLParser):
+    """Counts elements and collects what a page shows; fails on elements that are not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.counts, self.sources, self.text = [], {}, [], ""
+        self.feed(text)
+        if self.open:
+            raise ValueError(f"not closed: {self.open}")
+
+    def handle_starttag(self, tag, attributes):
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        self.sources += [value for name, value in attributes if name == "src"]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.open.pop() != tag:
+            raise ValueError(f"</{tag}> closes another element")
+
+    def handle_data(self, data):
+        self.text += data
+
+
+class SampleCase(support.EndToEndTest):
+    def sample(self, name, *arguments, prompts=PROMPTS, model=MODEL):
+        """Returns (output, lines of samples.jsonl with the pixels of their last images)."""
         out = self.folder / name
         for prompt in prompts:
             arguments += ("--prompt", prompt)
-        output = self.run_program("sample", MODEL, "--out", out, "--threads", 1, *arguments)
+        output = self.run_program("sample", model, "--out", out, "--threads", 1, *arguments)
         samples = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
         for sample in samples:
-            sample["pixels"] = png.read(out / sample["path"])
+            if "path" in sample:
+                sample["pixels"] = png.read(out / sample["path"])
         return output, samples
 
+    def page(self, name):
+        return Page((self.folder / name / "conversation.html").read_text())
+
+    def complaint(self, *arguments, status, model=MODEL):
+        return self.run_program("sample", model, *arguments, "--out", self.folder / "samples", status=status)
+
+
+class SampleTest(SampleCase):
     def test_writes_every_image(self):
         output, samples = self.sample("samples", "--count", 2, "--seed", 5)
         self.assertEqual([(s["prompt"], s["sample"], s["path"]) for s in samples],
                          [(PROMPTS[p], k, f"000{p}_{k}.png") for p in (0, 1) for k in (0, 1)])
         for sample in samples:
-            self.assertEqual(sample["seed"], 5)
-            self.assertIsInstance(sample["truncated"], bool)
-            self.assertEqual((len(sample["pixels"]), len(sample["pixels"][0])), (SIDE, SIDE * png.CHANNELS))
-            self.assert_mentions(output, sample["prompt"], sample["thinking"],
+            self.assertEqual((sample["seed"], sample["episode"], sample["refine"], sample["end"], sample["sources"]),
+                             (5, "think", "none", "painted", []))
+            (only,) = sample["rounds"]
+            self.assertIsInstance(only["truncated"], bool)
+            self.assertEqual((only["image"], only["end"]), (sample["path"], "painted"))
+            self.assertEqual(size(sample["pixels"]), (SIDE, SIDE))
+            self.assert_mentions(output, sample["prompt"], only["thinking"],
                                  self.folder / "samples" / sample["path"])
 
     def test_an_image_depends_on_seed_and_place_alone(self):
@@ -50,7 +103,7 @@ class SampleTest(support.EndToEndTest):
         _, samples = self.sample("samples", "--count", 3, "--grid", grid)
         rows = png.read(grid)
         step = SIDE * ENLARGED + GAP
-        self.assertEqual((len(rows), len(rows[0]) // png.CHANNELS), (2 * step - GAP, 3 * step - GAP))
+        self.assertEqual(size(rows), (3 * step - GAP, 2 * step - GAP))
         for i, sample in enumerate(samples):
             cell = png.crop(rows, i % 3 * step, i // 3 * step, SIDE * ENLARGED, SIDE * ENLARGED)
             self.assertEqual([row[: png.CHANNELS] for row in cell[::ENLARGED]],
@@ -59,12 +112,16 @@ class SampleTest(support.EndToEndTest):
     def test_without_thinking_there_is_no_thought(self):
         output, samples = self.sample("samples", "--no-think")
         self.assertNotIn("thinking", output)
-        self.assertNotIn("thinking", samples[0])
+        self.assertEqual(samples[0]["episode"], "t2i")
+        self.assertEqual(sorted(samples[0]["rounds"][0]), ["end", "image"])
+        _, named = self.sample("named", "--episode", "t2i")
+        self.assertEqual(named, samples)
 
     def test_a_thought_at_the_cap_is_marked(self):
         output, samples = self.sample("samples", "--max-think-tokens", 1)
-        self.assertTrue(samples[0]["truncated"])
+        self.assertTrue(samples[0]["rounds"][0]["truncated"])
         self.assert_mentions(output, "cut at --max-think-tokens")
+        self.assertIn("cut at --max-think-tokens", self.page("samples").text)
 
     def test_prompts_come_from_a_file(self):
         file = self.folder / "prompts.txt"
@@ -78,21 +135,222 @@ class SampleTest(support.EndToEndTest):
         _, samples = self.sample("samples", prompts=PROMPTS[:1])
         self.assertEqual(len(samples), 1)
 
-    def test_errors_say_what_to_mend(self):
-        def complaint(*arguments, status):
-            return self.run_program("sample", *arguments, "--out", self.folder / "samples", status=status)
+    def test_guidance_changes_images_and_not_thoughts(self):
+        _, plain = self.sample("plain", prompts=PROMPTS[:1])
+        _, guided = self.sample("guided", "--guidance", 4, prompts=PROMPTS[:1])
+        self.assertEqual(guided[0]["rounds"], plain[0]["rounds"])
+        self.assertNotEqual(guided[0]["pixels"], plain[0]["pixels"])
+        for option in (("--guidance-interval", 0.9, 1), ("--guidance-renorm", "channel"),
+                       ("--guidance-renorm-min", 1)):
+            _, other = self.sample("other", "--guidance", 4, *option, prompts=PROMPTS[:1])
+            self.assertNotEqual(other[0]["pixels"], guided[0]["pixels"], option)
+        _, never = self.sample("never", "--guidance", 4, "--guidance-interval", 0, 0, prompts=PROMPTS[:1])
+        self.assertEqual(never[0]["pixels"], plain[0]["pixels"])
 
-        self.assert_mentions(complaint(MODEL, status=support.USAGE), "either --prompt TEXT or --prompts FILE", "neither")
-        self.assert_mentions(complaint(MODEL, "--prompt", "x", "--size", 40, status=support.USAGE), "--size",
+    def test_errors_say_what_to_mend(self):
+        self.assert_mentions(self.complaint(status=support.USAGE), "either --prompt TEXT or --prompts FILE", "neither")
+        self.assert_mentions(self.complaint("--prompt", "x", "--size", 40, status=support.USAGE), "--size",
                              "multiple of 16", "40")
-        self.assert_mentions(complaint(MODEL, "--prompt", "x", "--steps", 0, status=support.USAGE), "--steps")
-        self.assert_mentions(complaint(MODEL, "--prompt", "x", "--prompts", "y.txt", status=support.USAGE),
-                             "--prompts")
-        self.assert_mentions(complaint(self.folder / "none", "--prompt", "x", status=support.MODEL),
+        self.assert_mentions(self.complaint("--prompt", "x", "--steps", 0, status=support.USAGE), "--steps")
+        self.assert_mentions(self.complaint("--prompt", "x", "--prompts", "y.txt", status=support.USAGE), "--prompts")
+        self.assert_mentions(self.complaint("--prompt", "x", model=self.folder / "none", status=support.MODEL),
                              self.folder / "none")
         (self.folder / "file").write_text("")
         self.assert_mentions(self.run_program("sample", MODEL, "--prompt", "x", "--out", self.folder / "file/inside",
                                               status=support.IO), self.folder / "file/inside")
+
+    def test_guidance_that_could_not_act_is_an_error(self):
+        for arguments, mention in (
+            (("--image-guidance", 2), "--guidance above 1"),
+            (("--image-guidance", 2, "--guidance", 4), "images in view"),
+            (("--guidance-interval", 0.8, 0.2), "LOW up to HIGH"),
+            (("--guidance-renorm", "both"), "--guidance-renorm"),
+        ):
+            self.assert_mentions(self.complaint("--prompt", "x", *arguments, status=support.USAGE), mention)
+
+
+class EpisodeTest(SampleCase):
+    """Every episode, with random weights: what is given and where it goes, not what it shows."""
+
+    def setUp(self):
+        super().setUp()
+        self.first = picture(self.folder / "first.png", 20, 28, (250, 10, 10))
+        self.second = picture(self.folder / "second.png", 40, 16, (10, 10, 250))
+
+    def tiny(self, name, *arguments, prompts=("add a ring",)):
+        return self.sample(name, "--max-think-tokens", 6, "--steps", 2, *arguments, prompts=prompts, model=TINY)
+
+    def test_images_ask_for_an_edit(self):
+        output, (sample,) = self.tiny("samples", "--image", self.first, "--image", self.second)
+        self.assertEqual((sample["episode"], sample["end"]), ("edit", "painted"))
+        self.assertEqual(sample["sources"], [str(self.first), str(self.second)])
+        self.assertEqual(sorted(sample["rounds"][0]), ["end", "image"])
+        self.assertEqual(size(sample["pixels"]), (20, 28))  # the first image's
+        self.assert_mentions(output, "edit", self.folder / "samples/0000_0.png")
+        _, (plain,) = self.tiny("plain", "--image", self.first, "--image", self.second, "--no-think")
+        self.assertEqual(plain, sample)
+
+    def test_the_order_of_images_counts(self):
+        arguments = ("--size", 16)
+        _, (one,) = self.tiny("one", "--image", self.first, "--image", self.second, *arguments)
+        _, (other,) = self.tiny("other", "--image", self.second, "--image", self.first, *arguments)
+        self.assertEqual((size(one["pixels"]), size(other["pixels"])), ((16, 16), (16, 16)))
+        self.assertNotEqual(one["pixels"], other["pixels"])
+
+    def test_images_go_with_every_prompt(self):
+        prompts = ("add a ring", "remove it")
+        _, samples = self.tiny("both", "--image", self.first, "--count", 2, prompts=prompts)
+        self.assertEqual([(s["prompt"], s["sample"]) for s in samples], [(p, k) for p in prompts for k in (0, 1)])
+        self.assertEqual({tuple(s["sources"]) for s in samples}, {(str(self.first),)})
+        _, alone = self.tiny("alone", "--image", self.first, "--count", 2, "--batch", 1, prompts=prompts)
+        self.assertEqual(alone, samples)
+
+    def test_jpeg_images_are_read(self):
+        file = self.folder / "grey.jpg"
+        file.write_bytes(GREY_JPEG)
+        _, (sample,) = self.tiny("samples", "--image", file)
+        self.assertEqual(sample["end"], "painted")
+
+    def test_texts_are_named_by_what_they_are(self):
+        for episode, kind in (("edit_think", "thinking"), ("reflect", "reflection"), ("review", "review"),
+                              ("understand", "answer")):
+            with self.subTest(episode=episode):
+                output, (sample,) = self.tiny(episode, "--episode", episode, "--image", self.first)
+                (only,) = sample["rounds"]
+                self.assert_mentions(output, episode, only[kind])
+                self.assertEqual("image" in only, only["end"] == "painted")
+                self.assertEqual("path" in sample, "image" in only)
+        self.assertEqual((only["end"], sample["end"]), ("answered", "answered"))
+
+    def test_rounds_say_how_they_ended(self):
+        output, (sample,) = self.tiny("samples", "--episode", "rounds:2")
+        self.assertIn("thinking", sample["rounds"][0])
+        self.assertIn("review", sample["rounds"][1])
+        # Random weights write no review that can be read.
+        self.assertEqual((len(sample["rounds"]), sample["end"]), (2, "unreadable"))
+        self.assertEqual(sample["path"], "0000_0.png")
+        self.assert_mentions(output, "unreadable: ")
+        self.assertIn("the picture above", self.page("samples").text)
+
+    def test_refinement_names_its_mode(self):
+        output, (sample,) = self.tiny("always", "--refine", "always", "--refine-rounds", 2)
+        self.assertEqual((sample["episode"], sample["refine"], sample["end"]), ("think", "always", "painted"))
+        self.assertEqual([r["image"] for r in sample["rounds"]],
+                         ["0000_0.png", "0000_0_round1.png", "0000_0_round2.png"])
+        self.assertEqual(sample["path"], "0000_0_round2.png")
+        self.assertEqual([sorted(r)[-1] for r in sample["rounds"]], ["truncated"] * 3)
+        self.assertEqual([("reflection" in r) for r in sample["rounds"]], [False, True, True])
+        mode = "think, then 2 rounds of refinement in mode always"
+        self.assert_mentions(output, mode)
+        self.assertIn(mode, self.page("always").text)
+        for round_ in sample["rounds"]:
+            png.read(self.folder / "always" / round_["image"])
+
+        output, (sample,) = self.tiny("self", "--refine", "self", "--no-think")
+        self.assertEqual((sample["episode"], sample["refine"], sample["end"]), ("t2i", "self", "unreadable"))
+        self.assertIn("review", sample["rounds"][1])
+        self.assert_mentions(output, "t2i, then 1 round of refinement in mode self")
+
+    def test_refinement_depends_on_seed_and_place_alone(self):
+        prompts = ("a ring", "a cross")
+        arguments = ("--refine", "always")
+        _, both = self.tiny("both", *arguments, "--count", 2, prompts=prompts)
+        _, one_by_one = self.tiny("one_by_one", *arguments, "--count", 2, "--batch", 1, prompts=prompts)
+        self.assertEqual(both, one_by_one)
+        _, first = self.tiny("first", *arguments, prompts=prompts[:1])
+        self.assertEqual(first, both[:1])
+        self.assertNotEqual(both[0]["pixels"], both[1]["pixels"])
+
+    def test_the_oracle_refines_what_is_wrong(self):
+        output, samples = self.sample("samples", "--refine", "oracle", "--count", 4, "--seed", 3)
+        self.assert_mentions(output, "refinement in mode oracle", "the verifier finds the last picture")
+        for sample in samples:
+            self.assertIn(sample["end"], ("right", "wrong"))
+            if sample["end"] == "wrong":
+                self.assertEqual(len(sample["rounds"]), 2)
+        self.assertEqual({len(sample["rounds"]) for sample in samples}, {1, 2})
+
+    def test_prompts_of_pictures_can_be_chosen(self):
+        arguments = ("--episode", "reflect", "--image", self.first)
+        _, (by_default,) = self.tiny("default", *arguments)
+        _, (other,) = self.tiny("other", *arguments, "--reflection-prompt", "wrong: {prompt} <b>")
+        self.assertNotEqual(by_default["pixels"], other["pixels"])
+        self.assertIn("wrong: add a ring <b>", self.page("other").text)
+        self.tiny("bagel", *arguments, "--reflection-prompt", "bagel", "--system-prompt", "look & mend")
+        self.assertIn("name what is wrong with it", self.page("bagel").text)
+        self.assertIn("look & mend", self.page("bagel").text)
+        self.tiny("review", "--episode", "review", "--image", self.first, "--review-prompt", "check {prompt}")
+        self.assertIn("check add a ring", self.page("review").text)
+
+    def test_edits_take_image_guidance(self):
+        arguments = ("--image", self.first, "--guidance", 3)
+        _, (plain,) = self.tiny("plain", *arguments)
+        _, (guided,) = self.tiny("guided", *arguments, "--image-guidance", 2)
+        self.assertNotEqual(plain["pixels"], guided["pixels"])
+
+    def test_a_model_without_a_vit_sees_the_latent_alone(self):
+        _, (sample,) = self.sample("samples", "--image", self.first, prompts=["add a red circle"])
+        self.assertEqual((sample["episode"], sample["end"]), ("edit", "painted"))
+
+    def test_the_page_holds_the_whole_conversation(self):
+        arguments = ("--episode", "edit_think", "--image", self.first, "--image", self.second, "--count", 2)
+        prompts = ("add <a> ring & \"more\"", "remove it")
+        _, samples = self.tiny("samples", *arguments, "--system-prompt", "think hard", prompts=prompts)
+        page = self.page("samples")
+        self.assertEqual(page.counts["section"], 4)
+        self.assertEqual(page.counts["img"], 4 * 3)
+        self.assertNotIn("script", page.counts)
+        self.assertTrue(all(source.startswith("data:image/") for source in page.sources))
+        for text in (*prompts, "think hard", "edit_think", "painted"):
+            self.assertIn(text, page.text)
+        first = (self.folder / "samples/conversation.html").read_bytes()
+        self.tiny("samples", *arguments, "--system-prompt", "think hard", prompts=prompts)
+        self.assertEqual((self.folder / "samples/conversation.html").read_bytes(), first)
+
+
+class WrongImageTest(SampleCase):
+    def test_episodes_and_images_must_go_together(self):
+        image = picture(self.folder / "a.png", 8, 8, (1, 2, 3))
+        for episode in ("edit", "edit_think", "understand", "reflect", "review"):
+            self.assert_mentions(self.complaint("--prompt", "x", "--episode", episode, status=support.USAGE),
+                                 "--image", episode)
+        for episode in ("t2i", "think", "rounds:2"):
+            self.assert_mentions(self.complaint("--prompt", "x", "--episode", episode, "--image", image,
+                                                status=support.USAGE), "--image", episode, "edit")
+        for arguments, mention in (
+            (("--episode", "paint"), "t2i, think, edit"),
+            (("--episode", "rounds:0"), "rounds:N"),
+            (("--episode", "edit", "--no-think"), "--no-think"),
+            (("--image", image, "--refine", "always"), "--refine"),
+            (("--refine", "sometimes"), "--refine"),
+            (("--refine-rounds", 2), "--refine"),
+            (("--episode", "understand", "--image", image, "--grid", "grid.png"), "--grid"),
+            (("--episode", "review", "--image", image, "--grid", "grid.png"), "--grid"),
+        ):
+            self.assert_mentions(self.complaint("--prompt", "x", *arguments, status=support.USAGE), mention)
+
+    def test_the_oracle_wants_the_shapes_world(self):
+        self.assert_mentions(self.complaint("--prompt", "a photo of a cat", "--refine", "oracle",
+                                            status=support.USAGE), "shapes world", "a photo of a cat")
+        self.assert_mentions(self.complaint("--prompt", PROMPTS[0], "--refine", "oracle", "--size", 64,
+                                            status=support.USAGE), "32 x 32", "64 x 64")
+
+    def test_images_must_be_readable(self):
+        missing = self.folder / "none.png"
+        self.assert_mentions(self.complaint("--prompt", "x", "--image", missing, status=support.IO), missing)
+        self.assert_mentions(self.complaint("--prompt", "x", "--image", self.folder, status=support.IO), self.folder)
+        whole = picture(self.folder / "whole.png", 8, 8, (1, 2, 3)).read_bytes()
+        for name, contents in (("empty.png", b""), ("text.png", b"no image"), ("cut.png", whole[:40]),
+                               ("huge.png", huge_png())):
+            (self.folder / name).write_bytes(contents)
+            self.assert_mentions(self.complaint("--prompt", "x", "--image", self.folder / name, status=support.DATA),
+                                 self.folder / name)
+
+
+def huge_png():
+    """The first bytes of a PNG file that claims 100000 x 100000 pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 100000, 100000, 8, 2, 0, 0, 0)
+    return png.SIGNATURE + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
 
 class RecipeTest(support.EndToEndTest):

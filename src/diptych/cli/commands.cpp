@@ -4,9 +4,11 @@
 #include "diptych/cli/decompose_command.h"
 #include "diptych/cli/eval_command.h"
 #include "diptych/cli/init_command.h"
+#include "diptych/cli/judge_command.h"
 #include "diptych/cli/quickstart_command.h"
 #include "diptych/cli/recipe_command.h"
 #include "diptych/cli/sample_command.h"
+#include "diptych/cli/serve_command.h"
 #include "diptych/cli/sft_command.h"
 #include "diptych/cli/shapes_command.h"
 #include "diptych/cli/train_command.h"
@@ -21,8 +23,10 @@ void add_commands(CLI::App& app, int& status) {
   add_recipe(app, status);
   add_train(app, status);
   add_eval(app, status);
+  add_serve(app, status);
   add_data(app, status);
   add_decompose(app, status);
+  add_judge(app, status);
   add_init(app, status);
   add_sft(app, status);
   add_verify(app, status);

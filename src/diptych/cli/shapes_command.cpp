@@ -49,14 +49,6 @@ std::vector<std::string> all_families() {
   return names;
 }
 
-std::optional<shapes::Request> find_request(const std::string& text) {
-  for (const NamedSplit& known : kSplits)
-    for (const std::string& family : all_families())
-      for (const Prompt& prompt : shapes::all_prompts(known.split, family))
-        if (prompt.text == text) return prompt.request;
-  return shapes::parse_caption(text);
-}
-
 void print_example(size_t row, const Prompt& prompt) {
   const shapes::Trace trace = shapes::possible_traces(prompt).front();
   std::printf("row %zu  %s\n  prompt    %s\n  thinking  %s\n  refined   %s\n", row, prompt.family.c_str(),
@@ -103,7 +95,7 @@ int show(const ShowArguments& arguments) {
 }
 
 int verify(const std::filesystem::path& image, const std::string& prompt) {
-  const std::optional<shapes::Request> request = find_request(prompt);
+  const std::optional<shapes::Request> request = shapes::find_request(prompt);
   if (!request)
     throw Error(ExitCode::data, {"the prompt", "a prompt or caption of the shapes world", cat("'", prompt, "'"),
                                  "such as \"a red circle left of a square\"; `diptych shapes show` prints more"});

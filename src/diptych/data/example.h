@@ -28,6 +28,7 @@ struct ShapesMixture {
   double paint = 0.16;     // prompt -> picture
   double think = 0.30;     // prompt -> thinking, picture
   double question = 0.22;  // picture, question -> "yes" or "no"
+  double rating = 0.06;    // picture, "rate it" -> a mark, or "yes" or "no" to the whole request
   double edit = 0.16;      // picture, edit in words -> picture
   double reflect = 0.10;   // wrong picture, "it is wrong" -> reflection, repaired picture
   double review = 0.06;    // picture, "check it" -> reflection with "done", or with edits and the repaired picture

@@ -24,6 +24,7 @@ void visit(Fields& fields, DataConfig& data) {
                "shapes: share of examples that paint a prompt; of the sum of shares");
   fields.range("think_share", mixture.think, 0, 1, "shapes: share that thinks before it paints");
   fields.range("question_share", mixture.question, 0, 1, "shapes: share that answers a question about a picture");
+  fields.range("rating_share", mixture.rating, 0, 1, "shapes: share that rates a whole picture");
   fields.range("edit_share", mixture.edit, 0, 1, "shapes: share that edits a picture");
   fields.range("reflect_share", mixture.reflect, 0, 1, "shapes: share that repairs a picture, told that it is wrong");
   fields.range("review_share", mixture.review, 0, 1, "shapes: share that checks a picture and repairs it or says done");

@@ -5,6 +5,7 @@
 #include "diptych/base/error.h"
 #include "diptych/data/example.h"
 #include "diptych/shapes/edit.h"
+#include "diptych/shapes/rating.h"
 #include "diptych/shapes/render.h"
 #include "diptych/shapes/sample_reflection.h"
 #include "diptych/shapes/sample_scene.h"
@@ -52,6 +53,11 @@ SupervisedExample question_example(const World& world, Stream& stream) {
           .image = {}};
 }
 
+SupervisedExample rating_example(const World& world, Stream& stream) {
+  const shapes::Rating rating = shapes::sample_rating(world, stream);
+  return {.prompt = rating.question, .thinking = rating.answer, .sources = {rating.picture}, .image = {}};
+}
+
 SupervisedExample edit_example(const World& world, Stream& stream) {
   const auto kind = static_cast<shapes::EditKind>(stream.below(shapes::kEditKindNames.size()));
   const shapes::EditTask task = shapes::sample_edit(stream, shapes::Split::train, kind, world);
@@ -83,9 +89,10 @@ using Sample = SupervisedExample (*)(const World&, Stream&);
 }  // namespace
 
 ExampleSource shapes_examples(const World& world, const ShapesMixture& mixture, uint64_t seed) {
-  const std::array<std::pair<double, Sample>, 6> kinds = {{{mixture.paint, paint_example},
+  const std::array<std::pair<double, Sample>, 7> kinds = {{{mixture.paint, paint_example},
                                                            {mixture.think, think_example},
                                                            {mixture.question, question_example},
+                                                           {mixture.rating, rating_example},
                                                            {mixture.edit, edit_example},
                                                            {mixture.reflect, reflect_example},
                                                            {mixture.review, review_example}}};

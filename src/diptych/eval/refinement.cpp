@@ -6,14 +6,9 @@ namespace diptych {
 
 namespace {
 
-bool is_right(const EvaluatedSample& sample) {
-  static const RewardFunction strict = make_reward("shapes_strict");
-  return strict({{&sample.prompt, &sample.candidate}}).front().value.value_or(0) == 1.0;
-}
-
-bool asks_for_refinement(const EvaluatedSample& sample, const std::string& mode) {
-  if (mode == "oracle") return !sample.correct_rounds.back();
-  return mode == "always" || !sample.stopped;
+bool asks_for_refinement(const PictureToRefine& picture, const std::string& mode) {
+  if (mode == "oracle") return !picture.right;
+  return mode == "always" || !picture.stopped;
 }
 
 struct Reviews {
@@ -34,42 +29,67 @@ double share(double part, double whole) {
   return whole == 0 ? 0 : part / whole;
 }
 
-// One round over the samples that ask for it; the others keep their pictures.
+// The samples that are left alone keep their pictures.
 void refine_once(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                  const EvaluationConfig& config, int64_t round, std::vector<EvaluatedSample>& samples,
                  Reviews& reviews) {
-  std::vector<size_t> places;
-  std::vector<EpisodePrompt> episodes;
+  std::vector<PictureToRefine> pictures;
+  for (size_t i = 0; i < samples.size(); ++i)
+    pictures.push_back({.prompt = {samples[i].prompt.text, i, {samples[i].candidate.images.back()}},
+                        .right = samples[i].correct_rounds.back(),
+                        .stopped = samples[i].stopped});
+  const std::vector<std::optional<Trajectory>> stages =
+      refine_pictures(model, tokenizer, options, config.refine, static_cast<uint64_t>(config.seed), round, pictures);
   for (size_t i = 0; i < samples.size(); ++i) {
-    if (!asks_for_refinement(samples[i], config.refine)) continue;
-    places.push_back(i);
-    episodes.push_back({samples[i].prompt.text, i, {samples[i].candidate.images.back()}});
-  }
-  const Rollout rollout =
-      roll_out(model, tokenizer, episodes, 1, options, static_cast<uint64_t>(config.seed), static_cast<uint64_t>(round));
-  for (size_t k = 0; k < places.size(); ++k) {
-    const Trajectory& stage = rollout.chains[k];
-    EvaluatedSample& sample = samples[places[k]];
-    sample.candidate.texts.push_back(stage.candidate.texts.front());
-    sample.stopped = stage.end == StageEnd::stopped;
+    if (!stages[i]) continue;
+    EvaluatedSample& sample = samples[i];
+    sample.candidate.texts.push_back(stages[i]->candidate.texts.front());
+    sample.stopped = stages[i]->end == StageEnd::stopped;
     reviews.add(sample.correct_rounds.back(), sample.stopped);
-    if (stage.image) sample.candidate.images.push_back(stage.candidate.images.back());
+    if (stages[i]->image) sample.candidate.images.push_back(stages[i]->candidate.images.back());
   }
 }
 
 }  // namespace
 
+EpisodeProgram refinement_program(const std::string& mode) {
+  return episode_program(mode == "self" ? "review" : "reflect");
+}
+
+std::vector<std::optional<Trajectory>> refine_pictures(const Bagel& model, const Tokenizer& tokenizer,
+                                                       const EpisodeOptions& options, const std::string& mode,
+                                                       uint64_t seed, int64_t round,
+                                                       const std::vector<PictureToRefine>& pictures) {
+  EpisodeOptions refining = options;
+  refining.program = refinement_program(mode);
+  std::vector<size_t> places;
+  std::vector<EpisodePrompt> episodes;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    if (!asks_for_refinement(pictures[i], mode)) continue;
+    places.push_back(i);
+    episodes.push_back(pictures[i].prompt);
+  }
+  Rollout rollout = roll_out(model, tokenizer, episodes, 1, refining, seed, static_cast<uint64_t>(round));
+  std::vector<std::optional<Trajectory>> stages(pictures.size());
+  for (size_t k = 0; k < places.size(); ++k) stages[places[k]] = std::move(rollout.chains[k]);
+  return stages;
+}
+
+bool picture_is_right(const TaskPrompt& prompt, const Candidate& candidate) {
+  static const RewardFunction strict = make_reward("shapes_strict");
+  return strict({{&prompt, &candidate}}).front().value.value_or(0) == 1.0;
+}
+
 void judge_pictures(std::vector<EvaluatedSample>& samples) {
-  for (EvaluatedSample& sample : samples) sample.correct_rounds.push_back(is_right(sample));
+  for (EvaluatedSample& sample : samples)
+    sample.correct_rounds.push_back(picture_is_right(sample.prompt, sample.candidate));
 }
 
 RefinementResult refine_samples(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                                 const EvaluationConfig& config, std::vector<EvaluatedSample>& samples) {
-  EpisodeOptions refining = options;
-  refining.program = episode_program(config.refine == "self" ? "review" : "reflect");
   Reviews reviews;
   for (int64_t round = 1; round <= config.refine_rounds; ++round) {
-    refine_once(model, tokenizer, refining, config, round, samples, reviews);
+    refine_once(model, tokenizer, options, config, round, samples, reviews);
     judge_pictures(samples);
   }
   RefinementResult result;

@@ -5,14 +5,36 @@
 
 namespace diptych {
 
+/** A picture on its way through rounds of refinement. */
+struct PictureToRefine {
+  EpisodePrompt prompt;  // the request, where its draws are addressed, and the picture as the only source
+  bool right = false;    // what the verifier says of it; only the mode `oracle` looks at it
+  bool stopped = false;  // the model said that it is done; only the mode `self` looks at it
+};
+
+/** The episode of one round: `review` for the mode `self`, `reflect` for the others. */
+EpisodeProgram refinement_program(const std::string& mode);
+
+/** One round over pictures:
+ *    always  refines all of them, told that they failed
+ *    oracle  refines those that the verifier finds wrong, told that they failed
+ *    self    the model reviews all that it did not stop at, and repairs or stops
+ *  One stage for each picture, nothing for those that are left alone. Draws of round r = 1, 2, ... are addressed at
+ * step r. */
+std::vector<std::optional<Trajectory>> refine_pictures(const Bagel& model, const Tokenizer& tokenizer,
+                                                       const EpisodeOptions& options, const std::string& mode,
+                                                       uint64_t seed, int64_t round,
+                                                       const std::vector<PictureToRefine>& pictures);
+
+/** Whether the exact verifier finds the candidate's last picture right. Throws Error(config) for a prompt that it
+ * cannot check. */
+bool picture_is_right(const TaskPrompt& prompt, const Candidate& candidate);
+
 /** Appends to each sample whether its last picture is right. */
 void judge_pictures(std::vector<EvaluatedSample>& samples);
 
-/** Refines the last pictures for config.refine_rounds rounds:
- *    always  all of them, told that they failed
- *    oracle  those that the verifier finds wrong, told that they failed
- *    self    the model reviews all that it did not stop at, and repairs or stops
- *  Texts and images of the rounds are appended to the candidates. Draws of round r are addressed at step r. */
+/** Refines the last pictures for config.refine_rounds rounds of refine_pictures in the mode config.refine. Texts and
+ *  images of the rounds are appended to the candidates. */
 RefinementResult refine_samples(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                                 const EvaluationConfig& config, std::vector<EvaluatedSample>& samples);
 

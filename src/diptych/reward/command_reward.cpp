@@ -139,7 +139,8 @@ struct CommandReward::Batch {
   size_t next = 0;               // the first sample that no process has been given
   int64_t protocol_answers = 0;  // scores and "error"s
   std::map<std::string, int64_t> reasons = {};
-  std::vector<std::string> strange_lines = {};
+  int64_t strange_lines = 0;  // that answer nothing
+  std::string first_strange_line = {};
 
   void close(size_t sample, Score score) {
     if (score.status == ScoreStatus::masked) ++reasons[score.raw_reply];
@@ -159,20 +160,22 @@ struct CommandReward::Batch {
   void take(const std::string& line, size_t asked) {
     const json answer = json::parse(line, nullptr, false);
     const json id = answer.is_object() ? answer.value("id", json()) : json(id_in_broken_line(line));
-    const int64_t sample = id.is_number_integer() ? id.get<int64_t>() - first_id : -1;
-    if (sample < 0 || sample >= static_cast<int64_t>(asked) || !open[static_cast<size_t>(sample)]) {
-      strange_lines.push_back(quoted(line));
+    const int64_t number = id.is_number_integer() ? id.get<int64_t>() : -1;
+    const bool known = number >= first_id && number < first_id + static_cast<int64_t>(asked);
+    const size_t sample = known ? static_cast<size_t>(number - first_id) : 0;
+    if (!known || !open[sample]) {
+      if (strange_lines++ == 0) first_strange_line = quoted(line);
       return;
     }
     Score score = parse_answer(answer, line);
     if (score.status == ScoreStatus::ok || answer.contains("error")) ++protocol_answers;
-    close(static_cast<size_t>(sample), std::move(score));
+    close(sample, std::move(score));
   }
 
   void log_failures() const {
-    if (!strange_lines.empty()) {
-      log_warning(cat(kLogPrefix, "lines that answer no open request: ", strange_lines.size(), ", such as '",
-                      strange_lines.front(), "'"));
+    if (strange_lines > 0) {
+      log_warning(cat(kLogPrefix, "lines that answer no open request: ", strange_lines, ", such as '",
+                      first_strange_line, "'"));
     }
     if (reasons.empty()) return;
     std::vector<std::string> parts;
@@ -203,7 +206,7 @@ void CommandReward::check_start() {
   ask(batch, options_.start_seconds);
   if (batch.protocol_answers == 1) return;
   std::string got = batch.scores[0].raw_reply;
-  if (!batch.strange_lines.empty()) got += cat("; it wrote '", batch.strange_lines.front(), "'");
+  if (batch.strange_lines > 0) got += cat("; it wrote '", batch.first_strange_line, "'");
   throw Error(ExitCode::reward, {cat(kWhere, " ", join(options_.command, " ")),
                                  "a line such as {\"id\": 0, \"score\": 0.5} to each request", got,
                                  "its own messages, if any, are above; recipes/scorers holds a program that works"});

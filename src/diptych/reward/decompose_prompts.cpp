@@ -1,7 +1,6 @@
 #include "diptych/reward/decompose_prompts.h"
 
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 
 #include "diptych/base/error.h"
@@ -16,10 +15,21 @@ namespace {
 
 constexpr int kMaxTokens = 4096;  // of a reply: about a hundred questions with their reasons
 
-/** JSON in a template has quotation marks behind its braces, so that it is no placeholder. */
-const std::regex& placeholder() {
-  static const std::regex pattern("\\{[A-Za-z_]+\\}");
-  return pattern;
+/** A text in pieces: every other one, from the second on, is a placeholder such as `{prompt}`. JSON in a template has
+ *  quotation marks behind its braces, so that it is no placeholder. */
+std::vector<std::string> split_at_placeholders(const std::string& text) {
+  constexpr const char* kNameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+  std::vector<std::string> pieces;
+  size_t start = 0;  // of the piece under way
+  for (size_t open = text.find('{'); open != text.npos; open = text.find('{', open + 1)) {
+    const size_t close = text.find_first_not_of(kNameCharacters, open + 1);
+    if (close == text.npos || text[close] != '}' || close == open + 1) continue;
+    pieces.push_back(text.substr(start, open - start));
+    pieces.push_back(text.substr(open, close + 1 - open));
+    start = close + 1;
+  }
+  pieces.push_back(text.substr(start));
+  return pieces;
 }
 
 std::set<std::string> placeholders_of(DecomposeStage stage) {
@@ -28,10 +38,9 @@ std::set<std::string> placeholders_of(DecomposeStage stage) {
 }
 
 void check_template(const fs::path& path, const std::string& text, const std::set<std::string>& expected) {
+  const std::vector<std::string> pieces = split_at_placeholders(text);
   std::set<std::string> found;
-  for (auto match = std::sregex_iterator(text.begin(), text.end(), placeholder()); match != std::sregex_iterator();
-       ++match)
-    found.insert(match->str());
+  for (size_t index = 1; index < pieces.size(); index += 2) found.insert(pieces[index]);
   if (found != expected)
     throw Error(ExitCode::config, {path.string(), cat("the placeholders ", join(expected, " and "), ", no others"),
                                    found.empty() ? "none" : join(found, ", "), ""});
@@ -39,15 +48,10 @@ void check_template(const fs::path& path, const std::string& text, const std::se
 
 /** Each placeholder is replaced once, so that a prompt that holds one stays as it is. */
 std::string fill(const std::string& text, const std::string& prompt, const std::string& questions) {
-  std::string filled;
-  auto rest = text.begin();
-  for (auto match = std::sregex_iterator(text.begin(), text.end(), placeholder()); match != std::sregex_iterator();
-       ++match) {
-    filled.append(rest, (*match)[0].first);
-    filled += match->str() == "{prompt}" ? prompt : questions;
-    rest = (*match)[0].second;
-  }
-  return filled.append(rest, text.end());
+  std::vector<std::string> pieces = split_at_placeholders(text);
+  for (size_t index = 1; index < pieces.size(); index += 2)
+    pieces[index] = pieces[index] == "{prompt}" ? prompt : questions;
+  return join(pieces, "");
 }
 
 std::string numbered(const std::vector<std::string>& questions) {

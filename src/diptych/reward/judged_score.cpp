@@ -52,11 +52,11 @@ ChatPart text_part(std::string text) {
   return part;
 }
 
-ChatPart jpeg_part(Image image, int quality) {
+ChatPart image_part(Image image, ImageEncoding encoding, int jpeg_quality) {
   ChatPart part;
   part.image = std::move(image);
-  part.encoding = ImageEncoding::jpeg;
-  part.jpeg_quality = quality;
+  part.encoding = encoding;
+  part.jpeg_quality = jpeg_quality;
   return part;
 }
 

@@ -31,6 +31,9 @@ constexpr auto kGrace = std::chrono::seconds(2);
 struct Ends {
   int parent = -1;
   int child = -1;
+  Ends() = default;
+  Ends(const Ends&) = delete;
+  Ends& operator=(const Ends&) = delete;
   ~Ends() {
     if (parent >= 0) ::close(parent);
     if (child >= 0) ::close(child);
@@ -38,18 +41,19 @@ struct Ends {
   int release_parent() { return std::exchange(parent, -1); }
 };
 
+/** `opened`: the result of the call that filled `descriptors`. */
+void keep(int opened, const int (&descriptors)[2], int& first, int& second) {
+  if (opened != 0) throw Error(ExitCode::io, {"reward command", "free file descriptors", std::strerror(errno), ""});
+  first = descriptors[0];
+  second = descriptors[1];
+}
+
 void open_ends(Ends& input, Ends& output, Ends& errors) {
-  int socket[2];
-  int out[2];
-  int err[2];
+  int pair[2];
   // The input is a socket: a pipe whose reader is gone would raise SIGPIPE here.
-  bool opened = ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socket) == 0;
-  if (opened) input = {socket[0], socket[1]};
-  opened = opened && ::pipe2(out, O_CLOEXEC) == 0;
-  if (opened) output = {out[0], out[1]};
-  opened = opened && ::pipe2(err, O_CLOEXEC) == 0;
-  if (opened) errors = {err[0], err[1]};
-  if (!opened) throw Error(ExitCode::io, {"reward command", "free file descriptors", std::strerror(errno), ""});
+  keep(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), pair, input.parent, input.child);
+  keep(::pipe2(pair, O_CLOEXEC), pair, output.parent, output.child);
+  keep(::pipe2(pair, O_CLOEXEC), pair, errors.parent, errors.child);
   for (int descriptor : {input.parent, output.parent, errors.parent}) ::fcntl(descriptor, F_SETFL, O_NONBLOCK);
 }
 

@@ -66,12 +66,15 @@ std::vector<NamedWeight> terms_of(const RewardConfig& config) {
   return terms;
 }
 
-DvRewardOptions dvreward_options(const DvRewardConfig& config) {
+std::string system_prompt(const std::string& file) {
+  if (file.empty()) return std::string(kDvRewardSystemPrompt);
+  return file == "none" ? "" : std::string(trim(read_file(file)));
+}
+
+DvRewardOptions dvreward_options(const DvRewardConfig& config, bool lossless) {
   DvRewardOptions options;
-  options.question.system_prompt = config.system_prompt_file.empty()
-                                       ? kDvRewardSystemPrompt
-                                       : std::string(trim(read_file(config.system_prompt_file)));
-  options.question.encoding = config.image_format == "png" ? ImageEncoding::png : ImageEncoding::jpeg;
+  options.question.system_prompt = system_prompt(config.system_prompt_file);
+  options.question.encoding = lossless || config.image_format == "png" ? ImageEncoding::png : ImageEncoding::jpeg;
   options.question.jpeg_quality = static_cast<int>(config.jpeg_quality);
   options.question.top_logprobs = static_cast<int>(config.top_logprobs);
   options.aggregate = dvreward_aggregate_kind(config.aggregate);
@@ -79,9 +82,17 @@ DvRewardOptions dvreward_options(const DvRewardConfig& config) {
   return options;
 }
 
+VieScoreOptions viescore_options(const std::vector<std::string>& questions, ImageEncoding encoding) {
+  if (questions.empty()) return {.encoding = encoding};
+  if (questions.size() != 2)
+    throw Error(ExitCode::config, {"reward.viescore_questions", "two: of consistency and of quality",
+                                   cat(questions.size()), ""});
+  return {questions[0], questions[1], encoding};
+}
+
 RewardFunction judged_reward(const std::string& kind, const RewardConfig& config, const ChatFunction& ask) {
   using Pairs = std::vector<ScoredPair>;
-  const DvRewardOptions options = dvreward_options(config.dvreward);
+  const DvRewardOptions options = dvreward_options(config.dvreward, config.lossless_images);
   if (kind == "dvreward") return [=](const Pairs& pairs) { return dvreward(pairs, ask, options); };
   if (kind == "judge_holistic") {
     const std::string question = config.holistic_question;
@@ -89,9 +100,13 @@ RewardFunction judged_reward(const std::string& kind, const RewardConfig& config
       throw Error(ExitCode::config, {"reward.holistic_question", "a question with {prompt}", "'" + question + "'", ""});
     return [=](const Pairs& pairs) { return holistic_reward(pairs, ask, question, options.question); };
   }
-  if (kind == "viescore") return [=](const Pairs& pairs) { return viescore(pairs, ask); };
+  const ImageEncoding encoding = config.lossless_images ? ImageEncoding::png : ImageEncoding::jpeg;
+  if (kind == "viescore") {
+    const VieScoreOptions vie = viescore_options(config.viescore_questions, encoding);
+    return [=](const Pairs& pairs) { return viescore(pairs, ask, vie); };
+  }
   if (kind == "unified_reward") return [=](const Pairs& pairs) { return unified_reward(pairs, ask); };
-  const ScalarScoreOptions scalar{config.scalar_from_logprobs};
+  const ScalarScoreOptions scalar{config.scalar_from_logprobs, config.scalar_question, encoding};
   return [=](const Pairs& pairs) { return scalar_score(pairs, ask, scalar); };
 }
 

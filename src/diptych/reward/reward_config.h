@@ -30,7 +30,7 @@ void visit(Fields& fields, DvRewardConfig& dvreward) {
                 "how the answers become one value");
   fields.choice("empty_list", dvreward.empty_list, {"one", "error"},
                 "a prompt without semantic or without quality questions: that mean is 1, or the run stops");
-  fields("system_prompt_file", dvreward.system_prompt_file, "system prompt of yes/no questions; empty: AlphaGRPO's");
+  fields("system_prompt_file", dvreward.system_prompt_file, "file with the system prompt of yes/no questions; empty: AlphaGRPO's; none: no system prompt");
   fields.range("top_logprobs", dvreward.top_logprobs, 1, 20, "alternatives of the first token that the judge lists");
   fields.choice("image_format", dvreward.image_format, {"jpeg", "png"}, "how yes/no questions send the image");
   fields.range("jpeg_quality", dvreward.jpeg_quality, 1, 100, "of these images");
@@ -52,6 +52,9 @@ struct RewardConfig {
   double max_missing = 0.5;
   std::string holistic_question = "Does the picture show exactly: {prompt}?";
   bool scalar_from_logprobs = false;
+  std::string scalar_question;
+  std::vector<std::string> viescore_questions;
+  bool lossless_images = false;
   DvRewardConfig dvreward;
   CommandRewardOptions command;
   JudgeConfig judge;
@@ -68,6 +71,13 @@ void visit(Fields& fields, RewardConfig& reward) {
   fields("holistic_question", reward.holistic_question, "judge_holistic: its one question");
   fields("scalar_from_logprobs", reward.scalar_from_logprobs,
          "scalar: expectation over the digits' log-probabilities instead of the digit written");
+  fields("scalar_question", reward.scalar_question,
+         "scalar: its question, with {prompt}, behind the image; empty: the built-in one");
+  fields("viescore_questions", reward.viescore_questions,
+         "viescore: own questions for consistency and quality, behind the image and answered by a mark from 0 to 10; "
+         "none: the published ones");
+  fields("lossless_images", reward.lossless_images,
+         "judges get PNG where the protocol says JPEG: JPEG spoils very small pictures");
   fields.section("dvreward", reward.dvreward);
   fields.section("command", reward.command);
   fields.section("judge", reward.judge);

@@ -2,6 +2,7 @@
 // The plainest judge: one number from 1 to 5.
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,8 @@ namespace diptych {
 
 struct ScalarScoreOptions {
   bool from_logprobs = false;  // expectation over the first token's digits instead of the digit that was written
+  std::string question = {};   // with {prompt}; empty: the built-in one
+  ImageEncoding encoding = ImageEncoding::jpeg;
 };
 
 /** The only number of the reply, "4" or "4.5" or "4/5". nullopt for no or several numbers, or one outside [1, 5]. */

@@ -73,8 +73,14 @@ Rating smallest_rating(const ChatResult& result) {
   return {*std::min_element(ratings->begin(), ratings->end()), read.text};
 }
 
-std::vector<ChatRequest> requests_of(const ScoredPair& pair) {
+std::vector<ChatRequest> requests_of(const ScoredPair& pair, const VieScoreOptions& options) {
   const Image& result = pair.candidate->images.back();
+  const ChatPart picture = image_part(result, options.encoding, kJpegQuality);
+  if (!options.consistency.empty()) {
+    const std::string consistency = fill_in(options.consistency, "{prompt}", pair.prompt->text);
+    return {user_request({picture, text_part(consistency)}, kMaxTokens),
+            user_request({picture, text_part(options.quality)}, kMaxTokens)};
+  }
   const std::string quality = cat(kVieContext, "\n", kVieQuality);
   std::vector<ChatPart> consistency;
   if (pair.prompt->sources.empty()) {
@@ -83,11 +89,11 @@ std::vector<ChatRequest> requests_of(const ScoredPair& pair) {
   } else {
     const std::string text = cat(kVieContext, "\n", kVieEditRule, "\n", kVieEditConsistency);
     consistency = {text_part(fill_in(text, "<instruction>", pair.prompt->text)),
-                   jpeg_part(pair.prompt->sources.front(), kJpegQuality)};
+                   image_part(pair.prompt->sources.front(), options.encoding, kJpegQuality)};
   }
-  consistency.push_back(jpeg_part(result, kJpegQuality));
+  consistency.push_back(picture);
   return {user_request(std::move(consistency), kMaxTokens),
-          user_request({text_part(quality), jpeg_part(result, kJpegQuality)}, kMaxTokens)};
+          user_request({text_part(quality), picture}, kMaxTokens)};
 }
 
 Score score_of(std::span<const ChatResult> results) {
@@ -115,8 +121,9 @@ std::optional<std::vector<double>> viescore_ratings(std::string_view reply) {
   return ratings.empty() ? std::nullopt : std::optional(ratings);
 }
 
-std::vector<Score> viescore(const std::vector<ScoredPair>& pairs, const ChatFunction& ask) {
-  return judged_scores(pairs, ask, requests_of,
+std::vector<Score> viescore(const std::vector<ScoredPair>& pairs, const ChatFunction& ask,
+                            const VieScoreOptions& options) {
+  return judged_scores(pairs, ask, [&](const ScoredPair& pair) { return requests_of(pair, options); },
                        [](const ScoredPair&, std::span<const ChatResult> results) { return score_of(results); });
 }
 

@@ -61,8 +61,7 @@ double yes_probability(const std::vector<std::pair<std::string, double>>& top, s
 }
 
 ChatRequest yes_no_request(const Image& image, const std::string& question, const YesNoOptions& options) {
-  ChatPart picture = jpeg_part(image, options.jpeg_quality);
-  picture.encoding = options.encoding;
+  ChatPart picture = image_part(image, options.encoding, options.jpeg_quality);
   ChatRequest request;
   if (!options.system_prompt.empty()) request.messages.push_back({"system", {text_part(options.system_prompt)}});
   request.messages.push_back({"user", {std::move(picture), text_part(question)}});

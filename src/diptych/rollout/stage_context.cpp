@@ -16,8 +16,10 @@ std::string filled(const std::string& text, const std::string& request) {
                                     : text.substr(0, place) + request + text.substr(place + mark.size());
 }
 
-std::vector<ContextPart> parts_of(const EpisodeOptions& options, const StageProgram& program,
-                                  const StageInput& input) {
+}  // namespace
+
+std::vector<ContextPart> given_parts(const EpisodeOptions& options, const StageProgram& program,
+                                     const StageInput& input) {
   std::vector<ContextPart> parts;
   const auto add_text = [&](const std::string& text) { parts.push_back({text, std::nullopt}); };
   const auto add_images = [&] {
@@ -48,11 +50,9 @@ std::vector<ContextPart> parts_of(const EpisodeOptions& options, const StageProg
   return parts;
 }
 
-}  // namespace
-
 StageContext stage_context(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                            const StageProgram& program, const StageInput& input, const StreamKey& key) {
-  const std::vector<ContextPart> parts = parts_of(options, program, input);
+  const std::vector<ContextPart> parts = given_parts(options, program, input);
   StageContext context;
   context.full = context_segments(model, tokenizer, parts, key);
   // Every program ends with a text; without it the branch keeps the images in front of it.

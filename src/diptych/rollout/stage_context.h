@@ -11,8 +11,12 @@ struct StageInput {
   std::vector<Image> images;  // the user's images, or the one that the stage before painted
 };
 
+/** The parts of a stage's context in order. Throws Error(data) where the program wants an image and there is none. */
+std::vector<ContextPart> given_parts(const EpisodeOptions& options, const StageProgram& program,
+                                     const StageInput& input);
+
 /** Builds the full context and the two of guidance. Image k of the context draws its posterior noise at key.position +
- *  k, the same in every branch. Throws Error(data) where the program wants an image and there is none. */
+ *  k, the same in every branch. Throws as given_parts does. */
 StageContext stage_context(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                            const StageProgram& program, const StageInput& input, const StreamKey& key);
 

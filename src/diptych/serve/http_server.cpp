@@ -117,7 +117,6 @@ class HttpServer::Listener : public httplib::Server {
       const int yes = 1;
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
-    set_payload_max_length(static_cast<size_t>(limits.body_bytes));
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       return admit(request, response) ? HandlerResponse::Unhandled : HandlerResponse::Handled;
     });
@@ -222,16 +221,20 @@ class HttpServer::Listener : public httplib::Server {
          });
   }
 
+  static void refuse(httplib::Stream& stream, const char* why) {
+    const std::string body = error_json({503, "server_error", why});
+    stream.write(cat("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n",
+                     "Connection: close\r\nContent-Length: ", body.size(), "\r\n\r\n", body));
+  }
+
   // In place of httplib's own: with deadlines, a bound on connections, and a look at the client while it waits.
   bool process_and_close_socket(socket_t socket) override {
     HttpStream stream(socket, limits_.request_time, kWriteTime);
     Connection own{stream};
     connection = &own;
-    if (++connections_ > limits_.connections) {
-      const std::string body = error_json({503, "server_error", "too many connections", "", "too_many_connections"});
-      stream.httplib::Stream::write(cat("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n",
-                                        "Retry-After: 1\r\nConnection: close\r\nContent-Length: ", body.size(),
-                                        "\r\n\r\n", body));
+    const bool crowded = ++connections_ > limits_.connections;
+    if (crowded || refusing_) {
+      refuse(stream, crowded ? "too many connections" : "the server is shutting down");
       own.must_close = true;
     }
     while (!own.must_close && stream.await_request(kIdleTime, refusing_)) {

@@ -5,6 +5,7 @@
 #include "diptych/shapes/edit.h"
 #include "diptych/shapes/prompts.h"
 #include "diptych/shapes/questions.h"
+#include "diptych/shapes/rating.h"
 #include "diptych/shapes/reflection.h"
 #include "diptych/shapes/sample_reflection.h"
 #include "diptych/shapes/thinking.h"
@@ -19,6 +20,8 @@ constexpr int kRepeats = 100;  // of texts whose words stand in few others: a pa
 
 void add_prompt(const Prompt& prompt, std::set<std::string>& texts) {
   texts.insert({prompt.text, reflection_prompt(prompt.text), review_prompt(prompt.text)});
+  for (RatingKind kind : {RatingKind::holistic, RatingKind::scalar, RatingKind::semantic})
+    texts.insert(rating_question(kind, prompt.text));
   for (const Trace& trace : possible_traces(prompt)) texts.insert({trace.refined, trace.text});
   for (const Question& question : atomic_questions(prompt.request)) texts.insert(question.text);
 }
@@ -35,6 +38,9 @@ std::vector<std::string> lonely_texts() {
   std::vector<std::string> texts = {std::string(answer_text(false)), std::string(answer_text(true))};
   for (const Question& question : atomic_questions({{Clause{}}, {}}))
     if (question.kind == "quality") texts.push_back(question.text);
+  texts.push_back(rating_question(RatingKind::quality, ""));
+  for (RatingKind kind : {RatingKind::scalar, RatingKind::semantic})
+    for (std::string& answer : rating_answers(kind)) texts.push_back(std::move(answer));
   for (const Edit& edit : all_edits(EditKind::background))
     for (std::string& wording : wordings(edit)) texts.push_back(std::move(wording));
   return texts;

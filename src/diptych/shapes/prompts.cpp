@@ -70,6 +70,15 @@ const std::vector<Prompt>& all_prompts(Split split, std::string_view family) {
   return table.find(family)->second[static_cast<size_t>(split)];
 }
 
+std::optional<Request> find_request(std::string_view text) {
+  for (const bool implicit : {false, true})
+    for (const std::string& family : families(implicit))
+      for (const Split split : {Split::train, Split::validation, Split::test})
+        for (const Prompt& prompt : all_prompts(split, family))
+          if (prompt.text == text) return prompt.request;
+  return parse_caption(text);
+}
+
 const Prompt& sample_prompt(Stream& stream, Split split, const std::vector<std::string>& names) {
   const std::vector<Prompt>& prompts = all_prompts(split, names.at(stream.below(names.size())));
   return prompts[stream.below(prompts.size())];

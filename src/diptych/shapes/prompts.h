@@ -6,6 +6,7 @@
 // looks like) and reversed_position ("a circle that has a square to its left").
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,9 @@ std::string combination(const Prompt& prompt);
  *  70 / 15 / 15 % (at least one each to validation and test), for every count and every thing apart, so that train
  * knows every fact. Throws Error(config) for an unknown family. */
 const std::vector<Prompt>& all_prompts(Split split, std::string_view family);
+
+/** What a prompt of any family and split, or a caption, asks for; nullopt for any other text. */
+std::optional<Request> find_request(std::string_view text);
 
 /** A family drawn uniformly from `names`, then one of its prompts uniformly. */
 const Prompt& sample_prompt(Stream& stream, Split split, const std::vector<std::string>& names);

@@ -20,6 +20,17 @@ std::vector<std::vector<size_t>> parts_of(const std::vector<size_t>& items, size
   return parts;
 }
 
+// A stopped stage has no picture and a plain one no text, so with one loss alone some stages hold nothing to learn.
+std::vector<size_t> trained_chains(const Rollout& rollout, const std::vector<size_t>& chains,
+                                   const ReplayOptions& options) {
+  std::vector<size_t> trained;
+  for (size_t index : chains) {
+    const Trajectory& chain = rollout.chains[index];
+    if ((chain.text && options.with_text) || (chain.image && options.with_image)) trained.push_back(index);
+  }
+  return trained;
+}
+
 // Whole groups stay together, so that a prompt's context is computed once per update.
 std::vector<std::vector<size_t>> mini_batches(const Rollout& rollout, const std::vector<size_t>& chains,
                                               int64_t count) {
@@ -213,10 +224,11 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
                "the two passes disagree numerically: raise train.gate_text / train.gate_image only if you know why"});
 }
 
-UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& contributing,
                            const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
                            const UpdateOptions& options, AdamW& optimizer, double learning_rate_scale,
                            GateReport& gate) {
+  const std::vector<size_t> chains = trained_chains(rollout, contributing, options.replay);
   const std::vector<std::vector<size_t>> batches = mini_batches(rollout, chains, options.mini_batches);
   const bool one_update = batches.size() == 1 && options.epochs == 1;
   UpdateReport report;

@@ -65,9 +65,10 @@ std::vector<ChainValues> sampler_values(const Rollout& rollout);
 GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chains,
                         const std::vector<ChainValues>& replayed, const UpdateOptions& options);
 
-/** All updates of a rollout. `chains`: those that carry a gradient; `advantages` by chain number. Old values are fixed
- *  before the first update. Gate A is checked on the first update. */
-UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+/** All updates of a rollout. `contributing`: chains whose group has a spread; those without anything that trains are
+ *  left out here. `advantages` by chain number. Old values are fixed before the first update. Gate A is checked on the
+ *  first update. */
+UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& contributing,
                            const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
                            const UpdateOptions& options, AdamW& optimizer, double learning_rate_scale,
                            GateReport& gate);

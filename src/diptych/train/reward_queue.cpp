@@ -1,6 +1,16 @@
 #include "diptych/train/reward_queue.h"
 
+#include <chrono>
+
+#include "diptych/train/stop.h"
+
 namespace diptych {
+
+namespace {
+
+constexpr std::chrono::milliseconds kStopPoll{100};
+
+}  // namespace
 
 std::vector<Score> RewardQueue::Batch::operator()(const RewardFunction& reward) const {
   std::vector<ScoredPair> pairs;
@@ -30,10 +40,13 @@ void RewardQueue::submit(const Rollout& rollout, size_t begin, size_t end) {
                                [this, &stored] { return stored(reward_); }));
 }
 
-std::vector<Score> RewardQueue::collect() {
+std::vector<Score> RewardQueue::collect(Judge* judge) {
   std::vector<Score> all;
-  for (std::future<std::vector<Score>>& part : scores_)
+  for (std::future<std::vector<Score>>& part : scores_) {
+    while (part.wait_for(kStopPoll) == std::future_status::timeout)
+      if (judge != nullptr && stop_requested()) judge->stop();
     for (Score& score : part.get()) all.push_back(std::move(score));
+  }
   scores_.clear();
   batches_.clear();
   return all;

@@ -4,6 +4,7 @@
 #include <future>
 #include <list>
 
+#include "diptych/reward/judge.h"
 #include "diptych/reward/task.h"
 #include "diptych/rollout/trajectory.h"
 
@@ -20,8 +21,9 @@ class RewardQueue {
   void submit(const Rollout& rollout, size_t begin, size_t end);
 
   /** Scores of everything submitted, in order; waits for them. A stage without an image, such as one that said to stop,
-   *  gets a failed score. Rethrows what a reward threw. */
-  std::vector<Score> collect();
+   *  gets a failed score. Rethrows what a reward threw. When the user asks the run to stop, the judge (if any) is told
+   *  to give up, and what it had not answered is masked. */
+  std::vector<Score> collect(Judge* judge);
 
  private:
   struct Batch {

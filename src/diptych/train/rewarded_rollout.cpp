@@ -51,6 +51,7 @@ void reward_each_stage(RewardedRollout& step) {
 }
 
 void check_missing(const std::vector<Score>& scores, double largest_share) {
+  if (scores.empty()) return;
   const auto missing =
       std::count_if(scores.begin(), scores.end(), [](const Score& score) { return !usable_value(score); });
   const double share = static_cast<double>(missing) / static_cast<double>(scores.size());

@@ -75,6 +75,10 @@ RlRecipe checked(const RlRecipe& recipe) {
           "train.image_clip_low and image_clip_high", "a range above 0", "0", "");
   require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
           "above 0: the text loss reaches this expert only", "0", "");
+  if (needs_judge(recipe.reward)) {
+    check_judge_config(recipe.reward.judge);
+    make_reward(recipe.reward, ChatFunction());
+  }
   require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),
           "evaluation and training would share draws");
   return recipe;
@@ -85,6 +89,7 @@ std::vector<std::string> free_keys(const RlRecipe& recipe) {
   std::vector<std::string> keys = always_free_keys();
   keys.push_back("eval.*");
   keys.push_back("train.record_every");
+  keys.push_back("reward.judge.*");
   if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
   return keys;
 }
@@ -99,7 +104,6 @@ class RlRun {
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
-        reward_(make_reward(recipe.reward)),
         session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe)),
         groups_(expert_groups(matching_slots(transformer_slots(folder_.model), recipe.train.parameters),
                               recipe.train.und_learning_rate, recipe.train.gen_learning_rate,
@@ -109,6 +113,12 @@ class RlRun {
         optimizer_(groups_, adamw_options(recipe.optimizer)) {
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
+    if (needs_judge(recipe.reward)) {
+      judge_ = std::make_unique<Judge>(recipe.reward.judge, session_.folder());
+      reward_ = make_reward(recipe.reward, [this](const std::vector<ChatRequest>& asked) { return judge_->ask(asked); });
+    } else {
+      reward_ = make_reward(recipe.reward);
+    }
     options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
     session_.restore(optimizer_, weights_);
     for (const auto& [name, value] : session_.counters())
@@ -121,6 +131,7 @@ class RlRun {
   RewardedRollout sample(int64_t step, MetricRow& row);
   void update(int64_t step, const RewardedRollout& rewarded, MetricRow& row);
   std::optional<EvaluationResult> evaluate(int64_t step, MetricRow& row);
+  RlResult interrupted_at(int64_t step, RlResult result);
   std::map<std::string, int64_t> counters() const { return {{"skipped_in_a_row", skipped_in_a_row_}}; }
 
   RlRecipe recipe_;
@@ -128,8 +139,9 @@ class RlRun {
   EpisodeOptions episode_;
   EpisodeOptions evaluation_episode_;
   PromptStream prompts_;
-  RewardFunction reward_;
   Session session_;
+  std::unique_ptr<Judge> judge_;  // absent where no reward asks one
+  RewardFunction reward_;
   std::vector<ParameterGroup> groups_;
   std::vector<NamedTensor> weights_;
   ReferencePolicy reference_;
@@ -147,8 +159,10 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
           ? config.window_range[0]
           : window_start(static_cast<uint64_t>(recipe_.run.seed), static_cast<uint64_t>(step), config.window_range[0],
                          config.window_range[1], config.window_size);
+  const JudgeStatistics before = judge_ ? judge_->statistics() : JudgeStatistics();
   RewardedRollout rewarded =
-      rollout_step({recipe_, folder_, episode, prompts_, reward_, static_cast<uint64_t>(step)}, row);
+      rollout_step({recipe_, folder_, episode, prompts_, reward_, judge_.get(), static_cast<uint64_t>(step)}, row);
+  if (judge_) add_judge_metrics(before, judge_->statistics(), row);
   add_reward_metrics(rewarded, row);
   add_text_metrics(rewarded.rollout, row);
   if (recipe_.train.record_every > 0 && step % recipe_.train.record_every == 0)
@@ -204,6 +218,13 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
   return result;
 }
 
+RlResult RlRun::interrupted_at(int64_t step, RlResult result) {
+  session_.save(step, optimizer_, weights_, counters());
+  result.steps = step;
+  result.reason = EndReason::interrupted;
+  return result;
+}
+
 RlResult RlRun::train() {
   RlResult result;
   result.steps = session_.first_step();
@@ -220,8 +241,12 @@ RlResult RlRun::train() {
     const auto started = Clock::now();
     MetricRow row;
     try {
-      update(step, sample(step, row), row);
+      const RewardedRollout rewarded = sample(step, row);
+      // A judge that was told to give up leaves a step without its rewards: it is dropped and done again.
+      if (judge_ && stop_requested()) return interrupted_at(step, result);
+      update(step, rewarded, row);
     } catch (const Error&) {
+      if (judge_ && stop_requested()) return interrupted_at(step, result);
       // A failed step leaves the state before it, so that a mended cause costs nothing.
       skipped_in_a_row_ = 0;
       session_.save(step, optimizer_, weights_, counters());

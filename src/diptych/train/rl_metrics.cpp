@@ -73,6 +73,16 @@ void add_text_metrics(const Rollout& rollout, MetricRow& row) {
   reflections.write("reflection", row);
 }
 
+void add_judge_metrics(const JudgeStatistics& before, const JudgeStatistics& now, MetricRow& row) {
+  row["judge/requests"] = static_cast<double>(now.requests - before.requests);
+  row["judge/failed"] = static_cast<double>(now.failed - before.failed);
+  row["judge/retries"] = static_cast<double>(now.retries - before.retries);
+  row["judge/cache_hits"] = static_cast<double>(now.cache_hits - before.cache_hits);
+  row["judge/latency_p50"] = now.latency_p50;
+  row["judge/latency_p95"] = now.latency_p95;
+  row["judge/busy_share"] = now.busy_share;
+}
+
 void add_update_metrics(const UpdateReport& update, const GateReport& gate, MetricRow& row) {
   row["loss/text"] = update.text_loss;
   row["loss/image"] = update.image_loss;

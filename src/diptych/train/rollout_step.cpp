@@ -27,14 +27,14 @@ Rollout sample_scored(const StepInput& input, const std::vector<TaskPrompt>& pro
                       const std::vector<EpisodePrompt>& episodes, int64_t group_size, const EpisodeOptions& options,
                       std::vector<Score>& scores, MetricRow& row) {
   const auto started = Clock::now();
-  RewardQueue queue(input.reward, prompts, needs_judge(input.recipe.reward));
+  RewardQueue queue(input.reward, prompts, /*overlap=*/input.judge != nullptr);
   Rollout rollout =
       roll_out(input.folder.model, input.folder.tokenizer, episodes, group_size, options,
                static_cast<uint64_t>(input.recipe.run.seed), input.step,
                [&](const Rollout& so_far, size_t begin, size_t end) { queue.submit(so_far, begin, end); });
   row["time/rollout"] += seconds_since(started);
   const auto waiting = Clock::now();
-  scores = queue.collect();
+  scores = queue.collect(input.judge);
   row["time/reward"] += seconds_since(waiting);
   return rollout;
 }

@@ -3,6 +3,7 @@
 
 #include "diptych/model/folder.h"
 #include "diptych/train/metrics.h"
+#include "diptych/reward/judge.h"
 #include "diptych/train/prompt_stream.h"
 #include "diptych/train/rewarded_rollout.h"
 
@@ -15,6 +16,7 @@ struct StepInput {
   const EpisodeOptions& episode;
   const PromptStream& prompts;
   const RewardFunction& reward;
+  Judge* judge = nullptr;  // that the reward asks, if any
   uint64_t step = 0;
 };
 

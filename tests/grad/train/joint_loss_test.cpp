@@ -11,6 +11,7 @@
 #include "diptych/rollout/episode.h"
 #include "diptych/train/trainable.h"
 #include "support/compare.h"
+#include "support/pictures.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
 
@@ -33,15 +34,14 @@ class JointLossGradient : public ::testing::Test {
     options_.latent_kl_weight = 0.4;
     options_.text_kl_weight = 0.3;
     for (const ParameterSlot& slot : transformer_slots(made_.model)) {
-      if (slot.name.ends_with("pos_embed.pos_embed") || slot.name.starts_with("vit_model")) continue;
+      if (slot.name.ends_with("pos_embed.pos_embed")) continue;
       slot.tensor->requires_grad_(true);
       parameters_.push_back({slot.name, *slot.tensor});
     }
   }
 
   void roll_out_with(const EpisodeOptions& episode) {
-    rollout_ =
-        roll_out(sampler_.model, sampler_.tokenizer, {{"a red circle", 0}, {"two squares", 1}}, 2, episode, 6, 0);
+    rollout_ = roll_out(sampler_.model, sampler_.tokenizer, prompts_, 2, episode, 6, 0);
     at::NoGradGuard no_grad;
     const std::vector<ChainValues> values =
         chain_values(rollout_, chains_, replay(made_.model, rollout_, chains_, replay_));
@@ -113,8 +113,7 @@ class JointLossGradient : public ::testing::Test {
     std::set<int64_t> ids;
     for (const StageContext& context : rollout_.contexts)
       for (const Segment& segment : context.full) ids.insert(segment.tokens.begin(), segment.tokens.end());
-    for (const Trajectory& chain : rollout_.chains)
-      ids.insert(chain.text->tokens.begin(), chain.text->tokens.end());
+    for (const Trajectory& chain : rollout_.chains) ids.insert(chain.text->tokens.begin(), chain.text->tokens.end());
     ids.erase(made_.model.special.vision_start);
     ids.erase(made_.model.special.vision_end);
     return ids;
@@ -123,6 +122,7 @@ class JointLossGradient : public ::testing::Test {
   TemporaryFolder folder_;
   const ModelFolder sampler_ = make_tiny_model(folder_.path());
   ModelFolder made_ = load_model_folder(folder_.path(), at::kDouble);
+  std::vector<EpisodePrompt> prompts_ = {{"a red circle", 0}, {"two squares", 1}};
   Rollout rollout_;
   const std::vector<size_t> chains_ = {0, 1, 2, 3};
   const std::vector<double> advantages_ = {1.3, -0.6, 0.8, -1.1};
@@ -165,6 +165,31 @@ TEST_F(JointLossGradient, UnderGuidance) {
   episode.guidance.text_scale = 2;
   roll_out_with(episode);
   expect_all_slopes();
+}
+
+/** The context holds a picture as latent and as ViT patches, in two of the three branches. */
+TEST_F(JointLossGradient, ThroughAPictureUnderBothGuidances) {
+  prompts_[0].sources = {picture(16, 16, 10)};
+  prompts_[1].sources = {picture(16, 24, 60)};
+  EpisodeOptions episode;
+  episode.program = episode_program("edit_think");
+  episode.text.max_tokens = 4;
+  episode.schedule = {.grid = timestep_grid(5, 2), .noise_level = 0.8, .window_begin = 1, .window_size = 2};
+  episode.image_height = episode.image_width = 16;
+  episode.edit_guidance = {.text_scale = 3, .image_scale = 2};
+  const auto vit = [](const std::string& name) { return name.starts_with("vit_model"); };
+  for (const RenormType renorm : {RenormType::global, RenormType::channel, RenormType::text_channel}) {
+    episode.edit_guidance.renorm = renorm;
+    roll_out_with(episode);
+    expect_all_slopes();
+    expect_slope(vit, 8000);
+  }
+  replay_.with_text = false;
+  replay_.detach_context = true;
+  for (const auto& [name, gradient] : gradients())
+    if (vit(name)) {
+      EXPECT_EQ(gradient.abs().max().item<double>(), 0) << name;
+    }
 }
 
 TEST_F(JointLossGradient, DetachedContextLeavesTheGenerationExpertAsItIs) {

@@ -21,5 +21,21 @@ TEST(Base64, TestVectorsOfRfc4648) {
   EXPECT_EQ(encode("\xff\xef\xbe"), "/+++");
 }
 
+TEST(Base64, DecodesWhatItEncodes) {
+  for (size_t size = 0; size < 40; ++size) {
+    std::vector<uint8_t> bytes;
+    for (size_t i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(37 * i + 200));
+    std::string text = base64_encode(bytes);
+    EXPECT_EQ(base64_decode(text), bytes);
+    while (text.ends_with('=')) text.pop_back();
+    EXPECT_EQ(base64_decode(text), bytes);
+  }
+}
+
+TEST(Base64, RefusesOtherForms) {
+  for (const char* text : {"Z", "Zg=", "Zm9vY", "Zm 9v", "Zm9v\n", "Zm-v", "Zg==Zg==", "Zh==", "===="})
+    EXPECT_FALSE(base64_decode(text)) << text;
+}
+
 }  // namespace
 }  // namespace diptych

@@ -65,8 +65,8 @@ class ContextTest : public ::testing::Test {
 TEST_F(ContextTest, ConsecutiveTextsAreOneSegmentAndImagesAreTwo) {
   const Chain chain = segments({words("look"), words("a circle"), shown(tall_), words("two"), shown(wide_)});
   using Kind = SegmentKind;
-  const std::vector<Kind> kinds = {Kind::text,      Kind::clean_latent, Kind::vit_image,
-                                   Kind::text,      Kind::clean_latent, Kind::vit_image};
+  const std::vector<Kind> kinds = {Kind::text, Kind::clean_latent, Kind::vit_image,
+                                   Kind::text, Kind::clean_latent, Kind::vit_image};
   std::vector<int64_t> first = ids("look");
   for (const int64_t id : ids("a circle")) first.push_back(id);
   const auto begin = static_cast<int64_t>(first.size()), second = static_cast<int64_t>(ids("two").size());
@@ -141,7 +141,8 @@ TEST_F(ContextTest, PrefilledChainsAreWhatTheTrainingPassSees) {
 }
 
 TEST_F(ContextTest, PrefillDoesNotDependOnThePack) {
-  const std::vector<Chain> chains = {segments({words("look"), shown(tall_)}), {}, segments({shown(wide_), words("two")})};
+  const std::vector<Chain> chains = {
+      segments({words("look"), shown(tall_)}), {}, segments({shown(wide_), words("two")})};
   KvCache cache = make_cache(made_.model);
   std::vector<CachedContext> together(3);
   prefill(made_.model, cache, chains, together);

@@ -42,8 +42,7 @@ class EpisodeTest : public ::testing::Test {
     std::vector<double> sampled;
     for (size_t c = 0; c < rollout.chains.size(); ++c) {
       const Trajectory& chain = rollout.chains[c];
-      if (chain.text)
-        sampled.insert(sampled.end(), chain.text->logprobs.begin(), chain.text->logprobs.end());
+      if (chain.text) sampled.insert(sampled.end(), chain.text->logprobs.begin(), chain.text->logprobs.end());
       EXPECT_TRUE(close(output.velocities[c], chain.image->velocities, {.absolute = 1e-5})) << c;
     }
     ASSERT_EQ(output.logprobs.defined(), !sampled.empty());

@@ -13,11 +13,12 @@ TEST(EpisodeProgramTest, EveryNameHasItsStages) {
     size_t stages;
     bool images, writes, paints, may_stop;
   };
-  const std::vector<Expected> all = {{"t2i", 1, false, false, true, false},       {"think", 1, false, true, true, false},
-                                     {"edit", 1, true, false, true, false},       {"edit_think", 1, true, true, true, false},
-                                     {"understand", 1, true, true, false, false}, {"reflect", 1, true, true, true, false},
-                                     {"review", 1, true, true, true, true},       {"rounds:1", 2, false, true, true, true},
-                                     {"rounds:64", 65, false, true, true, true}};
+  const std::vector<Expected> all = {
+      {"t2i", 1, false, false, true, false},       {"think", 1, false, true, true, false},
+      {"edit", 1, true, false, true, false},       {"edit_think", 1, true, true, true, false},
+      {"understand", 1, true, true, false, false}, {"reflect", 1, true, true, true, false},
+      {"review", 1, true, true, true, true},       {"rounds:1", 2, false, true, true, true},
+      {"rounds:64", 65, false, true, true, true}};
   for (const Expected& expected : all) {
     const EpisodeProgram program = episode_program(expected.name);
     EXPECT_EQ(program.name, expected.name);
@@ -31,7 +32,8 @@ TEST(EpisodeProgramTest, EveryNameHasItsStages) {
 
 TEST(EpisodeProgramTest, EveryStageEndsWithAText) {
   for (const char* name : {"t2i", "think", "edit", "edit_think", "understand", "reflect", "review", "rounds:2"})
-    for (const StageProgram& stage : episode_program(name).stages) EXPECT_NE(stage.given.back(), GivenPart::images) << name;
+    for (const StageProgram& stage : episode_program(name).stages)
+      EXPECT_NE(stage.given.back(), GivenPart::images) << name;
 }
 
 TEST(EpisodeProgramTest, RoundsThinkThenReview) {
@@ -45,7 +47,8 @@ TEST(EpisodeProgramTest, RoundsThinkThenReview) {
 TEST(EpisodeProgramTest, OtherNamesAreRefused) {
   for (const char* name : {"", "paint", "Think", "rounds", "rounds:", "rounds:0", "rounds:-1", "rounds:65", "rounds:2x",
                            "rounds:99999999999999999999"})
-    expect_error([&] { episode_program(name); }, ExitCode::config, {"episode", "rounds:N", "'" + std::string(name) + "'"});
+    expect_error([&] { episode_program(name); }, ExitCode::config,
+                 {"episode", "rounds:N", "'" + std::string(name) + "'"});
 }
 
 }  // namespace

@@ -136,9 +136,9 @@ TEST_P(ImageStageTest, ReplaySaysWhatTheSamplerSaid) {
     EXPECT_FALSE(same_bits(guided.chains[0].image->latent, text_guided.chains[0].image->latent));
     expect_replay_agrees(guided);
   }
-  // Steps of the window on both sides of the interval: t = 0.86, 0.67, 0.4.
+  // Steps of the window on both sides of the interval: t = 0.86, 0.67 | 0.4.
   options.schedule.window_size = 3;
-  options.edit_guidance.interval_low = 0.4;
+  options.edit_guidance.interval_low = 0.5;
   const Rollout partly = sample(options);
   EXPECT_FALSE(uses_image_guidance(options.edit_guidance, partly.schedule.grid[3]));
   EXPECT_TRUE(uses_image_guidance(options.edit_guidance, partly.schedule.grid[2]));
@@ -150,13 +150,16 @@ TEST_P(ImageStageTest, ReplaySaysWhatTheSamplerSaid) {
 
 TEST_P(ImageStageTest, ThereMustBeAnImage) {
   const EpisodeOptions options = stage_options(GetParam());
-  expect_error([&] { roll_out(made().model, made().tokenizer, {{"a red circle", 8}}, 1, options, 6, 4); },
-               ExitCode::data, {"episode '" + options.program.name + "'", "an image"});
+  expect_error(
+      [&] {
+        roll_out(made().model, made().tokenizer, {{"a red circle", 8}}, 1, options, 6, 4);
+      },
+      ExitCode::data, {"episode '" + options.program.name + "'", "an image"});
 }
 
 TEST_F(StageTest, GuidedResultsDependOnNeitherPacksNorThreads) {
   EpisodeOptions options = stage_options("edit_think");
-  options.edit_guidance = {.text_scale = 3, .image_scale = 2, .interval_low = 0.4};
+  options.edit_guidance = {.text_scale = 3, .image_scale = 2, .interval_low = 0.5};
   expect_layout_changes_nothing(options);
 }
 
@@ -189,7 +192,8 @@ TEST_F(StageTest, ImageGradientsReachTheContextUnlessDetached) {
     if (sum.requires_grad()) {
       sum.backward();
       for (const NamedTensor& weight : towers)
-        if (weight.tensor.grad().defined()) largest = std::max(largest, weight.tensor.grad().abs().max().item<double>());
+        if (weight.tensor.grad().defined())
+          largest = std::max(largest, weight.tensor.grad().abs().max().item<double>());
     }
     for (const NamedTensor& weight : towers) weight.tensor.mutable_grad() = Tensor();
     EXPECT_EQ(largest > 0, !detach);

@@ -287,9 +287,7 @@ TEST_F(PolicyUpdateTest, OptionsFollowTheRecipe) {
   recipe.train.context_gradient = "detached";
   recipe.train.old_logprob = "rollout";
   recipe.train.text_aggregation = "token_mean";
-  const auto build = [&] {
-    return update_options(recipe, episode_options(recipe.rollout, 0), 256);
-  };
+  const auto build = [&] { return update_options(recipe, episode_options(recipe.rollout, 0), 256); };
   UpdateOptions options = build();
   EXPECT_EQ(options.geometry_factor, 1);
   EXPECT_EQ(options.loss.velocity_mse_weight, 1.5e-5);

@@ -92,5 +92,31 @@ TEST(ShapesPromptsTest, FamiliesTakeTurnsWithinTheTrainingSplit) {
   EXPECT_NE(texts_of(make_prompt_stream(config, 4), 4, 2), texts_of(stream, 4, 2));
 }
 
+TEST(ShapesEditsTest, KindsTakeTurnsWithinTheTrainingSplit) {
+  PromptsConfig config;
+  config.source = "shapes_edits";
+  config.per_step = 7;
+  const PromptStream stream = make_prompt_stream(config, 3);
+  std::set<std::string> different;
+  for (uint64_t step = 0; step < 4; ++step) {
+    const std::vector<TaskPrompt> prompts = stream(step), again = make_prompt_stream(config, 3)(step);
+    ASSERT_EQ(prompts.size(), 7u);
+    for (size_t i = 0; i < 7; ++i) {
+      ASSERT_TRUE(prompts[i].edit);
+      EXPECT_EQ(static_cast<size_t>(prompts[i].edit->edit.kind), i);
+      EXPECT_EQ(shapes::split_of(*prompts[i].edit), shapes::Split::train);
+      EXPECT_EQ(prompts[i].text, prompts[i].edit->text);
+      ASSERT_EQ(prompts[i].sources.size(), 1u);
+      EXPECT_EQ(prompts[i].sources[0].pixels, again[i].sources[0].pixels);
+      different.insert(prompts[i].text);
+    }
+  }
+  EXPECT_GT(different.size(), 14u);
+  // The number of prompts a step deals out the same sequence.
+  config.per_step = 4;
+  EXPECT_EQ(texts_of(make_prompt_stream(config, 3), 0, 7), texts_of(stream, 0, 4));
+  EXPECT_NE(texts_of(make_prompt_stream(config, 4), 0, 7), texts_of(stream, 0, 4));
+}
+
 }  // namespace
 }  // namespace diptych

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/shapes/reflection.h"
 #include "diptych/text/system_prompt.h"
 #include "support/expect_error.h"
 
@@ -51,6 +52,37 @@ TEST(RolloutConfigTest, SystemPromptsHaveNames) {
   EXPECT_EQ(episode_options(config, 0).system_prompt, kGenerationSystemPrompt);
   config.system_prompt = "Be brief.";
   EXPECT_EQ(episode_options(config, 0).system_prompt, "Be brief.");
+}
+
+TEST(RolloutConfigTest, RefinementPromptsHaveNames) {
+  RolloutConfig config;
+  EXPECT_EQ(episode_options(config, 0).reflection_prompt, shapes::reflection_prompt("{prompt}"));
+  EXPECT_EQ(episode_options(config, 0).review_prompt, shapes::review_prompt("{prompt}"));
+  config.reflection_prompt = config.review_prompt = "bagel";
+  EXPECT_EQ(episode_options(config, 0).reflection_prompt, kReflectionPrompt);
+  EXPECT_EQ(episode_options(config, 0).review_prompt, kReviewPrompt);
+  config.review_prompt = "Is it {prompt}?";
+  EXPECT_EQ(episode_options(config, 0).review_prompt, "Is it {prompt}?");
+}
+
+TEST(RolloutConfigTest, PicturesWithAndWithoutAnImageHaveGuidanceOfTheirOwn) {
+  RolloutConfig config;
+  config.guidance = {.text_scale = 4, .interval = {0.4, 1}};
+  config.edit_guidance = {.text_scale = 3, .image_scale = 2, .renorm = "text_channel", .renorm_min = 0.5};
+  const EpisodeOptions options = episode_options(config, 0);
+  EXPECT_EQ(options.guidance.text_scale, 4);
+  EXPECT_EQ(options.guidance.interval_low, 0.4);
+  EXPECT_EQ(options.guidance.renorm, RenormType::global);
+  EXPECT_EQ(options.edit_guidance.image_scale, 2);
+  EXPECT_EQ(options.edit_guidance.interval_low, 0);
+  EXPECT_EQ(options.edit_guidance.renorm, RenormType::text_channel);
+  EXPECT_EQ(options.edit_guidance.renorm_min, 0.5);
+  config.edit_guidance.renorm = "channel";
+  EXPECT_EQ(episode_options(config, 0).edit_guidance.renorm, RenormType::channel);
+  for (const std::vector<double>& interval : std::vector<std::vector<double>>{{0.5}, {-0.1, 1}, {0.6, 0.5}}) {
+    config.edit_guidance.interval = interval;
+    expect_error([&] { episode_options(config, 0); }, ExitCode::config, {"rollout.edit_guidance.interval"});
+  }
 }
 
 TEST(RolloutConfigTest, TheWindowMustFitItsRangeAndTheUpdates) {

@@ -7,17 +7,12 @@
 #include "diptych/rollout/context.h"
 #include "diptych/tensor/image_tensor.h"
 #include "support/compare.h"
+#include "support/pictures.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
 
 namespace diptych {
 namespace {
-
-Image picture(int height, int width, uint8_t tone) {
-  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(height * width * 3))};
-  for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(tone + 5 * (i % 7));
-  return image;
-}
 
 SupervisedExample plain(const std::string& prompt, uint8_t tone) {
   return {.prompt = prompt, .thinking = std::nullopt, .sources = {}, .image = picture(32, 32, tone)};
@@ -85,8 +80,8 @@ TEST_F(SupervisedPackTest, SegmentsStandInTheOrderOfTheModel) {
   options_.system_prompt = "think";
   const SupervisedPack made = pack({edit, plain("a circle", 3)});
   using Kind = SegmentKind;
-  const std::vector<Kind> kinds = {Kind::text,         Kind::clean_latent, Kind::vit_image, Kind::text, Kind::text,
-                                   Kind::noisy_latent, Kind::text,         Kind::noisy_latent};
+  const std::vector<Kind> kinds = {Kind::text, Kind::clean_latent, Kind::vit_image, Kind::text,
+                                   Kind::text, Kind::noisy_latent, Kind::text,      Kind::noisy_latent};
   ASSERT_EQ(made.segments.size(), kinds.size());
   const std::vector<int64_t> system = text_ids(made_.tokenizer, "think");
   const std::vector<int64_t> prompt = text_ids(made_.tokenizer, "make it red");

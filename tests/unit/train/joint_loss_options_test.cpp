@@ -1,0 +1,109 @@
+// Variants of the joint loss: sequence ratios, limits of the advantages, stages without a picture or a text.
+#include "diptych/tensor/torch.h"
+
+#include <gtest/gtest.h>
+
+#include "support/compare.h"
+#include "unit/train/joint_chains.h"
+
+namespace diptych {
+namespace {
+
+TEST(JointLossOptionsTest, SequenceRatiosAreThoseOfGspo) {
+  Chains made = make_chains();
+  JointLossOptions options;
+  options.sequence_ratio = true;
+  options.text_weight = 0.9;
+  options.text_clip = {0.01, 0.02};
+  const JointLoss loss = joint_loss(made.rollout, kAll, made.now(kAll, true, false), made.old, {}, made.advantages,
+                                    options, made.denominators);
+  loss.total.backward();
+  std::vector<Tensor> gradients;
+  for (const Tensor& leaf : made.logprobs) gradients.push_back(leaf.grad());
+  made.clear_gradients();
+
+  std::vector<Tensor> old;
+  std::vector<int64_t> lengths;
+  for (size_t c = 0; c < kChains; ++c) {
+    old.push_back(made.old[c].logprobs);
+    lengths.push_back(old.back().size(0));
+  }
+  const Tensor advantages = at::tensor(made.advantages, at::kDouble);
+  const PolicyLoss expected =
+      sequence_policy_loss(at::cat(made.logprobs), at::cat(old), lengths, advantages,
+                           at::full_like(advantages, 1.0 / static_cast<double>(kChains)), options.text_clip);
+  EXPECT_EQ(loss.text, expected.loss.item<double>());
+  EXPECT_EQ(loss.text_ratios.count, kChains);
+  EXPECT_TRUE(same_bits(loss.text_ratios.max_abs_log_ratio, expected.ratios.max_abs_log_ratio));
+  (0.9 * expected.loss).backward();
+  for (size_t c = 0; c < kChains; ++c)
+    EXPECT_TRUE(close(gradients[c], made.logprobs[c].grad(), {.normalised = 1e-14, .absolute = 1e-18})) << c;
+}
+
+TEST(JointLossOptionsTest, SequenceRatiosOfMicroBatchesAddUp) {
+  const Chains made = make_chains();
+  JointLossOptions options = all_parts();
+  options.sequence_ratio = true;
+  double total = 0;
+  for (const std::vector<size_t>& part : std::vector<std::vector<size_t>>{{4}, {0, 3, 5}, {2, 1}})
+    total += loss_of(made, part, options).total.item<double>();
+  EXPECT_NEAR(total, loss_of(made, kAll, options).total.item<double>(), 1e-13);
+}
+
+TEST(JointLossOptionsTest, EachLossHasALimitOfItsOwn) {
+  Chains made = make_chains();
+  made.advantages = {9, -9, 0.5, 3, -0.25, -4};
+  const auto loss_with = [&](double text_clamp, double image_clamp, const std::vector<double>& advantages) {
+    JointLossOptions options = all_parts();
+    options.text_advantage_clamp = text_clamp;
+    options.image_advantage_clamp = image_clamp;
+    Chains other = made;
+    other.advantages = advantages;
+    return loss_of(other, kAll, options);
+  };
+  const std::vector<double> at_two = {2, -2, 0.5, 2, -0.25, -2};
+  const JointLoss free = loss_with(0, 0, made.advantages);
+  const JointLoss clamped = loss_with(0, 0, at_two);
+  const JointLoss text = loss_with(2, 0, made.advantages), image = loss_with(0, 2, made.advantages);
+  EXPECT_NE(free.text, clamped.text);
+  EXPECT_NE(free.image, clamped.image);
+  EXPECT_EQ(text.text, clamped.text);
+  EXPECT_EQ(text.image, free.image);
+  EXPECT_EQ(image.image, clamped.image);
+  EXPECT_EQ(image.text, free.text);
+  EXPECT_EQ(loss_with(9, 9, made.advantages).total.item<double>(), free.total.item<double>());
+}
+
+/** Chain 1 stopped with its text, chain 4 was painted without one. */
+TEST(JointLossOptionsTest, StagesMayLackAPictureOrAText) {
+  Chains made = make_chains();
+  made.rollout.chains[1].image.reset();
+  made.velocities[1] = Tensor();
+  made.old[1].velocities = made.reference[1].velocities = Tensor();
+  made.rollout.chains[4].text.reset();
+  made.old[4].logprobs = made.reference[4].logprobs = Tensor();
+  made.denominators = {.images = 5, .text = {.sequences = 5}};
+  const std::vector<size_t> texts = {0, 1, 2, 3, 5}, images = {0, 2, 3, 4, 5};
+  for (const size_t c : texts) made.denominators.text.tokens += made.logprobs[c].size(0);
+
+  ReplayOutput now = made.now(texts, true, false);
+  now.velocities = made.velocities;
+  const JointLossOptions options = all_parts();
+  const JointLoss loss =
+      joint_loss(made.rollout, kAll, now, made.old, made.reference, made.advantages, options, made.denominators);
+  const auto part = [&](const std::vector<size_t>& chains, bool text) {
+    return joint_loss(made.rollout, chains, made.now(chains, text, !text), made.old, made.reference, made.advantages,
+                      options, made.denominators);
+  };
+  const JointLoss text = part(texts, true), image = part(images, false);
+  EXPECT_EQ(loss.text, text.text);
+  EXPECT_EQ(loss.text_kl, text.text_kl);
+  EXPECT_EQ(loss.image, image.image);
+  EXPECT_EQ(loss.velocity_mse, image.velocity_mse);
+  EXPECT_EQ(loss.text_ratios.count, text.text_ratios.count);
+  EXPECT_EQ(loss.image_ratios.count, 5 * kWindow);
+  EXPECT_NEAR(loss.total.item<double>(), (text.total + image.total).item<double>(), 1e-14);
+}
+
+}  // namespace
+}  // namespace diptych
