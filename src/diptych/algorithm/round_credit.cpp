@@ -1,9 +1,6 @@
 #include "diptych/algorithm/round_credit.h"
 
-#include <algorithm>
 #include <stdexcept>
-
-#include "diptych/base/text_format.h"
 
 namespace diptych {
 
@@ -17,7 +14,6 @@ void require_picture(const RoundChain& chain) {
   if (chain.values.empty()) throw std::invalid_argument("round credit: a chain without a picture");
 }
 
-/** e(V) of the header. */
 double end_reward(double value, RoundEnd end, const RoundCreditOptions& options) {
   if (!perfect(value, options.perfect_tolerance)) return -options.false_stop_cost * (1 - value);
   return end == RoundEnd::stop ? options.stop_bonus : 0;
@@ -32,51 +28,19 @@ std::optional<double> difference(std::optional<double> after, std::optional<doub
 
 std::vector<StageCredit> stage_credits(const RoundChain& chain, const RoundCreditOptions& options) {
   require_picture(chain);
-  const bool improvement = options.kind == RoundCreditKind::improvement;
-  const std::optional<double> last = chain.values.back();
-  const auto rounds = static_cast<int64_t>(chain.values.size());
-  std::vector<StageCredit> stages = {{RoundStage::reason, 0, improvement ? chain.values.front() : last}};
+  const std::vector<std::optional<double>>& values = chain.values;
+  const auto rounds = static_cast<int64_t>(values.size());
+  const bool final = options.kind == RoundCreditKind::final;
+  std::vector<StageCredit> stages = {{RoundStage::reason, 0, final ? values.back() : values.front()}};
   for (int64_t j = 1; j < rounds; ++j) {
     const size_t index = static_cast<size_t>(j);
-    stages.push_back(
-        {RoundStage::refine, j, improvement ? difference(chain.values[index], chain.values[index - 1]) : last});
+    stages.push_back({RoundStage::refine, j, difference(values[index], values[index - 1])});
   }
   if (chain.end == RoundEnd::cap) return stages;
   StageCredit end{RoundStage::end, rounds, std::nullopt};
-  if (last) end.reward = end_reward(*last, chain.end, options) + (improvement ? 0 : *last);
+  if (values.back()) end.reward = end_reward(*values.back(), chain.end, options);
   stages.push_back(end);
   return stages;
-}
-
-RoundAdvantages round_advantages(const std::vector<std::vector<StageCredit>>& credits, std::span<const int64_t> prompts,
-                                 const AdvantageOptions& options) {
-  if (prompts.size() != credits.size())
-    throw std::invalid_argument(cat("round credit: ", credits.size(), " chains, ", prompts.size(), " prompt ids"));
-  RoundAdvantages result;
-  size_t rounds = 0;
-  for (const auto& stages : credits) {
-    result.values.emplace_back(stages.size(), 0.0);
-    rounds = std::max(rounds, stages.size());
-  }
-  // A chain has one stage a round, so the stages of a round are the entries of one index.
-  for (size_t round = 0; round < rounds; ++round) {
-    std::vector<size_t> chains;
-    std::vector<double> rewards;
-    std::vector<int64_t> groups;
-    std::vector<bool> valid;
-    for (size_t chain = 0; chain < credits.size(); ++chain) {
-      if (credits[chain].size() <= round) continue;
-      const std::optional<double> reward = credits[chain][round].reward;
-      chains.push_back(chain);
-      rewards.push_back(reward.value_or(0));
-      groups.push_back(prompts[chain]);
-      valid.push_back(reward.has_value());
-      result.masked_stages += reward ? 0 : 1;
-    }
-    result.rounds.push_back(group_advantages(rewards, groups, valid, options));
-    for (size_t i = 0; i < chains.size(); ++i) result.values[chains[i]][round] = result.rounds.back().values[i];
-  }
-  return result;
 }
 
 std::optional<double> StopStatistics::precision() const {

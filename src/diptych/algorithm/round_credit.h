@@ -2,31 +2,31 @@
 // Credit for chains of rounds: Reason paints a picture, then up to N rounds each reflect on the last picture and either
 // refine it or say that it is done. V_j in [0, 1] is the score of the picture after j refinements.
 //
-// Stage rewards, for a chain that made k refinements (1 - V is what a flawed picture still lacks):
+// Rewards of the stages of a chain that made k refinements (1 - V is what a picture still lacks):
 //
-//   credit        Reason (round 0)   refinement in round j   end in round k + 1 by word or by an unreadable reflection
-//   improvement   V_0                V_j - V_{j-1}           e(V_k)
-//   final         V_k                V_k                     V_k + e(V_k)
+//   Reason, round 0              V_0 with "improvement", V_k with "final"
+//   refinement in round j        V_j - V_{j-1}
+//   right stop in round k + 1    stop_bonus: it said so, and V_k >= 1 - perfect_tolerance is perfect
+//   false stop                   -false_stop_cost (1 - V_k): it said so of a flawed picture
+//   unreadable reflection        0 on a perfect picture, else as a false stop: what was not said earns no bonus
 //
-//   right stop:  e = stop_bonus               V_k is perfect, V_k >= 1 - perfect_tolerance
-//   false stop:  e = -false_stop_cost (1 - V_k)
-//   unreadable:  e = 0 on a perfect picture, else as a false stop: what was not said earns no bonus
+// A chain that reaches the cap of rounds has no end stage: it decided nothing there. With "improvement" each stage
+// answers for its own step, and the rewards of Reason and of the refinements add up to V_k; a round spent on a perfect
+// picture costs what it spoils. With "final" Reason answers for what the rounds make of its picture.
 //
-// A chain that reaches the cap of rounds has no end stage: it decided nothing there. With "improvement" the rewards of
-// Reason and of the refinements add up to V_k, each stage answers for its own step, and a round spent on a perfect
-// picture costs what it spoils; with "final" every stage answers for what came of it.
+// The stages of one prompt and round form a group of group_advantages (advantages.h), refinements and ends together:
+// they are the two answers to the same question. The pictures of these chains differ, so the group's mean is a baseline
+// of the prompt and round, not of one picture.
 //
 // Why: R3 (arXiv 2602.15772) rewards a reflection with V_j - V_{j-1}, or 1 for stopping at a perfect picture, so that
 // stopping at a flawed picture costs nothing and an unreadable reflection counts as a stop; it also trains one round
-// only, from a buffer of pictures. Here a false stop costs the improvement it gives up, an unreadable end is kept
-// apart, and all rounds of a real chain are trained.
+// only, from a buffer of pictures. Here a false stop costs a share of the improvement that it gives up, an unreadable
+// end is kept apart, and all rounds of a real chain are trained.
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
-
-#include "diptych/algorithm/advantages.h"
 
 namespace diptych {
 
@@ -46,8 +46,8 @@ enum class RoundCreditKind { improvement, final };
 
 struct RoundCreditOptions {
   RoundCreditKind kind = RoundCreditKind::improvement;
-  double stop_bonus = 1;       // R3's value
-  double false_stop_cost = 1;  // 1: what a perfect refinement would have earned
+  double stop_bonus = 0.5;
+  double false_stop_cost = 0.5;  // 1: all that a perfect refinement would have earned
   double perfect_tolerance = 1e-6;
 };
 
@@ -62,20 +62,6 @@ struct StageCredit {
 
 /** The stages of a chain in order: Reason, every refinement, and the end unless it is the cap. */
 std::vector<StageCredit> stage_credits(const RoundChain& chain, const RoundCreditOptions& options);
-
-struct RoundAdvantages {
-  std::vector<std::vector<double>> values;  // [chain][stage], as the credits; masked stages are 0
-  std::vector<Advantages> rounds;           // statistics of each round, from 0; their `values` are those of its stages
-  int64_t masked_stages = 0;
-};
-
-/** Advantages stage by stage: A = (reward - mean) / (population std + epsilon) over the chains of one prompt that
- *  reached the same round, refinements and ends together, as they are the two answers to the same question. The
- *  pictures of these chains differ, so the mean is a baseline of the prompt and round, not of one picture. Groups of
- * one and without spread give 0. credits: [chain][stage]; prompts: id per chain. With StdScope::round the deviation is
- * that of all prompts at the round. Throws Error(numerics) if a reward is not finite. */
-RoundAdvantages round_advantages(const std::vector<std::vector<StageCredit>>& credits, std::span<const int64_t> prompts,
-                                 const AdvantageOptions& options);
 
 /** How well chains know when they are done. Every reflection on a scored picture is a decision. */
 struct StopStatistics {

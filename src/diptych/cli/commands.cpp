@@ -1,5 +1,6 @@
 #include "diptych/cli/commands.h"
 
+#include "diptych/cli/bench_command.h"
 #include "diptych/cli/data_command.h"
 #include "diptych/cli/decompose_command.h"
 #include "diptych/cli/eval_command.h"
@@ -25,11 +26,12 @@ void add_commands(CLI::App& app, int& status) {
   add_eval(app, status);
   add_serve(app, status);
   add_data(app, status);
-  add_decompose(app, status);
   add_judge(app, status);
+  add_decompose(app, status);
   add_init(app, status);
   add_sft(app, status);
   add_verify(app, status);
+  add_bench(app, status);
 }
 
 }  // namespace diptych

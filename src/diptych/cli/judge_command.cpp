@@ -5,6 +5,8 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/command_group.h"
+#include "diptych/cli/judge_agreement_command.h"
+#include "diptych/cli/judge_options.h"
 #include "diptych/reward/judge_check.h"
 
 namespace diptych {
@@ -86,32 +88,17 @@ void add_judge(CLI::App& app, int& status) {
   JudgeConfig& config = arguments->options.judge;
   config.retries = 2;
   config.give_up_seconds = config.timeout_seconds;
-  command->add_option("--url", config.endpoints, "base URL such as http://127.0.0.1:8000/v1; may be given again")
-      ->required()
-      ->type_name("URL");
-  command->add_option("--model", config.model, "name of the model as the servers know it")
-      ->required()
-      ->type_name("NAME");
-  command->add_option("--api-key-env", config.api_key_env, "environment variable that holds the key")
-      ->type_name("NAME");
-  command->add_option("--concurrency", config.concurrency, "requests under way at once, per URL")
-      ->type_name("N")
-      ->check(CLI::Range(1, 10000).description(""))
-      ->capture_default_str();
+  add_judge_options(command, config);
   command->add_option("--requests", arguments->options.requests, "requests of the load test")
       ->type_name("N")
-      ->check(CLI::Range(1, 100000).description(""))
+      ->check(CLI::Range(1, 2000).description(""))
       ->capture_default_str();
-  command->add_option("--disable-thinking", config.disable_thinking, "send chat_template_kwargs enable_thinking false")
-      ->type_name("BOOL")
-      ->capture_default_str();
-  command->add_option("--extra-body", config.extra_body, "JSON object of further fields of a request")
-      ->type_name("JSON");
   command->add_option("--prices", arguments->prices, "price of a million tokens in and out, such as 0.2,0.6")
       ->type_name("IN,OUT")
       ->delimiter(',')
       ->expected(2);
   command->callback([=, &status] { status = check(*arguments); });
+  add_judge_agreement(*judge, status);
 }
 
 }  // namespace diptych

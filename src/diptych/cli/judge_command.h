@@ -5,7 +5,7 @@
 namespace diptych {
 
 /** `diptych judge check`: asks judge servers a few questions and says whether training on them is safe; the status is
- *  ExitCode::reward if it is not. */
+ *  ExitCode::reward if it is not. `diptych judge agreement`: cli/judge_agreement_command.h. */
 void add_judge(CLI::App& app, int& status);
 
 }  // namespace diptych

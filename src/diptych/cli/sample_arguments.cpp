@@ -154,11 +154,12 @@ void add_guidance_options(CLI::App& command, SampleArguments& arguments) {
       ->check(range(1.0, 100.0))
       ->capture_default_str()
       ->group(group);
-  command.add_option("--guidance-interval", arguments.guidance_interval, "guidance acts at flow times LOW < t <= HIGH")
+  command
+      .add_option("--guidance-interval", arguments.guidance_interval,
+                  "guidance acts at flow times LOW < t <= HIGH [0 1]")
       ->type_name("LOW HIGH")
       ->expected(2)
       ->check(range(0.0, 1.0))
-      ->capture_default_str()
       ->group(group);
   command
       .add_option("--guidance-renorm", arguments.guidance_renorm,

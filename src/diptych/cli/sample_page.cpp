@@ -1,7 +1,5 @@
 #include "diptych/cli/sample_page.h"
 
-#include <filesystem>
-
 #include "diptych/base/text_format.h"
 #include "diptych/cli/sample_output.h"
 #include "diptych/text/think.h"
@@ -36,13 +34,15 @@ ConversationMessage given_message(const SampleArguments& arguments, const Sample
 
 ConversationMessage made_message(const SampledConversation& sampled, size_t number) {
   const SampledRound& round = sampled.rounds[number];
-  ConversationMessage message{.speaker = Speaker::model, .label = round.kind, .parts = {}};
+  // A thought is named where it is folded.
+  ConversationMessage message{
+      .speaker = Speaker::model, .label = round.kind == "thinking" ? "" : round.kind, .parts = {}};
   const ThinkText text = parse_think(round.text);
   if (!text.reasoning.empty()) message.parts.push_back({Kind::thinking, text.reasoning});
   if (!text.answer.empty()) message.parts.push_back({Kind::text, text.answer});
+  if (!round.kind.empty() && message.parts.empty()) message.parts.push_back({Kind::note, "empty " + round.kind});
   if (round.truncated) message.parts.push_back({Kind::note, "cut at --max-think-tokens"});
   if (round.image) message.parts.push_back({Kind::image, image_name(sampled, number), *round.image});
-  if (message.parts.empty()) message.parts.push_back({Kind::note, "nothing"});
   return message;
 }
 
@@ -68,7 +68,7 @@ std::string sample_page(const SampleArguments& arguments, const SampleTask& task
     facts.push_back({"guidance", cat(arguments.guidance, ", of images ", arguments.image_guidance)});
   if (sections.size() < sampled)
     facts.push_back({"shown", cat(sections.size(), " of ", sampled, " conversations; samples.jsonl has all")});
-  return conversation_page("Samples of " + std::filesystem::path(arguments.model).filename().string(), facts, sections);
+  return conversation_page("Sampled conversations", facts, sections);
 }
 
 }  // namespace diptych

@@ -10,7 +10,7 @@ namespace diptych {
 Conversation page_conversation(const SampleArguments& arguments, const SampleTask& task, const EpisodeOptions& options,
                                const SampledConversation& sampled);
 
-/** The page of the sections of `shown` conversations, `sampled` in all. */
+/** The page of the sections of the first conversations, of `sampled` in all. */
 std::string sample_page(const SampleArguments& arguments, const SampleTask& task,
                         const std::vector<std::string>& sections, size_t sampled);
 

@@ -48,7 +48,7 @@ img.small { image-rendering: pixelated; border-radius: 0; }
   :root { --page: #fff; --text: #000; --muted: #444; --line: #999; --person: #fff; --model: #fff; }
   body { max-width: none; padding: 0; }
   .person .bubble { border: 1px solid var(--line); }
-  .bubble, img { break-inside: avoid; }
+  img { break-inside: avoid; max-width: min(100%, 16rem); }
   h2 { break-after: avoid; }
   .folded::details-content { content-visibility: visible; }
 }

@@ -130,32 +130,46 @@ ChatReply read_reply(const std::string& body, int top_logprobs) {
   return reply;
 }
 
-json content_of(const ChatMessage& message, std::span<const std::string> image_urls, size_t* next_image) {
+json content_of(const ChatMessage& message) {
   if (message.parts.size() == 1 && !message.parts[0].image) return message.parts[0].text;
   json content = json::array();
   for (const ChatPart& part : message.parts)
-    content.push_back(part.image ? json{{"type", "image_url"}, {"image_url", {{"url", image_urls[(*next_image)++]}}}}
+    content.push_back(part.image ? json{{"type", "image_url"}, {"image_url", {{"url", ""}}}}
                                  : json{{"type", "text"}, {"text", part.text}});
   return content;
 }
 
 }  // namespace
 
-json chat_body(const ChatRequest& request, std::span<const std::string> image_urls) {
+std::string chat_messages(const ChatRequest& request, std::span<const std::string_view> image_urls) {
   json messages = json::array();
-  size_t next_image = 0;
   for (const ChatMessage& message : request.messages)
-    messages.push_back({{"role", message.role}, {"content", content_of(message, image_urls, &next_image)}});
-  json body{{"messages", std::move(messages)},
-            {"temperature", request.temperature},
-            {"top_p", request.top_p},
-            {"max_tokens", request.max_tokens},
-            {"seed", request.seed}};
-  if (request.top_logprobs > 0) {
-    body["logprobs"] = true;
-    body["top_logprobs"] = request.top_logprobs;
+    messages.push_back({{"role", message.role}, {"content", content_of(message)}});
+  // Sampled texts can end inside a character.
+  const std::string frame = messages.dump(-1, ' ', false, json::error_handler_t::replace);
+  // The urls are put in afterwards: as JSON strings, megabytes of base64 would be looked through for escapes. A text
+  // cannot hold the gap, since its quotes are escaped.
+  const std::string_view gap = "\"url\":\"\"";
+  std::string text;
+  size_t done = 0;
+  for (const std::string_view url : image_urls) {
+    const size_t place = frame.find(gap, done) + gap.size() - 1;
+    text.append(frame, done, place - done).append(url);
+    done = place;
   }
-  return body;
+  return text.append(frame, done);
+}
+
+json chat_parameters(const ChatRequest& request) {
+  json parameters{{"temperature", request.temperature},
+                  {"top_p", request.top_p},
+                  {"max_tokens", request.max_tokens},
+                  {"seed", request.seed}};
+  if (request.top_logprobs > 0) {
+    parameters["logprobs"] = true;
+    parameters["top_logprobs"] = request.top_logprobs;
+  }
+  return parameters;
 }
 
 ChatParse parse_chat_reply(const std::string& body, int top_logprobs) {

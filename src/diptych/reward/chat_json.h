@@ -5,15 +5,20 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "diptych/reward/chat.h"
 #include "diptych/reward/chat_failure.h"
 
 namespace diptych {
 
-/** The body of POST {base}/chat/completions, without `model` and extra fields. `image_urls`: one for each image part,
- *  in order. A message of one text is sent as a string, any other as a list of parts in the given order. */
-nlohmann::json chat_body(const ChatRequest& request, std::span<const std::string> image_urls);
+/** The value of `messages` in the body of POST {base}/chat/completions, as JSON text. `image_urls`: one for each image
+ *  part, in order, of characters that JSON does not escape. A message of one text is sent as a string, any other as a
+ *  list of parts in the given order. */
+std::string chat_messages(const ChatRequest& request, std::span<const std::string_view> image_urls);
+
+/** The sampling parameters, as an object of the same body. */
+nlohmann::json chat_parameters(const ChatRequest& request);
 
 /** A reply, or what is wrong with it. */
 struct ChatParse {

@@ -1,6 +1,7 @@
 #include "diptych/reward/judge.h"
 
 #include <condition_variable>
+#include <ctime>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "diptych/io/http_client.h"
 #include "diptych/reward/endpoint_pool.h"
 #include "diptych/reward/judge_attempt.h"
+#include "diptych/reward/judge_job.h"
 #include "diptych/reward/judge_meter.h"
 #include "diptych/reward/judge_request.h"
 #include "diptych/reward/response_cache.h"
@@ -25,30 +27,8 @@ namespace {
 
 constexpr double kLongestWaitSeconds = 3600;
 
-/** The requests of one ask(). */
-struct Batch {
-  std::vector<ChatResult> results;
-  size_t unfinished = 0;
-  std::condition_variable done;
-};
-
-/** A request on its way. ask() keeps `request` alive until it is finished. */
-struct Job {
-  std::shared_ptr<Batch> batch;
-  size_t index = 0;
-  const ChatRequest* request = nullptr;
-  std::vector<SharedText> uris;
-  std::string cache_key;
-  std::string record;
-  int64_t tries = 0;
-  SteadyTime first_try;
-  SteadyTime sent_at;
-  EndpointPlace place;
-};
-using JobPointer = std::shared_ptr<Job>;
-
 struct Arrival {
-  JobPointer job;
+  JudgeJobPointer job;
   HttpReply reply;
 };
 
@@ -93,12 +73,12 @@ class Judge::Dispatcher {
   }
 
   std::vector<ChatResult> ask(const std::vector<ChatRequest>& requests) {
-    const auto batch = std::make_shared<Batch>();
+    const auto batch = std::make_shared<JudgeBatch>();
     batch->results.resize(requests.size());
     batch->unfinished = requests.size();
     ImageUris uris;
     for (size_t index = 0; index < requests.size(); ++index) {
-      auto job = std::make_shared<Job>();
+      auto job = std::make_shared<JudgeJob>();
       job->batch = batch;
       job->index = index;
       job->request = &requests[index];
@@ -123,7 +103,7 @@ class Judge::Dispatcher {
  private:
   // On the threads that call ask().
 
-  void begin(const JobPointer& job, ImageUris* uris) {
+  void begin(const JudgeJobPointer& job, ImageUris* uris) {
     try {
       const std::vector<std::string> digests = image_digests(*job->request);
       if (cache_ != nullptr) {
@@ -151,10 +131,10 @@ class Judge::Dispatcher {
     changed_.notify_one();
   }
 
-  void finish(const Job& job, ChatResult result) {
+  void finish(const JudgeJob& job, ChatResult result) {
     meter_.count_result(result);
     const std::lock_guard lock(mutex_);
-    Batch& batch = *job.batch;
+    JudgeBatch& batch = *job.batch;
     batch.results[job.index] = std::move(result);
     if (--batch.unfinished == 0) batch.done.notify_one();
   }
@@ -194,7 +174,7 @@ class Judge::Dispatcher {
   }
 
   void settle(Arrival& arrival, bool stopping, SteadyTime now) {
-    Job& job = *arrival.job;
+    JudgeJob& job = *arrival.job;
     const size_t endpoint = job.place.endpoint;
     JudgeAttempt attempt = judge_attempt(arrival.reply, job.request->top_logprobs, std::time(nullptr));
     attempt.failure_text = without_key(std::move(attempt.failure_text), writer_.key());
@@ -268,12 +248,12 @@ class Judge::Dispatcher {
     for (auto& [time, job] : delayed_) ready_.push_back(std::move(job));
     delayed_.clear();
     meter_.count_unsent(failure, ready_.size());
-    for (const JobPointer& job : std::exchange(ready_, {})) finish(*job, {std::nullopt, text});
+    for (const JudgeJobPointer& job : std::exchange(ready_, {})) finish(*job, {std::nullopt, text});
   }
 
   void send_ready() {
     while (!ready_.empty()) {
-      const JobPointer job = ready_.front();
+      const JudgeJobPointer job = ready_.front();
       const std::optional<size_t> avoid = job->tries > 0 ? std::optional(job->place.endpoint) : std::nullopt;
       const SteadyTime now = SteadyClock::now();
       const std::optional<EndpointPlace> place = pool_.acquire(avoid, now);
@@ -314,8 +294,8 @@ class Judge::Dispatcher {
   std::unique_ptr<ResponseCache> cache_;
   // Of the dispatcher's thread alone.
   EndpointPool pool_;
-  std::deque<JobPointer> ready_;
-  std::multimap<SteadyTime, JobPointer> delayed_;
+  std::deque<JudgeJobPointer> ready_;
+  std::multimap<SteadyTime, JudgeJobPointer> delayed_;
   std::vector<Arrival> arrivals_taken_;
   SteadyTime last_answer_;
   std::string last_failure_;
@@ -327,7 +307,7 @@ class Judge::Dispatcher {
   JudgeMeter meter_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<JobPointer> new_jobs_;
+  std::vector<JudgeJobPointer> new_jobs_;
   std::vector<Arrival> arrivals_;
   bool stopping_ = false;
   bool closing_ = false;

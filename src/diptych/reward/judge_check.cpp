@@ -14,21 +14,27 @@ constexpr int kLoadSide = 512;
 constexpr double kMostFailures = 0.02;  // share of the load test's requests
 
 /** A picture like no other of the load test, so that no server answers from its cache. */
-Image load_picture(int64_t index) {
+Image load_picture(int index) {
   Image image{kLoadSide, kLoadSide, {}};
   image.pixels.reserve(size_t{kLoadSide} * kLoadSide * 3);
   for (int y = 0; y < kLoadSide; ++y)
     for (int x = 0; x < kLoadSide; ++x)
-      for (const int64_t value : {x / 2, y / 2, (x + y) / 4 + 37 * index})
+      for (const int value : {x / 2, y / 2, (x + y) / 4 + 37 * index})
         image.pixels.push_back(static_cast<uint8_t>(value));
   return image;
 }
 
 std::vector<ChatRequest> load_requests(int64_t count) {
   std::vector<ChatRequest> requests;
-  for (int64_t index = 0; index < count; ++index)
+  for (int index = 0; index < count; ++index)
     requests.push_back(yes_no_request(load_picture(index), cat("Is there a circle? (", index, ")"), YesNoOptions{}));
   return requests;
+}
+
+/** The text with the first occurrence of `part`, if any, cut out. */
+std::string without(std::string text, const std::string& part) {
+  const size_t place = text.find(part);
+  return place == std::string::npos ? text : text.erase(place, part.size());
 }
 
 JudgeLoad run_load(const JudgeCheckOptions& options) {
@@ -62,8 +68,10 @@ JudgeCheckReport check_judge(const JudgeCheckOptions& options) {
     JudgeConfig single = checked.judge;
     single.endpoints = {url};
     Judge judge(single);
-    report.endpoints.push_back(
-        {url, probe_judge([&](const std::vector<ChatRequest>& requests) { return judge.ask(requests); })});
+    std::vector<JudgeProbe> probes =
+        probe_judge([&](const std::vector<ChatRequest>& requests) { return judge.ask(requests); });
+    for (JudgeProbe& probe : probes) probe.detail = without(probe.detail, cat(url, ": "));
+    report.endpoints.push_back({url, std::move(probes)});
     for (const JudgeProbe& probe : report.endpoints.back().probes)
       if (probe.outcome == ProbeOutcome::failed)
         report.reasons.push_back(cat(url, ": ", probe.name, ": ", probe.detail));

@@ -52,18 +52,11 @@ std::string lower(std::string text) {
   return text;
 }
 
-bool is_yes_or_no(const std::string& token) {
-  std::string word = lower(std::string(trim(token)));
-  std::erase_if(word, [](char c) { return c == '.' || c == ',' || c == '?' || c == '!'; });
-  return word == "yes" || word == "no";
-}
-
 using Alternatives = std::vector<std::pair<std::string, double>>;
 
-double mass(const Alternatives& top, bool only_yes_and_no) {
+double sum_of_probabilities(const Alternatives& top) {
   double sum = 0;
-  for (const auto& [token, logprob] : top)
-    if (!only_yes_and_no || is_yes_or_no(token)) sum += std::exp(logprob);
+  for (const auto& [token, logprob] : top) sum += std::exp(logprob);
   return sum;
 }
 
@@ -102,7 +95,7 @@ JudgeProbe image_probe(const ChatFunction& ask) {
 JudgeProbe logprob_probe(const ChatResult& result) {
   if (!result.reply) return failed("log-probs", result.failure);
   const Alternatives& top = result.reply->tokens.front().top;
-  const double sum = mass(top, false);
+  const double sum = sum_of_probabilities(top);
   if (sum > 1 + kSumTolerance) return failed("log-probs", cat("the probabilities sum to ", fixed(sum, 3)));
   if (!is_sorted(top)) return {"log-probs", ProbeOutcome::warned, "the alternatives are not sorted"};
   return {"log-probs", ProbeOutcome::passed, cat(top.size(), " alternatives with ", fixed(100 * sum, 1), " % in all")};
@@ -115,7 +108,7 @@ JudgeProbe coverage_probe(const ChatReply& true_reply, const ChatResult& false_r
   const ChatReply* replies[] = {&true_reply, &*false_result.reply};
   for (size_t i = 0; i < 2; ++i) {
     const Alternatives& top = replies[i]->tokens.front().top;
-    covered = std::min(covered, mass(top, true));
+    covered = std::min(covered, yes_no_mass(top));
     values[i] = yes_probability(top, replies[i]->text);
   }
   const std::string seen = cat("yes and no cover ", fixed(100 * covered, 1), " %; v ", fixed(values[0], 3),

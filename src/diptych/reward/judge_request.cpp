@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "diptych/base/text_format.h"
 #include "diptych/reward/chat_image.h"
 #include "diptych/reward/chat_json.h"
 
@@ -27,21 +28,21 @@ JudgeRequestWriter::JudgeRequestWriter(const JudgeConfig& config) : config_(conf
   if (!config.extra_body.empty()) extra_.update(json::parse(config.extra_body), true);
 }
 
-std::string JudgeRequestWriter::body(const ChatRequest& request, const std::vector<std::string>& image_urls) const {
-  json body = chat_body(request, image_urls);
-  body["model"] = config_.model;
-  body.merge_patch(extra_);
-  // Sampled texts can end inside a character.
-  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+std::string JudgeRequestWriter::body(const ChatRequest& request,
+                                     const std::vector<std::string_view>& image_urls) const {
+  json fields = chat_parameters(request);
+  fields["model"] = config_.model;
+  fields.merge_patch(extra_);
+  return cat("{\"messages\":", chat_messages(request, image_urls), ",", fields.dump().substr(1));
 }
 
 std::string JudgeRequestWriter::record(const ChatRequest& request, const std::vector<std::string>& digests) const {
-  return body(request, digests);
+  return body(request, {digests.begin(), digests.end()});
 }
 
 HttpRequest JudgeRequestWriter::write(const std::string& endpoint, const ChatRequest& request,
                                       const std::vector<SharedText>& uris) const {
-  std::vector<std::string> image_urls;
+  std::vector<std::string_view> image_urls;
   for (const SharedText& uri : uris) image_urls.push_back(*uri);
   HttpRequest http;
   http.url = endpoint + "/chat/completions";

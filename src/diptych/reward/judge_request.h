@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -40,7 +41,7 @@ class JudgeRequestWriter {
   const std::string& key() const { return key_; }
 
  private:
-  std::string body(const ChatRequest& request, const std::vector<std::string>& image_urls) const;
+  std::string body(const ChatRequest& request, const std::vector<std::string_view>& image_urls) const;
 
   JudgeConfig config_;
   std::string key_;

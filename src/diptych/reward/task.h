@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "diptych/reward/atomic_question.h"
+#include "diptych/data/atomic_question.h"
 #include "diptych/reward/candidate.h"
 #include "diptych/reward/score.h"
 #include "diptych/shapes/edit.h"

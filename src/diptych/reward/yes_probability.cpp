@@ -35,6 +35,21 @@ std::string normalized(std::string_view text) {
   return word;
 }
 
+struct YesNoMass {
+  double yes = 0;
+  double no = 0;
+};
+
+YesNoMass mass_of(const std::vector<std::pair<std::string, double>>& top) {
+  YesNoMass mass;
+  for (const auto& [token, logprob] : top) {
+    const std::string word = normalized(token);
+    if (word == "yes") mass.yes += std::exp(logprob);
+    if (word == "no") mass.no += std::exp(logprob);
+  }
+  return mass;
+}
+
 std::string failure_of(const ChatResult& result) {
   if (!result.reply) return result.failure;
   const ChatReply& reply = *result.reply;
@@ -50,14 +65,14 @@ std::string failure_of(const ChatResult& result) {
 }  // namespace
 
 double yes_probability(const std::vector<std::pair<std::string, double>>& top, std::string_view text) {
-  double yes = 0, no = 0;
-  for (const auto& [token, logprob] : top) {
-    const std::string word = normalized(token);
-    if (word == "yes") yes += std::exp(logprob);
-    if (word == "no") no += std::exp(logprob);
-  }
-  if (yes + no > 0) return yes / (yes + no);
+  const YesNoMass mass = mass_of(top);
+  if (mass.yes + mass.no > 0) return mass.yes / (mass.yes + mass.no);
   return normalized(text) == "yes" ? 1 : 0;
+}
+
+double yes_no_mass(const std::vector<std::pair<std::string, double>>& top) {
+  const YesNoMass mass = mass_of(top);
+  return mass.yes + mass.no;
 }
 
 ChatRequest yes_no_request(const Image& image, const std::string& question, const YesNoOptions& options) {

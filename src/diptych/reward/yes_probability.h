@@ -17,6 +17,9 @@ namespace diptych {
  *  calculate_confidence_score. */
 double yes_probability(const std::vector<std::pair<std::string, double>>& top, std::string_view text);
 
+/** Y + N. */
+double yes_no_mass(const std::vector<std::pair<std::string, double>>& top);
+
 /** How a yes/no question is put. Defaults: AlphaGRPO's. */
 struct YesNoOptions {
   std::string system_prompt;  // empty: no system message

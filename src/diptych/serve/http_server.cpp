@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <charconv>
+
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
@@ -77,17 +79,30 @@ void hide_forms(httplib::Request& request) {
   request.headers.emplace(kFormType, type);
 }
 
+ApiError too_large(int64_t most) {
+  return {413, "invalid_request_error", cat("the body is larger than ", most, " bytes")};
+}
+
+/** Of the body; INT64_MAX if the header holds no number. */
+int64_t announced_bytes(const httplib::Request& request) {
+  const std::string text = request.get_header_value("Content-Length");
+  int64_t bytes = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, failure] = std::from_chars(text.data(), end, bytes);
+  return failure == std::errc() && rest == end && bytes >= 0 ? bytes : INT64_MAX;
+}
+
 std::string read_body(const httplib::ContentReader& reader, int64_t most) {
   std::string body;
-  bool too_large = false;
+  bool exceeds = false;
   const bool whole = reader([&](const char* data, size_t size) {
-    too_large = static_cast<int64_t>(body.size() + size) > most;
-    if (!too_large) body.append(data, size);
-    return !too_large;
+    exceeds = static_cast<int64_t>(body.size() + size) > most;
+    if (!exceeds) body.append(data, size);
+    return !exceeds;
   });
   if (whole) return body;
   connection->must_close = true;
-  if (too_large) throw ApiError(413, "invalid_request_error", cat("the body is larger than ", most, " bytes"));
+  if (exceeds) throw too_large(most);
   throw ApiError(408, "invalid_request_error", "the body did not arrive in time, or not in one piece");
 }
 
@@ -175,6 +190,8 @@ class HttpServer::Listener : public httplib::Server {
     const std::string encoding = request.get_header_value("Content-Encoding");
     if (!encoding.empty() && encoding != "identity")
       throw ApiError(415, "invalid_request_error", "compressed bodies are not supported");
+    if (request.has_header("Content-Length") && announced_bytes(request) > limits_.body_bytes)
+      throw too_large(limits_.body_bytes);
   }
 
   void add_get(const char* path, std::function<HttpReply()> function) {

@@ -14,6 +14,7 @@ size_t unfinished_character(std::string_view text) {
     const auto byte = static_cast<unsigned char>(text[text.size() - back]);
     if (byte < 0x80) return 0;
     if (byte < 0xc0) continue;
+    if (byte < 0xc2 || byte > 0xf4) return 0;  // begins no character
     const size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
     return back < length ? back : 0;
   }

@@ -2,10 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <stdexcept>
 
-#include "diptych/base/error.h"
+#include "diptych/algorithm/advantages.h"
 
 namespace diptych {
 namespace {
@@ -56,11 +55,11 @@ TEST(RoundCredit, TheToleranceSaysWhatIsPerfect) {
   EXPECT_EQ(rewards({{0.875}, RoundEnd::stop}, options), (Rewards{0.875, -0.25}));
 }
 
-TEST(RoundCredit, FinalGivesAllStagesTheLastValue) {
+TEST(RoundCredit, FinalGivesReasonTheLastValue) {
   RoundCreditOptions options = kOptions;
   options.kind = RoundCreditKind::final;
-  EXPECT_EQ(rewards({{0.25, 0.5, 0.75}, RoundEnd::cap}, options), (Rewards{0.75, 0.75, 0.75}));
-  EXPECT_EQ(rewards({{0.25, 0.75}, RoundEnd::stop}, options), (Rewards{0.75, 0.75, 0.25}));
+  EXPECT_EQ(rewards({{0.25, 0.5, 0.75}, RoundEnd::cap}, options), (Rewards{0.75, 0.25, 0.25}));
+  EXPECT_EQ(rewards({{0.25, 0.75}, RoundEnd::stop}, options), (Rewards{0.75, 0.5, -0.5}));
 }
 
 TEST(RoundCredit, AMaskedScoreMasksTheStagesThatNeedIt) {
@@ -69,57 +68,30 @@ TEST(RoundCredit, AMaskedScoreMasksTheStagesThatNeedIt) {
   EXPECT_THROW(stage_credits({}, kOptions), std::invalid_argument);
 }
 
-std::vector<std::vector<StageCredit>> credits(const std::vector<RoundChain>& chains) {
-  std::vector<std::vector<StageCredit>> result;
-  for (const RoundChain& chain : chains) result.push_back(stage_credits(chain, kOptions));
-  return result;
-}
-
-TEST(RoundAdvantages, StopsAndRefinementsOfARoundCompete) {
+TEST(RoundCredit, StopsAndRefinementsOfARoundFormOneGroup) {
   const std::vector<RoundChain> chains = {
-      {{0.5, 1}, RoundEnd::cap},  // round 1: +0.5
-      {{0.5}, RoundEnd::stop},    // round 1: -1
-      {{0.5, 0}, RoundEnd::cap},  // round 1: -0.5
+      {{0.5, 1}, RoundEnd::cap},             // round 1: +0.5
+      {{0.5}, RoundEnd::stop},               // round 1: -1
+      {{0.5, 0}, RoundEnd::cap},             // round 1: -0.5
+      {{0.5, std::nullopt}, RoundEnd::cap},  // round 1: masked
   };
-  const RoundAdvantages result = round_advantages(credits(chains), std::vector<int64_t>{7, 7, 7}, {.mean_only = true});
-  ASSERT_EQ(result.rounds.size(), 2u);
-  EXPECT_TRUE(result.rounds[0].groups[0].zero_spread);
-  EXPECT_NEAR(result.rounds[1].groups[0].mean, -1.0 / 3, 1e-15);
-  for (size_t chain = 0; chain < chains.size(); ++chain) EXPECT_EQ(result.values[chain][0], 0);
-  EXPECT_NEAR(result.values[0][1], 5.0 / 6, 1e-15);
-  EXPECT_NEAR(result.values[1][1], -2.0 / 3, 1e-15);
-  EXPECT_NEAR(result.values[2][1], -1.0 / 6, 1e-15);
-}
-
-TEST(RoundAdvantages, EveryPromptAndRoundIsAGroupOfItsOwn) {
-  const std::vector<RoundChain> chains = {
-      {{0.0, 0.5}, RoundEnd::cap},
-      {{0.5}, RoundEnd::cap},  // prompt 1; alone in round 1
-      {{1.0, 1.0}, RoundEnd::cap},
-      {{0.0, 0.5}, RoundEnd::cap},
-  };
-  const RoundAdvantages result = round_advantages(credits(chains), std::vector<int64_t>{1, 1, 2, 2}, {.epsilon = 0.25});
-  EXPECT_EQ(result.values[0], (std::vector<double>{-0.5, 0}));
-  EXPECT_EQ(result.values[1], (std::vector<double>{0.5}));
-  EXPECT_NEAR(result.values[2][0], 2.0 / 3, 1e-15);
-  EXPECT_EQ(result.values[2][1], -0.5);
-  EXPECT_EQ(result.values[3][1], 0.5);
-}
-
-TEST(RoundAdvantages, MaskedStagesEnterNothing) {
-  const std::vector<RoundChain> chains = {
-      {{0.0}, RoundEnd::cap}, {{std::nullopt}, RoundEnd::cap}, {{1.0}, RoundEnd::cap}};
-  const RoundAdvantages result = round_advantages(credits(chains), std::vector<int64_t>{0, 0, 0}, {.epsilon = 0});
-  EXPECT_EQ(result.values, (std::vector<std::vector<double>>{{-1}, {0}, {1}}));
-  EXPECT_EQ(result.masked_stages, 1);
-  EXPECT_EQ(result.rounds[0].valid_samples, 2);
-}
-
-TEST(RoundAdvantages, WrongInputIsNamed) {
-  const RoundChain not_finite{{std::numeric_limits<double>::infinity()}, RoundEnd::cap};
-  EXPECT_THROW(round_advantages(credits({not_finite}), std::vector<int64_t>{0}, {}), Error);
-  EXPECT_THROW(round_advantages(credits({not_finite}), {}, {}), std::invalid_argument);
-  EXPECT_TRUE(round_advantages({}, {}, {}).rounds.empty());
+  std::vector<double> stage_rewards;
+  std::vector<int64_t> groups;
+  std::vector<bool> valid;
+  for (const RoundChain& chain : chains) {
+    for (const StageCredit& stage : stage_credits(chain, kOptions)) {
+      stage_rewards.push_back(stage.reward.value_or(99));
+      groups.push_back(stage.round);
+      valid.push_back(stage.reward.has_value());
+    }
+  }
+  const Advantages result = group_advantages(stage_rewards, groups, valid, {.mean_only = true});
+  ASSERT_EQ(result.groups.size(), 2u);
+  EXPECT_TRUE(result.groups[0].zero_spread);
+  EXPECT_EQ(result.groups[1].valid, 3);
+  const std::vector<double> expected = {0, 5.0 / 6, 0, -2.0 / 3, 0, -1.0 / 6, 0, 0};
+  ASSERT_EQ(result.values.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(result.values[i], expected[i], 1e-15) << i;
 }
 
 TEST(StopStatistics, CountsEveryDecision) {

@@ -34,28 +34,33 @@ TEST(ChatImage, DigestTellsApartWhatTravelsDifferently) {
     for (size_t b = 0; b < parts.size(); ++b) EXPECT_EQ(image_digest(parts[a]) == image_digest(parts[b]), a == b);
 }
 
-TEST(ChatBody, KeepsTheOrderOfPartsAndSendsEveryParameter) {
+TEST(ChatBody, KeepsTheOrderOfParts) {
   ChatRequest request;
-  request.messages = {
-      {"system", {{.text = "be brief", .image = std::nullopt}}},
-      {"user",
-       {picture(1), {.text = "first", .image = std::nullopt}, picture(2), {.text = "second", .image = std::nullopt}}}};
+  request.messages = {{"system", {{.text = "be brief", .image = std::nullopt}}},
+                      {"user",
+                       {picture(1),
+                        {.text = "not a gap: \"url\":\"\"", .image = std::nullopt},
+                        picture(2),
+                        {.text = "second", .image = std::nullopt}}}};
+  const std::vector<std::string_view> urls = {"url 1", "url 2"};
+  EXPECT_EQ(json::parse(chat_messages(request, urls)), json::parse(R"([
+      {"role": "system", "content": "be brief"},
+      {"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "url 1"}}, {"type": "text", "text": "not a gap: \"url\":\"\""},
+        {"type": "image_url", "image_url": {"url": "url 2"}}, {"type": "text", "text": "second"}]}])"));
+}
+
+TEST(ChatBody, SendsEveryParameter) {
+  ChatRequest request;
   request.temperature = 0.5;
   request.top_p = 0.9;
   request.max_tokens = 12;
   request.seed = 3;
-  const std::vector<std::string> urls = {"url 1", "url 2"};
-  const json expected = json::parse(R"({
-    "messages": [
-      {"role": "system", "content": "be brief"},
-      {"role": "user", "content": [
-        {"type": "image_url", "image_url": {"url": "url 1"}}, {"type": "text", "text": "first"},
-        {"type": "image_url", "image_url": {"url": "url 2"}}, {"type": "text", "text": "second"}]}],
-    "temperature": 0.5, "top_p": 0.9, "max_tokens": 12, "seed": 3})");
-  EXPECT_EQ(chat_body(request, urls), expected);
+  json expected = {{"temperature", 0.5}, {"top_p", 0.9}, {"max_tokens", 12}, {"seed", 3}};
+  EXPECT_EQ(chat_parameters(request), expected);
   request.top_logprobs = 20;
-  EXPECT_EQ(chat_body(request, urls)["logprobs"], true);
-  EXPECT_EQ(chat_body(request, urls)["top_logprobs"], 20);
+  expected.update({{"logprobs", true}, {"top_logprobs", 20}});
+  EXPECT_EQ(chat_parameters(request), expected);
 }
 
 TEST(JudgeRequest, ExtraFieldsAreMergedAndNullRemoves) {

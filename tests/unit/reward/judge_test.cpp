@@ -117,7 +117,7 @@ TEST(Judge, EveryPassingFaultIsRetried) {
   for (const Case& test : cases) {
     const MisbehavingServer server(at_first(2, test.reply));
     JudgeConfig config = quick_config({server.url()});
-    config.drip_seconds = 0.05;
+    if (test.reply.manner == Manner::drip) config.drip_seconds = 0.05;
     config.concurrency = 1;
     Judge judge(config);
     const std::vector<ChatResult> results = judge.ask({question("?")});
@@ -215,13 +215,15 @@ TEST(Judge, AllEndpointsDownEndsInAPlainSentence) {
   config.timeout_seconds = 0.05;
   config.give_up_seconds = 0.05;
   Judge judge(config);
+  int never_sent = 0;
   for (int round = 0; round < 2; ++round)
     for (const ChatResult& result : judge.ask(questions(9))) {
       EXPECT_FALSE(result.reply);
-      EXPECT_NE(result.failure.find("no judge answered for 0.05 s"), std::string::npos) << result.failure;
       EXPECT_NE(result.failure.find("http://127.0.0.1"), std::string::npos) << result.failure;
+      never_sent += result.failure.find("no judge answered for 0.05 s") == 0 ? 1 : 0;
     }
-  EXPECT_EQ(judge.statistics().failures.at("gave_up"), 18);
+  EXPECT_GE(never_sent, 18 - 2) << "one request tried each endpoint";
+  EXPECT_EQ(judge.statistics().failures.at("gave_up"), never_sent);
 }
 
 TEST(Judge, RetryAfterPausesTheEndpointThatSentIt) {

@@ -48,6 +48,18 @@ TEST(EvaluationRecordTest, RowsCarryEveryNumber) {
                             {"eval/family/counting", 0.6}}));
 }
 
+TEST(EvaluationRecordTest, RefinementHasRowsOfItsOwn) {
+  EvaluationResult result;
+  result.refinement = RefinementResult{
+      .before = 0.1, .after = 0.2, .refined = 0.3, .kept_right = 0.4, .repaired = 0.5, .by_round = {0.1, 0.2}};
+  MetricRow row;
+  add_evaluation(result, row);
+  EXPECT_EQ(row.at("eval/refine/before"), 0.1);
+  EXPECT_EQ(row.at("eval/refine/after"), 0.2);
+  EXPECT_EQ(row.at("eval/refine/kept_right"), 0.4);
+  EXPECT_EQ(row.at("eval/refine/repaired"), 0.5);
+}
+
 TEST(EvaluationRecordTest, TheGridShowsTheBeginningOfBothPools) {
   const EvaluationResult small = result_of(6), large = result_of(100);
   ASSERT_EQ(grid_samples(small).size(), 6u);

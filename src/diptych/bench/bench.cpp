@@ -1,0 +1,47 @@
+#include "diptych/bench/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "diptych/bench/judge_bench.h"
+#include "diptych/bench/model_bench.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr double kSecondsPerRepeat = 0.02;
+
+double seconds_of(int64_t calls, const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (int64_t call = 0; call < calls; ++call) work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / static_cast<double>(calls);
+}
+
+}  // namespace
+
+BenchEffort quick_effort() {
+  return {.repeats = 3, .batch = 4, .tokens = 4, .gemm_side = 256, .judge_rounds = 4};
+}
+
+const std::vector<Bench>& benches() {
+  static const std::vector<Bench> all = {{"vit", bench_vit},
+                                         {"edit_context", bench_edit_context},
+                                         {"decode", bench_decode},
+                                         {"denoise", bench_denoise},
+                                         {"judge", bench_judge}};
+  return all;
+}
+
+double median_seconds(int repeats, const std::function<void()>& work) {
+  work();
+  const double once = seconds_of(1, work);
+  const auto calls = static_cast<int64_t>(std::ceil(kSecondsPerRepeat / std::max(once, 1e-9)));
+  std::vector<double> seconds;
+  for (int repeat = 0; repeat < repeats; ++repeat) seconds.push_back(seconds_of(calls, work));
+  std::nth_element(seconds.begin(), seconds.begin() + repeats / 2, seconds.end());
+  return seconds[static_cast<size_t>(repeats / 2)];
+}
+
+}  // namespace diptych

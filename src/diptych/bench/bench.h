@@ -1,0 +1,55 @@
+#pragma once
+// What the parts of a run achieve on this machine, against its limits: how docs/ and changes to the code are judged.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "diptych/model/folder.h"
+
+namespace diptych {
+
+/** One line of the table. */
+struct BenchRow {
+  std::string name;
+  std::string work;             // what one measurement did
+  std::string unit;             // what is counted, in the singular
+  double seconds = 0;           // per unit, median over the repeats
+  std::optional<double> flops;  // floating-point operations a second; absent where they are not counted
+  std::optional<double> share;  // of the limit; absent where there is none
+  std::string limit;            // "GEMM" or "places"
+};
+
+/** How much to measure. */
+struct BenchEffort {
+  int repeats = 7;
+  int64_t batch = 64;   // images, texts
+  int64_t tokens = 32;  // of a sampled text
+  int64_t gemm_side = 2048;
+  int64_t judge_rounds = 20;  // requests for each place
+};
+
+/** Enough to see that everything runs. */
+BenchEffort quick_effort();
+
+/** What a benchmark is given. */
+struct BenchInput {
+  const ModelFolder& folder;
+  BenchEffort effort;
+  double gemm_flops = 0;  // a second, measured: the limit of everything that multiplies matrices
+};
+
+struct Bench {
+  std::string name;
+  std::function<std::vector<BenchRow>(const BenchInput&)> run;
+};
+
+/** All benchmarks, in the order of the table; "gemm" is not among them, since the others need its result. */
+const std::vector<Bench>& benches();
+
+/** Seconds of one call of `work`: the median over the repeats, after a call that warms up. Each repeat calls it so
+ *  often that the clock's steps do not matter. */
+double median_seconds(int repeats, const std::function<void()>& work);
+
+}  // namespace diptych

@@ -1,0 +1,17 @@
+#pragma once
+// Floating-point operations, 2 per multiply-add, that model/flops.h leaves out.
+
+#include "diptych/model/bagel.h"
+
+namespace diptych {
+
+/** Of the ViT and the connector for images of so many patches each: linear layers and the two products of attention. */
+double vit_flops(const ModelConfig& config, const std::vector<int64_t>& patches);
+
+/** Of one forward pass over a pack behind `cache_rows` rows of the cache: decoder layers and ViT, without heads. */
+double pack_flops(const Bagel& model, const std::vector<Segment>& segments, int64_t cache_rows);
+
+/** Of the text head for so many rows. */
+double logits_flops(const ModelConfig& config, double rows);
+
+}  // namespace diptych

@@ -1,0 +1,165 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/bench/model_bench.h"
+
+#include "diptych/base/text_format.h"
+#include "diptych/bench/bench_flops.h"
+#include "diptych/rollout/image_sampler.h"
+#include "diptych/rollout/text_sampler.h"
+#include "diptych/tensor/random.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr const char* kPrompt = "three red circles";
+constexpr const char* kInstruction = "replace the red circle with a blue square";
+constexpr int64_t kGemmTokens = 1024;
+constexpr uint64_t kSeed = 1;
+
+BenchRow gemm_row(const std::string& name, int64_t rows, int64_t inner, int64_t columns, int repeats) {
+  const Tensor a = normal_tensor({.seed = kSeed}, {rows, inner});
+  const Tensor b = normal_tensor({.seed = kSeed + 1}, {inner, columns});
+  const double seconds = median_seconds(repeats, [&] { at::mm(a, b); });
+  const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(inner * columns);
+  return {name,
+          cat('[', rows, ", ", inner, "] x [", inner, ", ", columns, "] fp32"),
+          "product",
+          seconds,
+          operations / seconds,
+          std::nullopt,
+          ""};
+}
+
+/** A row about work that multiplies matrices; `seconds` and `operations` are of `units` units. */
+BenchRow matrix_row(const BenchInput& input, const std::string& name, const std::string& work, const std::string& unit,
+                    double units, double seconds, double operations) {
+  const double rate = operations / seconds;
+  return {name, work, unit, seconds / units, rate, rate / input.gemm_flops, "GEMM"};
+}
+
+/** A picture of the smallest size that the model takes as it is. */
+Image picture(const ModelConfig& config) {
+  const auto side = static_cast<int>(config.vae_transform.min_short);
+  Image image{side, side, std::vector<uint8_t>(static_cast<size_t>(side) * static_cast<size_t>(side) * 3)};
+  for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i * 7);
+  return image;
+}
+
+std::vector<Segment> edit_chain(const ModelFolder& folder) {
+  return context_segments(folder.model, folder.tokenizer,
+                          {{"", picture(folder.model.config)}, {kInstruction, std::nullopt}}, {.seed = kSeed});
+}
+
+/** The prompt, prefilled, once for each of `count` samples that share it. */
+std::vector<CachedContext> shared_prompt(const ModelFolder& folder, KvCache& cache, int64_t count) {
+  std::vector<CachedContext> contexts(1);
+  prefill(folder.model, cache, text_chains({text_ids(folder.tokenizer, kPrompt)}), contexts);
+  return std::vector<CachedContext>(static_cast<size_t>(count), contexts.front());
+}
+
+}  // namespace
+
+std::vector<BenchRow> bench_gemm(const ModelConfig& config, const BenchEffort& effort) {
+  const int64_t side = effort.gemm_side;
+  return {gemm_row("gemm", side, side, side, effort.repeats),
+          gemm_row("gemm of the model", kGemmTokens, config.hidden, config.mlp, effort.repeats)};
+}
+
+std::vector<BenchRow> bench_vit(const BenchInput& input) {
+  const Bagel& model = input.folder.model;
+  if (!model.vit) return {};
+  const at::NoGradGuard no_grad;
+  std::vector<Segment> chain;
+  append_image(chain, model, encode_images(model, {picture(model.config)}, {{.seed = kSeed}}).front());
+  const Segment& block = chain.back();
+  const int64_t batch = input.effort.batch;
+  const Tensor rows = at::arange(block.grid_height).mul(model.config.vit_max_patches_per_side).unsqueeze(1);
+  const Tensor positions = (rows + at::arange(block.grid_width)).flatten().repeat({batch});
+  const Tensor patches = block.content.repeat({batch, 1}).to(compute_options(model));
+  const std::vector<int64_t> lengths(static_cast<size_t>(batch), block.content.size(0));
+  const double seconds = median_seconds(input.effort.repeats, [&] {
+    connect(*model.vit, vit_forward(*model.vit, model.config, patches, positions, lengths));
+  });
+  return {matrix_row(input, "vit", cat(batch, " images of ", block.content.size(0), " patches"), "image",
+                     static_cast<double>(batch), seconds, vit_flops(model.config, lengths))};
+}
+
+std::vector<BenchRow> bench_edit_context(const BenchInput& input) {
+  const Bagel& model = input.folder.model;
+  const int64_t batch = input.effort.batch;
+  const std::vector<std::vector<Segment>> chains(static_cast<size_t>(batch), edit_chain(input.folder));
+  int64_t tokens = 0;
+  for (const Segment& segment : chains.front()) tokens += token_count(segment);
+  const double encode = median_seconds(input.effort.repeats, [&] { edit_chain(input.folder); });
+  const double pack = median_seconds(input.effort.repeats, [&] {
+    KvCache cache = make_cache(model);
+    std::vector<CachedContext> contexts(chains.size());
+    prefill(model, cache, chains, contexts);
+  });
+  const double operations = static_cast<double>(batch) * pack_flops(model, chains.front(), 0);
+  const auto count = static_cast<double>(batch);
+  return {{"edit_context encode", "resize, autoencoder and patches of 1 image", "context", encode, std::nullopt,
+           std::nullopt, ""},
+          matrix_row(input, "edit_context prefill", cat(batch, " contexts of ", tokens, " tokens"), "context", count,
+                     pack, operations),
+          {"edit_context", "both", "context", encode + pack / count, std::nullopt, std::nullopt, ""}};
+}
+
+std::vector<BenchRow> bench_decode(const BenchInput& input) {
+  // No trained model writes this marker, so that all texts run to their full length.
+  Bagel model = input.folder.model;
+  model.special.im_end = model.special.vision_end;
+  const TextSampling sampling{.max_tokens = input.effort.tokens};
+  KvCache cache = make_cache(model);
+  const std::vector<CachedContext> prompts = shared_prompt(input.folder, cache, input.effort.batch);
+  const int64_t prompt_rows = cache.used;
+  std::vector<StreamKey> keys;
+  for (size_t i = 0; i < prompts.size(); ++i) keys.push_back({.seed = kSeed, .sample = i});
+
+  std::vector<CachedContext> contexts;
+  std::vector<SampledText> texts;
+  const double seconds = median_seconds(input.effort.repeats, [&] {
+    cache.used = prompt_rows;
+    contexts = prompts;
+    texts = sample_texts(model, cache, contexts, sampling, keys);
+  });
+
+  double sampled = 0, fed = 0;
+  std::vector<Segment> half_way;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    sampled += static_cast<double>(texts[i].tokens.size());
+    fed += static_cast<double>(contexts[i].rows.size() - prompts[i].rows.size());
+    half_way.push_back(text_segment({model.special.im_start}, -1, contexts[i].position));
+    half_way.back().cached = contexts[i].rows;
+    half_way.back().cached.resize((contexts[i].rows.size() + prompts[i].rows.size()) / 2);
+  }
+  const double per_row = pack_flops(model, half_way, cache.used) / static_cast<double>(texts.size());
+  return {matrix_row(input, "decode", cat(input.effort.batch, " texts of ", input.effort.tokens, " tokens"), "token",
+                     sampled, seconds, fed * per_row + logits_flops(model.config, fed))};
+}
+
+std::vector<BenchRow> bench_denoise(const BenchInput& input) {
+  const Bagel& model = input.folder.model;
+  const int64_t batch = input.effort.batch;
+  const int64_t grid = model.config.vae_transform.min_short / latent_token_pixels(model.config);
+  const double time = 0.5;
+  KvCache cache = make_cache(model);
+  std::vector<ImageTask> tasks;
+  for (const CachedContext& prompt : shared_prompt(input.folder, cache, batch))
+    tasks.push_back({prompt, {}, {}, grid, grid, {.seed = kSeed, .sample = tasks.size()}});
+  std::vector<Tensor> starts;
+  std::vector<Segment> segments;
+  for (const ImageTask& task : tasks) {
+    starts.push_back(initial_noise(task, latent_token_width(model.config)));
+    segments.push_back(noisy_segment(starts.back(), grid, grid, time, -1, task.context.position));
+    segments.back().cached = task.context.rows;
+  }
+  const Tensor x = at::cat(starts);
+  const double seconds =
+      median_seconds(input.effort.repeats, [&] { denoise_velocity(model, cache, tasks, x, time, {}); });
+  return {matrix_row(input, "denoise", cat("1 step of ", batch, " images of ", grid * grid, " tokens"), "image",
+                     static_cast<double>(batch), seconds, pack_flops(model, segments, cache.used))};
+}
+
+}  // namespace diptych

@@ -1,0 +1,25 @@
+#pragma once
+// Parts of a rollout with the model of a folder.
+
+#include "diptych/bench/bench.h"
+
+namespace diptych {
+
+/** fp32 matrix products: a large square, whose rate is the limit of the other benchmarks, and the MLP of the model for
+ *  1024 tokens. */
+std::vector<BenchRow> bench_gemm(const ModelConfig& config, const BenchEffort& effort);
+
+/** The ViT and its connector on a batch of images. No row for a model without a ViT. */
+std::vector<BenchRow> bench_vit(const BenchInput& input);
+
+/** The context of an edit, an image and an instruction: encoding one after the other as rollouts do, prefilling in one
+ *  pack, and both. */
+std::vector<BenchRow> bench_edit_context(const BenchInput& input);
+
+/** Sampling texts of a batch behind one prompt, per sampled token. */
+std::vector<BenchRow> bench_decode(const BenchInput& input);
+
+/** One denoising step of a batch of images behind one prompt, per image. */
+std::vector<BenchRow> bench_denoise(const BenchInput& input);
+
+}  // namespace diptych

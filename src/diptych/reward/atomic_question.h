@@ -1,3 +1,0 @@
-#pragma once
-
-#include "diptych/data/atomic_question.h"  // IWYU pragma: export
