@@ -17,18 +17,18 @@ constexpr std::chrono::milliseconds kDelay{50};
 constexpr int kSide = 256;  // pixels
 constexpr int64_t kQuestionsPerPicture = 6;
 
-Image gradient(int64_t number) {
+SharedImage gradient(int64_t number) {
   Image image{kSide, kSide, {}};
   for (int row = 0; row < kSide; ++row)
     for (int column = 0; column < kSide; ++column)
       for (const int64_t value : {row / 2, column / 2, static_cast<int>(number)})
         image.pixels.push_back(static_cast<uint8_t>(value));
-  return image;
+  return shared_image(std::move(image));
 }
 
 std::vector<ChatRequest> requests_about_pictures(int64_t count) {
   std::vector<ChatRequest> requests;
-  Image image;
+  SharedImage image;
   for (int64_t number = 0; number < count; ++number) {
     if (number % kQuestionsPerPicture == 0) image = gradient(number / kQuestionsPerPicture);
     requests.push_back(yes_no_request(image, cat("Is it picture ", number, "?"), {}));

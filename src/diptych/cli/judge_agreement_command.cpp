@@ -130,6 +130,8 @@ void add_judge_agreement(CLI::App& judge, int& status) {
   CLI::App* command =
       judge.add_subcommand("agreement", "ask a judge about pictures of the shapes world: how often is it right?");
   auto arguments = std::make_shared<AgreementArguments>();
+  arguments->judge.retries = 2;
+  arguments->judge.give_up_seconds = arguments->judge.timeout_seconds;
   add_judge_options(command, arguments->judge);
   command->add_option("--pictures", arguments->pictures, "to draw: of each prompt a right, a wrong and a spoilt one")
       ->type_name("N")

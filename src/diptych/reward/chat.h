@@ -3,6 +3,7 @@
 // (reward/judge.h): everything that asks a model takes a ChatFunction, so that tests can answer themselves.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,10 +16,17 @@ namespace diptych {
 /** How the bytes of an image travel: part of the protocol of a reward, since judges see the difference. */
 enum class ImageEncoding { png, jpeg };
 
+/** Requests about one image share it. */
+using SharedImage = std::shared_ptr<const Image>;
+
+inline SharedImage shared_image(Image image) {
+  return std::make_shared<const Image>(std::move(image));
+}
+
 /** One part of a message, a text or an image. The order of parts is part of the protocol. */
 struct ChatPart {
   std::string text;
-  std::optional<Image> image;  // set: the part is an image and `text` is empty
+  SharedImage image = nullptr;  // set: the part is an image and `text` is empty
   ImageEncoding encoding = ImageEncoding::jpeg;
   int jpeg_quality = 95;
 };
@@ -46,9 +54,9 @@ struct ChatToken {
 };
 
 struct ChatReply {
-  std::string text;           // content of the message
-  std::string reasoning;      // thoughts that the server split off; a judge must have none
-  std::string finish_reason;  // "stop", "length", ...
+  std::string text;               // content of the message
+  std::string reasoning;          // thoughts that the server split off; a judge must have none
+  std::string finish_reason;      // "stop", "length", ...
   std::vector<ChatToken> tokens;  // empty unless log-probabilities were asked for and came
   int64_t prompt_tokens = 0;      // usage; 0 where the server does not say
   int64_t completion_tokens = 0;

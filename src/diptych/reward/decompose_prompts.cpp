@@ -77,8 +77,7 @@ ChatRequest decompose_request(DecomposeStage stage, const DecomposeTemplates& te
                               const std::vector<std::string>& questions, int64_t seed) {
   const bool is_creative = stage == DecomposeStage::generate || stage == DecomposeStage::quality;
   ChatMessage message{.role = "user", .parts = {}};
-  message.parts.push_back(
-      {.text = fill(templates[static_cast<size_t>(stage)], prompt, numbered(questions)), .image = std::nullopt});
+  message.parts.push_back({.text = fill(templates[static_cast<size_t>(stage)], prompt, numbered(questions))});
   return {.messages = {std::move(message)},
           .temperature = is_creative ? 0.6 : 0.3,
           .top_p = is_creative ? 0.9 : 1,

@@ -106,9 +106,10 @@ std::vector<AtomicQuestion> questions_of(const TaskPrompt& prompt) {
 std::vector<Score> dvreward(const std::vector<ScoredPair>& pairs, const ChatFunction& ask,
                             const DvRewardOptions& options) {
   const auto requests_of = [&](const ScoredPair& pair) {
+    const SharedImage image = shared_image(pair.candidate->images.back());
     std::vector<ChatRequest> requests;
     for (const AtomicQuestion& question : questions_of(*pair.prompt))
-      requests.push_back(yes_no_request(pair.candidate->images.back(), question.text, options.question));
+      requests.push_back(yes_no_request(image, question.text, options.question));
     return requests;
   };
   return judged_scores(pairs, ask, requests_of, [&](const ScoredPair& pair, std::span<const ChatResult> results) {
@@ -120,7 +121,7 @@ std::vector<Score> holistic_reward(const std::vector<ScoredPair>& pairs, const C
                                    const std::string& question, const YesNoOptions& options) {
   const auto question_about = [&](const ScoredPair& pair) { return fill_in(question, "{prompt}", pair.prompt->text); };
   const auto requests_of = [&](const ScoredPair& pair) -> std::vector<ChatRequest> {
-    return {yes_no_request(pair.candidate->images.back(), question_about(pair), options)};
+    return {yes_no_request(shared_image(pair.candidate->images.back()), question_about(pair), options)};
   };
   return judged_scores(pairs, ask, requests_of, [&](const ScoredPair& pair, std::span<const ChatResult> results) {
     const YesNoAnswer answer = yes_no_answer(results[0]);

@@ -75,9 +75,11 @@ Answers& answers_with_tag(std::vector<Answers>& answers, const std::string& tag)
 
 std::vector<ChatRequest> question_requests(const AgreementSet& set, const YesNoOptions& how) {
   std::vector<ChatRequest> requests;
-  for (const AgreementPicture& picture : set.pictures)
+  for (const AgreementPicture& picture : set.pictures) {
+    const SharedImage image = shared_image(picture.image);
     for (const AtomicQuestion& question : questions_of(set.prompts[picture.prompt]))
-      requests.push_back(yes_no_request(picture.image, question.text, how));
+      requests.push_back(yes_no_request(image, question.text, how));
+  }
   return requests;
 }
 

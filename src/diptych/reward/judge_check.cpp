@@ -27,7 +27,8 @@ Image load_picture(int index) {
 std::vector<ChatRequest> load_requests(int64_t count) {
   std::vector<ChatRequest> requests;
   for (int index = 0; index < count; ++index)
-    requests.push_back(yes_no_request(load_picture(index), cat("Is there a circle? (", index, ")"), YesNoOptions{}));
+    requests.push_back(
+        yes_no_request(shared_image(load_picture(index)), cat("Is there a circle? (", index, ")"), YesNoOptions{}));
   return requests;
 }
 

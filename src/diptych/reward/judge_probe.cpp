@@ -30,11 +30,11 @@ Image square(Colour colour) {
 }
 
 ChatPart picture(Colour colour, ImageEncoding encoding = ImageEncoding::jpeg) {
-  return {.text = "", .image = square(colour), .encoding = encoding};
+  return {.text = "", .image = shared_image(square(colour)), .encoding = encoding};
 }
 
 ChatRequest request(std::vector<ChatPart> parts, const std::string& question) {
-  parts.push_back({.text = question, .image = std::nullopt});
+  parts.push_back({.text = question});
   ChatRequest request;
   request.messages = {{"user", std::move(parts)}};
   return request;

@@ -52,7 +52,7 @@ ChatPart text_part(std::string text) {
   return part;
 }
 
-ChatPart image_part(Image image, ImageEncoding encoding, int jpeg_quality) {
+ChatPart image_part(SharedImage image, ImageEncoding encoding, int jpeg_quality) {
   ChatPart part;
   part.image = std::move(image);
   part.encoding = encoding;

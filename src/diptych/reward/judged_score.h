@@ -31,7 +31,7 @@ ChatRequest user_request(std::vector<ChatPart> parts, int max_tokens);
 
 /** Parts of a message. */
 ChatPart text_part(std::string text);
-ChatPart image_part(Image image, ImageEncoding encoding, int jpeg_quality);
+ChatPart image_part(SharedImage image, ImageEncoding encoding, int jpeg_quality);
 
 /** `text` with every occurrence of the placeholder replaced. */
 std::string fill_in(std::string_view text, std::string_view placeholder, std::string_view value);

@@ -72,9 +72,10 @@ std::optional<double> expected_rating(const std::vector<std::pair<std::string, d
 std::vector<Score> scalar_score(const std::vector<ScoredPair>& pairs, const ChatFunction& ask,
                                 const ScalarScoreOptions& options) {
   const auto requests_of = [&](const ScoredPair& pair) {
-    const std::string question = fill_in(options.question.empty() ? kQuestion : options.question, "{prompt}", pair.prompt->text);
-    std::vector<ChatRequest> requests = {
-        user_request({image_part(pair.candidate->images.back(), options.encoding, 95), text_part(question)}, 10)};
+    const std::string question =
+        fill_in(options.question.empty() ? kQuestion : options.question, "{prompt}", pair.prompt->text);
+    std::vector<ChatRequest> requests = {user_request(
+        {image_part(shared_image(pair.candidate->images.back()), options.encoding, 95), text_part(question)}, 10)};
     if (options.from_logprobs) requests[0].top_logprobs = kMostAlternatives;
     return requests;
   };

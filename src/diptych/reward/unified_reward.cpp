@@ -36,8 +36,8 @@ std::optional<double> unified_reward_rating(std::string_view reply) {
 
 std::vector<Score> unified_reward(const std::vector<ScoredPair>& pairs, const ChatFunction& ask) {
   const auto requests_of = [](const ScoredPair& pair) -> std::vector<ChatRequest> {
-    return {user_request({image_part(resize_bicubic(pair.candidate->images.back(), kSide, kSide), ImageEncoding::jpeg,
-                                     kJpegQuality),
+    return {user_request({image_part(shared_image(resize_bicubic(pair.candidate->images.back(), kSide, kSide)),
+                                     ImageEncoding::jpeg, kJpegQuality),
                           text_part(fill_in(kUnifiedRewardPrompt, "{prompt}", pair.prompt->text))},
                          kMaxTokens)};
   };

@@ -75,7 +75,7 @@ Rating smallest_rating(const ChatResult& result) {
 
 std::vector<ChatRequest> requests_of(const ScoredPair& pair, const VieScoreOptions& options) {
   const Image& result = pair.candidate->images.back();
-  const ChatPart picture = image_part(result, options.encoding, kJpegQuality);
+  const ChatPart picture = image_part(shared_image(result), options.encoding, kJpegQuality);
   if (!options.consistency.empty()) {
     const std::string consistency = fill_in(options.consistency, "{prompt}", pair.prompt->text);
     return {user_request({picture, text_part(consistency)}, kMaxTokens),
@@ -89,11 +89,10 @@ std::vector<ChatRequest> requests_of(const ScoredPair& pair, const VieScoreOptio
   } else {
     const std::string text = cat(kVieContext, "\n", kVieEditRule, "\n", kVieEditConsistency);
     consistency = {text_part(fill_in(text, "<instruction>", pair.prompt->text)),
-                   image_part(pair.prompt->sources.front(), options.encoding, kJpegQuality)};
+                   image_part(shared_image(pair.prompt->sources.front()), options.encoding, kJpegQuality)};
   }
   consistency.push_back(picture);
-  return {user_request(std::move(consistency), kMaxTokens),
-          user_request({text_part(quality), picture}, kMaxTokens)};
+  return {user_request(std::move(consistency), kMaxTokens), user_request({text_part(quality), picture}, kMaxTokens)};
 }
 
 Score score_of(std::span<const ChatResult> results) {
@@ -123,8 +122,9 @@ std::optional<std::vector<double>> viescore_ratings(std::string_view reply) {
 
 std::vector<Score> viescore(const std::vector<ScoredPair>& pairs, const ChatFunction& ask,
                             const VieScoreOptions& options) {
-  return judged_scores(pairs, ask, [&](const ScoredPair& pair) { return requests_of(pair, options); },
-                       [](const ScoredPair&, std::span<const ChatResult> results) { return score_of(results); });
+  return judged_scores(
+      pairs, ask, [&](const ScoredPair& pair) { return requests_of(pair, options); },
+      [](const ScoredPair&, std::span<const ChatResult> results) { return score_of(results); });
 }
 
 }  // namespace diptych

@@ -75,8 +75,8 @@ double yes_no_mass(const std::vector<std::pair<std::string, double>>& top) {
   return mass.yes + mass.no;
 }
 
-ChatRequest yes_no_request(const Image& image, const std::string& question, const YesNoOptions& options) {
-  ChatPart picture = image_part(image, options.encoding, options.jpeg_quality);
+ChatRequest yes_no_request(SharedImage image, const std::string& question, const YesNoOptions& options) {
+  ChatPart picture = image_part(std::move(image), options.encoding, options.jpeg_quality);
   ChatRequest request;
   if (!options.system_prompt.empty()) request.messages.push_back({"system", {text_part(options.system_prompt)}});
   request.messages.push_back({"user", {std::move(picture), text_part(question)}});

@@ -30,7 +30,7 @@ struct YesNoOptions {
 
 /** System message, if any; then one user message, the image first and the question after it. Temperature 0, top_p 0.9,
  *  10 tokens. */
-ChatRequest yes_no_request(const Image& image, const std::string& question, const YesNoOptions& options);
+ChatRequest yes_no_request(SharedImage image, const std::string& question, const YesNoOptions& options);
 
 struct YesNoAnswer {
   std::optional<double> yes;  // v

@@ -63,6 +63,7 @@ TEST(DvReward, AsksEverythingInOneBatchAboutTheLastImage) {
   ASSERT_EQ(requests.size(), 5u);
   EXPECT_EQ(question_in(requests[1]), "0.6");
   EXPECT_EQ(requests[1].messages.back().parts[0].image->pixels[0], 2);
+  EXPECT_EQ(requests[1].messages.back().parts[0].image, requests[0].messages.back().parts[0].image) << "one copy";
   EXPECT_EQ(requests[4].messages.back().parts[0].image->pixels[0], 3);
   EXPECT_EQ(scores[0].status, ScoreStatus::ok);
   EXPECT_EQ(scores[1].status, ScoreStatus::failed);

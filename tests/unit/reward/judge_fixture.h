@@ -31,7 +31,7 @@ inline ServerReply sound(const std::string& text = "Yes") {
 /** A question without a picture, with log-probabilities. */
 inline ChatRequest question(const std::string& text) {
   ChatRequest request;
-  request.messages = {{"user", {{.text = text, .image = std::nullopt}}}};
+  request.messages = {{"user", {{.text = text}}}};
   request.top_logprobs = 5;
   return request;
 }
@@ -43,7 +43,7 @@ inline std::vector<ChatRequest> questions(int count) {
 }
 
 inline ChatPart picture(uint8_t value, ImageEncoding encoding = ImageEncoding::jpeg) {
-  return {.text = "", .image = Image{4, 6, std::vector<uint8_t>(72, value)}, .encoding = encoding};
+  return {.text = "", .image = shared_image({4, 6, std::vector<uint8_t>(72, value)}), .encoding = encoding};
 }
 
 /** No cache, no waits worth mentioning. */

@@ -20,7 +20,7 @@ TEST(ChatImage, DataUriHasTheRightSubtype) {
   EXPECT_EQ(image_data_uri(jpeg), "data:image/jpeg;base64," + base64_encode(encode_jpeg(*jpeg.image, 95)));
   EXPECT_EQ(image_data_uri(png), "data:image/png;base64," + base64_encode(encode_png(*png.image)));
   ChatPart damaged = jpeg;
-  damaged.image->pixels.pop_back();
+  damaged.image = shared_image({4, 6, std::vector<uint8_t>(71)});
   expect_error([&] { image_data_uri(damaged); }, ExitCode::data, {"6 x 4 with 71 bytes"});
 }
 
@@ -28,7 +28,7 @@ TEST(ChatImage, DigestTellsApartWhatTravelsDifferently) {
   ChatPart coarse = picture(10);
   coarse.jpeg_quality = 75;
   ChatPart turned = picture(10);
-  std::swap(turned.image->width, turned.image->height);
+  turned.image = shared_image({6, 4, turned.image->pixels});
   const std::vector<ChatPart> parts = {picture(10), picture(11), picture(10, ImageEncoding::png), coarse, turned};
   for (size_t a = 0; a < parts.size(); ++a)
     for (size_t b = 0; b < parts.size(); ++b) EXPECT_EQ(image_digest(parts[a]) == image_digest(parts[b]), a == b);
@@ -36,12 +36,8 @@ TEST(ChatImage, DigestTellsApartWhatTravelsDifferently) {
 
 TEST(ChatBody, KeepsTheOrderOfParts) {
   ChatRequest request;
-  request.messages = {{"system", {{.text = "be brief", .image = std::nullopt}}},
-                      {"user",
-                       {picture(1),
-                        {.text = "not a gap: \"url\":\"\"", .image = std::nullopt},
-                        picture(2),
-                        {.text = "second", .image = std::nullopt}}}};
+  request.messages = {{"system", {{.text = "be brief"}}},
+                      {"user", {picture(1), {.text = "not a gap: \"url\":\"\""}, picture(2), {.text = "second"}}}};
   const std::vector<std::string_view> urls = {"url 1", "url 2"};
   EXPECT_EQ(json::parse(chat_messages(request, urls)), json::parse(R"([
       {"role": "system", "content": "be brief"},

@@ -295,7 +295,7 @@ TEST(Judge, ImagesAreEncodedOnceAndDamagedOnesFailAlone) {
   std::vector<ChatRequest> requests = questions(6);
   for (size_t i = 0; i < 4; ++i) requests[i].messages[0].parts.push_back(picture(uint8_t(i % 2)));
   requests[4].messages[0].parts.push_back(picture(9));
-  requests[4].messages[0].parts[1].image->pixels.clear();
+  requests[4].messages[0].parts[1].image = shared_image({4, 6, {}});
   const std::vector<ChatResult> results = judge.ask(requests);
   for (size_t i = 0; i < 6; ++i) EXPECT_EQ(results[i].reply.has_value(), i != 4) << results[i].failure;
   EXPECT_EQ(judge.statistics().images_encoded, 2);

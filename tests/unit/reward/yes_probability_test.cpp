@@ -27,7 +27,7 @@ TEST(YesProbability, FallsBackOnTheTextIfNeitherIsListed) {
 TEST(YesNoRequest, IsAlphaGrpos) {
   YesNoOptions options;
   options.system_prompt = "be strict";
-  const ChatRequest request = yes_no_request(filled_image(7), "Is it grey?", options);
+  const ChatRequest request = yes_no_request(shared_image(filled_image(7)), "Is it grey?", options);
   ASSERT_EQ(request.messages.size(), 2u);
   EXPECT_EQ(request.messages[0].role, "system");
   EXPECT_EQ(request.messages[0].parts[0].text, "be strict");
@@ -46,7 +46,7 @@ TEST(YesNoRequest, IsAlphaGrpos) {
   options.system_prompt = "";
   options.encoding = ImageEncoding::png;
   options.top_logprobs = 20;
-  const ChatRequest plain = yes_no_request(filled_image(7), "?", options);
+  const ChatRequest plain = yes_no_request(shared_image(filled_image(7)), "?", options);
   EXPECT_EQ(plain.messages.size(), 1u);
   EXPECT_EQ(plain.messages[0].parts[0].encoding, ImageEncoding::png);
   EXPECT_EQ(plain.top_logprobs, 20);
