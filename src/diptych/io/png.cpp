@@ -84,8 +84,7 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name, uint64
   png_set_read_fn(reader.png, &reader, read_bytes);
 
   if (!read_header(reader)) fail();
-  check_image_size(static_cast<uint64_t>(reader.width), static_cast<uint64_t>(reader.height), name,
-                   max_pixels);
+  check_image_size(static_cast<uint64_t>(reader.width), static_cast<uint64_t>(reader.height), name, max_pixels);
   const size_t width = static_cast<size_t>(reader.width);
   const size_t height = static_cast<size_t>(reader.height);
   if (png_get_rowbytes(reader.png, reader.info) != width * 4)
