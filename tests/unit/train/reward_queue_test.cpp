@@ -74,11 +74,11 @@ TEST(RewardQueueTest, ScoresComeInTheOrderOfTheStages) {
       queue.submit(large, 3, 4);
       queue.submit(large, 4, 7);
     }
-    const std::vector<Score> scores = queue.collect();
+    const std::vector<Score> scores = queue.collect(nullptr);
     ASSERT_EQ(scores.size(), 7u);
     expect_in_order(scores);
     EXPECT_EQ(asked, 6u);  // a stage without a picture is never asked about
-    EXPECT_TRUE(queue.collect().empty());
+    EXPECT_TRUE(queue.collect(nullptr).empty());
   }
 }
 
@@ -99,7 +99,7 @@ TEST(RewardQueueTest, OverlappingRangesAreScoredAtTheSameTime) {
   RewardQueue queue(reward, prompts, /*overlap=*/true);
   queue.submit(rollout, 0, 2);
   queue.submit(rollout, 2, 5);
-  const std::vector<Score> scores = queue.collect();
+  const std::vector<Score> scores = queue.collect(nullptr);
   ASSERT_EQ(scores.size(), 5u);
   expect_in_order(scores);
 }
@@ -115,7 +115,7 @@ TEST(RewardQueueTest, WithoutOverlapNothingIsScoredAheadOfTheEnd) {
   RewardQueue queue(reward, prompts, /*overlap=*/false);
   queue.submit(rollout, 0, 2);
   EXPECT_EQ(calls, 0);
-  queue.collect();
+  queue.collect(nullptr);
   EXPECT_EQ(calls, 1);
 }
 
@@ -128,7 +128,7 @@ TEST(RewardQueueTest, WhatARewardThrowsComesOut) {
   for (const bool overlap : {false, true}) {
     RewardQueue queue(reward, prompts, overlap);
     queue.submit(rollout, 0, 2);
-    EXPECT_THROW(queue.collect(), std::runtime_error);
+    EXPECT_THROW(queue.collect(nullptr), std::runtime_error);
   }
 }
 

@@ -51,7 +51,7 @@ class StepFixture : public ::testing::Test {
       }
       return answers;
     };
-    return rollout_step({recipe_, made_, episode_, prompts, reward, /*step=*/5}, row_);
+    return rollout_step({recipe_, made_, episode_, prompts, reward, /*judge=*/nullptr, /*step=*/5}, row_);
   }
 
   RewardedRollout run(const RewardFunction& reward) {
@@ -60,7 +60,7 @@ class StepFixture : public ::testing::Test {
       for (size_t p = 0; p < 2; ++p) both[p].text = std::to_string(draw) + "." + std::to_string(p);
       return both;
     };
-    return rollout_step({recipe_, made_, episode_, prompts, reward, /*step=*/5}, row_);
+    return rollout_step({recipe_, made_, episode_, prompts, reward, /*judge=*/nullptr, /*step=*/5}, row_);
   }
 
   TemporaryFolder folder_;
