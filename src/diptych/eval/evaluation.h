@@ -38,25 +38,25 @@ void visit(Fields& fields, EvaluationConfig& eval) {
 /** One evaluated chain, kept for tables, pictures and reports. */
 struct EvaluatedSample {
   TaskPrompt prompt;
-  Candidate candidate;              // of the whole conversation: texts and images of all rounds; the last image counts
-  Score score;                      // of the last image
-  bool correct = false;             // the last image
-  std::vector<bool> correct_rounds; // of the picture after 0, 1, ... refinements
-  bool stopped = false;             // the model said that it is done
+  Candidate candidate;               // of the whole conversation: texts and images of all rounds; the last image counts
+  Score score;                       // of the last image
+  bool correct = false;              // the last image
+  std::vector<bool> correct_rounds;  // of the picture after 0, 1, ... refinements
+  bool stopped = false;              // the model said that it is done
 };
 
 /** What refinement did, over both pools. */
 struct RefinementResult {
-  double before = 0;              // strict correct-rate ahead of any refinement
-  double after = 0;               // behind the last
-  double refined = 0;             // share of pictures that were refined at least once
-  double kept_right = 0;          // of pictures right before, the share right after
-  double repaired = 0;            // of pictures wrong before, the share right after
-  std::vector<double> by_round;   // correct-rate after 0, 1, ... rounds
+  double before = 0;             // strict correct-rate ahead of any refinement
+  double after = 0;              // behind the last
+  double refined = 0;            // share of pictures that were refined at least once
+  double kept_right = 0;         // of pictures right before, the share right after
+  double repaired = 0;           // of pictures wrong before, the share right after
+  std::vector<double> by_round;  // correct-rate after 0, 1, ... rounds
   // Of the mode `self` only:
-  double stops = 0;               // share of reviews that stopped
-  double stop_precision = 0;      // of them, share at right pictures; 0 without stops
-  double stop_recall = 0;         // of reviews of right pictures, share that stopped; 0 without any
+  double stops = 0;           // share of reviews that stopped
+  double stop_precision = 0;  // of them, share at right pictures; 0 without stops
+  double stop_recall = 0;     // of reviews of right pictures, share that stopped; 0 without any
 };
 
 struct EvaluationResult {
@@ -80,7 +80,7 @@ struct EditScores {
   double correct = 0;
   double semantic = 0;  // min(followed, preserved)
   double quality = 0;
-  double overall = 0;   // sqrt(semantic quality)
+  double overall = 0;  // sqrt(semantic quality)
 };
 
 struct EditEvaluation {

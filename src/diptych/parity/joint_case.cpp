@@ -24,10 +24,11 @@ Trajectory stored_chain(const Fixture& main, const Fixture& values, size_t i, in
   chain.prompt = prompt;
   chain.context = prompt;
   const std::vector<int64_t> think = main.integers(in + "think_segment");
-  chain.text =
-      SampledText{.tokens = {think.begin() + 1, think.end()}, .logprobs = main.numbers(in + "old_logprobs")};
+  chain.text = SampledText{.tokens = {think.begin() + 1, think.end()}, .logprobs = main.numbers(in + "old_logprobs")};
   const std::vector<int64_t> grid = main.integers(in + "grid_hw");
-  chain.image = SampledImage{.grid_height = grid.at(0), .grid_width = grid.at(1), .latent = {},
+  chain.image = SampledImage{.grid_height = grid.at(0),
+                             .grid_width = grid.at(1),
+                             .latent = {},
                              .states = values.at(in + "x_t"),
                              .nexts = values.at(in + "x_next"),
                              .velocities = values.at(in + "v_old")};

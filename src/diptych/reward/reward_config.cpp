@@ -85,8 +85,8 @@ DvRewardOptions dvreward_options(const DvRewardConfig& config, bool lossless) {
 VieScoreOptions viescore_options(const std::vector<std::string>& questions, ImageEncoding encoding) {
   if (questions.empty()) return {.encoding = encoding};
   if (questions.size() != 2)
-    throw Error(ExitCode::config, {"reward.viescore_questions", "two: of consistency and of quality",
-                                   cat(questions.size()), ""});
+    throw Error(ExitCode::config,
+                {"reward.viescore_questions", "two: of consistency and of quality", cat(questions.size()), ""});
   return {questions[0], questions[1], encoding};
 }
 

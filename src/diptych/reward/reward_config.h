@@ -30,7 +30,8 @@ void visit(Fields& fields, DvRewardConfig& dvreward) {
                 "how the answers become one value");
   fields.choice("empty_list", dvreward.empty_list, {"one", "error"},
                 "a prompt without semantic or without quality questions: that mean is 1, or the run stops");
-  fields("system_prompt_file", dvreward.system_prompt_file, "file with the system prompt of yes/no questions; empty: AlphaGRPO's; none: no system prompt");
+  fields("system_prompt_file", dvreward.system_prompt_file,
+         "file with the system prompt of yes/no questions; empty: AlphaGRPO's; none: no system prompt");
   fields.range("top_logprobs", dvreward.top_logprobs, 1, 20, "alternatives of the first token that the judge lists");
   fields.choice("image_format", dvreward.image_format, {"jpeg", "png"}, "how yes/no questions send the image");
   fields.range("jpeg_quality", dvreward.jpeg_quality, 1, 100, "of these images");

@@ -82,8 +82,8 @@ void Sampler::add_first_round(int64_t group_size) {
     stage.round = options_.first_round;
     stage.context = static_cast<int64_t>(p);
     stage.candidate.prompt = prompts_[p].text;
-    rollout_.contexts.push_back(stage_context(model_, tokenizer_, options_, program,
-                                              {prompts_[p].text, prompts_[p].sources}, key(stage)));
+    rollout_.contexts.push_back(
+        stage_context(model_, tokenizer_, options_, program, {prompts_[p].text, prompts_[p].sources}, key(stage)));
     stage.guidance = has_image(rollout_.contexts.back()) ? options_.edit_guidance : options_.guidance;
     for (stage.sample = 0; stage.sample < group_size; ++stage.sample) rollout_.chains.push_back(stage);
   }

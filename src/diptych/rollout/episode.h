@@ -9,15 +9,15 @@ namespace diptych {
 
 struct EpisodeOptions {
   EpisodeProgram program = episode_program("think");
-  std::string system_prompt;      // in front of stages that think; may be empty
-  std::string reflection_prompt;  // with {prompt} where the request goes
-  std::string review_prompt;      // the same
+  std::string system_prompt;         // in front of stages that think; may be empty
+  std::string reflection_prompt;     // with {prompt} where the request goes
+  std::string review_prompt;         // the same
   std::string stop_answer = "done";  // what a text answers behind its thinking to stop
   TextSampling text;
   DenoiseSchedule schedule;
-  Guidance guidance;       // of images without an image in their context
-  Guidance edit_guidance;  // of the others
-  int64_t image_height = 0;       // pixels; multiples of the latent token's size
+  Guidance guidance;         // of images without an image in their context
+  Guidance edit_guidance;    // of the others
+  int64_t image_height = 0;  // pixels; multiples of the latent token's size
   int64_t image_width = 0;
   int64_t chains_per_pack = 128;  // sampled together; changes memory and speed, not results
   int64_t first_round = 0;        // number of the first stage's round, for the addresses of its draws

@@ -40,8 +40,9 @@ EpisodeProgram episode_program(const std::string& name) {
     program.stages.insert(program.stages.end(), static_cast<size_t>(rounds), kReview);
     return program;
   }
-  throw Error(ExitCode::config, {"episode", "t2i, think, edit, edit_think, understand, reflect, review or rounds:N with N from 1 to 64",
-                                 "'" + name + "'", ""});
+  throw Error(ExitCode::config,
+              {"episode", "t2i, think, edit, edit_think, understand, reflect, review or rounds:N with N from 1 to 64",
+               "'" + name + "'", ""});
 }
 
 bool needs_images(const EpisodeProgram& program) {

@@ -23,7 +23,7 @@ struct NoisyCopies {
 
 struct ReplayPack {
   std::vector<Segment> segments;
-  std::vector<int64_t> texts;      // segment of each chain's sampled text; -1 without
+  std::vector<int64_t> texts;       // segment of each chain's sampled text; -1 without
   std::vector<NoisyCopies> copies;  // of each chain
 };
 
@@ -57,8 +57,8 @@ class Packer {
   }
 
   int64_t add_copy(const SampledImage& image, int64_t step, const Tail& tail) {
-    Segment copy = noisy_segment(image.states[step], image.grid_height, image.grid_width, time(step), tail.segment,
-                                 tail.position);
+    Segment copy =
+        noisy_segment(image.states[step], image.grid_height, image.grid_width, time(step), tail.segment, tail.position);
     copy.detach_context = options_.detach_context && tail.segment >= 0;
     pack_.segments.push_back(std::move(copy));
     return static_cast<int64_t>(pack_.segments.size()) - 1;
@@ -156,14 +156,15 @@ Tensor guided_window(const std::vector<Tensor>& velocities, const NoisyCopies& c
 
 std::vector<Tensor> chain_velocities(const Bagel& model, const PackOutput& output, const ReplayPack& pack,
                                      const Rollout& rollout, const std::vector<size_t>& chains) {
-  const bool any = std::any_of(pack.copies.begin(), pack.copies.end(), [](const auto& own) { return !own.full.empty(); });
+  const bool any =
+      std::any_of(pack.copies.begin(), pack.copies.end(), [](const auto& own) { return !own.full.empty(); });
   if (!any) return {};
   const std::vector<Tensor> velocities = segment_velocities(model, output, pack.segments);
   std::vector<Tensor> windows;
   for (size_t c = 0; c < chains.size(); ++c)
-    windows.push_back(pack.copies[c].full.empty() ? Tensor()
-                                                  : guided_window(velocities, pack.copies[c], rollout,
-                                                                  rollout.chains[chains[c]].guidance));
+    windows.push_back(pack.copies[c].full.empty()
+                          ? Tensor()
+                          : guided_window(velocities, pack.copies[c], rollout, rollout.chains[chains[c]].guidance));
   return windows;
 }
 

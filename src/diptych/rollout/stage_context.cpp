@@ -12,8 +12,7 @@ namespace {
 std::string filled(const std::string& text, const std::string& request) {
   const std::string mark = "{prompt}";
   const size_t place = text.find(mark);
-  return place == std::string::npos ? text
-                                    : text.substr(0, place) + request + text.substr(place + mark.size());
+  return place == std::string::npos ? text : text.substr(0, place) + request + text.substr(place + mark.size());
 }
 
 }  // namespace
@@ -56,8 +55,7 @@ StageContext stage_context(const Bagel& model, const Tokenizer& tokenizer, const
   StageContext context;
   context.full = context_segments(model, tokenizer, parts, key);
   // Every program ends with a text; without it the branch keeps the images in front of it.
-  context.text_dropped =
-      context_segments(model, tokenizer, {parts.begin(), parts.end() - 1}, key);
+  context.text_dropped = context_segments(model, tokenizer, {parts.begin(), parts.end() - 1}, key);
   for (const ContextPart& part : parts)
     if (!part.image) append_text(context.image_dropped, text_ids(tokenizer, part.text));
   return context;

@@ -25,15 +25,15 @@ enum class StageEnd {
 
 /** One stage of an episode: a context, and the text and the image sampled behind it. */
 struct Trajectory {
-  int64_t prompt = 0;   // index in the rollout's prompts
-  int64_t sample = 0;   // index in its group
-  int64_t round = 0;    // 0: the first stage of the episode; k: its k-th refinement
-  int64_t context = 0;  // index in the rollout's contexts
+  int64_t prompt = 0;                 // index in the rollout's prompts
+  int64_t sample = 0;                 // index in its group
+  int64_t round = 0;                  // 0: the first stage of the episode; k: its k-th refinement
+  int64_t context = 0;                // index in the rollout's contexts
   std::optional<SampledText> text;    // thinking, reflection or answer
   std::optional<SampledImage> image;  // present if and only if the stage painted
   StageEnd end = StageEnd::painted;
-  Guidance guidance;                  // of the image
-  Candidate candidate;                // texts and pixels only, for the reward
+  Guidance guidance;    // of the image
+  Candidate candidate;  // texts and pixels only, for the reward
 };
 
 /** All stages of one rollout step: round by round, in a round prompt-major. Without refinement rounds, stage i belongs

@@ -17,8 +17,7 @@ constexpr std::array kSpoilt = {Distortion::blur, Distortion::noise, Distortion:
 
 Image draw_picture(const Prompt& prompt, RatingKind kind, const World& world, Stream& stream) {
   const bool wrong = stream.uniform() < 0.5;
-  const Scene scene =
-      wrong ? sample_wrong_scene(prompt, world, stream) : sample_scene(prompt.request, world, stream);
+  const Scene scene = wrong ? sample_wrong_scene(prompt, world, stream) : sample_scene(prompt.request, world, stream);
   const double spoilt = kind == RatingKind::quality ? 0.7 : kind == RatingKind::scalar ? 0.3 : 0;
   if (stream.uniform() >= spoilt) return render(scene, world);
   return distorted(scene, world, kSpoilt[stream.below(kSpoilt.size())], 0.2 + 0.8 * stream.uniform(), stream);

@@ -39,9 +39,9 @@ inline constexpr std::array<std::array<uint8_t, 3>, 5> kBackgroundRgb = {
 
 /** Geometry of a world; all lengths in pixels. The default is the 32 x 32 world of the shipped model. */
 struct World {
-  int canvas = 32;           // height and width
-  int cells = 2;             // cells per side
-  double radius = 6.0;       // half size of every object
+  int canvas = 32;      // height and width
+  int cells = 2;        // cells per side
+  double radius = 6.0;  // half size of every object
   double jitter = 1.0;  // largest offset of a centre from the middle of its cell, per axis
 };
 

@@ -81,13 +81,14 @@ void write_samples(const std::filesystem::path& folder, const std::string& name,
                                                  ? sample.correct_rounds[k]
                                                  : sample.correct)));
     while (images.size() % columns != 0)
-      images.push_back(framed(Image{images.back().height - 2, images.back().width - 2,
-                                    std::vector<uint8_t>(static_cast<size_t>((images.back().height - 2) *
-                                                                             (images.back().width - 2) * 3),
-                                                         255)},
-                              {255, 255, 255}));
+      images.push_back(
+          framed(Image{images.back().height - 2, images.back().width - 2,
+                       std::vector<uint8_t>(
+                           static_cast<size_t>((images.back().height - 2) * (images.back().width - 2) * 3), 255)},
+                 {255, 255, 255}));
   }
-  if (!images.empty()) write_png(folder / (name + ".png"), image_grid(images, static_cast<int>(columns), 2, kGridScale));
+  if (!images.empty())
+    write_png(folder / (name + ".png"), image_grid(images, static_cast<int>(columns), 2, kGridScale));
 }
 
 std::vector<const EvaluatedSample*> grid_samples(const EvaluationResult& result) {

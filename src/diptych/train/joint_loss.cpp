@@ -211,16 +211,16 @@ JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, 
   TORCH_CHECK(now.logprobs.defined() || !now.velocities.empty(),
               "joint_loss: the replay holds neither text nor image values");
   if (!now.velocities.empty()) {
-    for (const WindowRows& rows : rows_by_size(rollout, chains, now, old, reference, advantages,
-                                               options.image_advantage_clamp)) {
+    for (const WindowRows& rows :
+         rows_by_size(rollout, chains, now, old, reference, advantages, options.image_advantage_clamp)) {
       loss.total = loss.total.to(rows.velocity.options());
       add_image_part(rows, rollout.schedule, options, denominators, loss);
     }
   }
   if (now.logprobs.defined()) {
     loss.total = loss.total.to(now.logprobs.options());
-    add_text_part(text_rows(rollout, chains, old, reference, advantages, options, now.logprobs.options()),
-                  now.logprobs, options, denominators, loss);
+    add_text_part(text_rows(rollout, chains, old, reference, advantages, options, now.logprobs.options()), now.logprobs,
+                  options, denominators, loss);
   }
   return loss;
 }

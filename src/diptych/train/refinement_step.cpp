@@ -57,8 +57,8 @@ RewardedRollout refine(const StepInput& input, const InitialPictures& pictures, 
     if (!pictures.chosen[p]) continue;
     const size_t chosen = *pictures.chosen[p];
     before.push_back(*pictures.scores[chosen].value);
-    episodes.push_back({prompts[p].text, draw * prompts.size() + p,
-                        {pictures.rollout.chains[chosen].candidate.images.back()}});
+    episodes.push_back(
+        {prompts[p].text, draw * prompts.size() + p, {pictures.rollout.chains[chosen].candidate.images.back()}});
     step.prompts.push_back(std::move(prompts[p]));
   }
   EpisodeOptions options = input.episode;

@@ -36,8 +36,8 @@ void RewardQueue::submit(const Rollout& rollout, size_t begin, size_t end) {
   }
   batches_.push_back(std::move(batch));
   const Batch& stored = batches_.back();
-  scores_.push_back(std::async(overlap_ ? std::launch::async : std::launch::deferred,
-                               [this, &stored] { return stored(reward_); }));
+  scores_.push_back(
+      std::async(overlap_ ? std::launch::async : std::launch::deferred, [this, &stored] { return stored(reward_); }));
 }
 
 std::vector<Score> RewardQueue::collect(Judge* judge) {

@@ -56,7 +56,8 @@ void check_missing(const std::vector<Score>& scores, double largest_share) {
       std::count_if(scores.begin(), scores.end(), [](const Score& score) { return !usable_value(score); });
   const double share = static_cast<double>(missing) / static_cast<double>(scores.size());
   if (share <= largest_share) return;
-  const auto broken = std::find_if(scores.begin(), scores.end(), [](const Score& score) { return !usable_value(score); });
+  const auto broken =
+      std::find_if(scores.begin(), scores.end(), [](const Score& score) { return !usable_value(score); });
   throw Error(ExitCode::reward, {"rewards", cat("at most ", largest_share, " of them missing"), cat(share),
                                  broken->raw_reply.empty() ? "see the reward's own messages above"
                                                            : "one of them says: " + broken->raw_reply});

@@ -10,14 +10,14 @@ struct RewardedRollout {
   std::vector<TaskPrompt> prompts;
   Rollout rollout;
   // One entry per stage of the rollout:
-  std::vector<Score> scores;                  // of what the stage made
-  std::vector<double> rewards;                // what the advantages come from; 0 where missing: `valid` says which count
+  std::vector<Score> scores;    // of what the stage made
+  std::vector<double> rewards;  // what the advantages come from; 0 where missing: `valid` says which count
   std::vector<bool> valid;
   std::vector<int64_t> groups;                // stages that are compared with each other
   std::vector<std::optional<double>> before;  // score of the picture that a refinement started from
   Advantages advantages;
-  std::vector<size_t> contributing;           // stages of groups that have a spread, and a valid reward
-  std::map<std::string, double> metrics;      // of the kind of step, under the names of docs/metrics.md
+  std::vector<size_t> contributing;       // stages of groups that have a spread, and a valid reward
+  std::map<std::string, double> metrics;  // of the kind of step, under the names of docs/metrics.md
 };
 
 /** The value of a score that counts: present, ok and finite. */

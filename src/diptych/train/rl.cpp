@@ -59,7 +59,8 @@ RlRecipe checked(const RlRecipe& recipe) {
           edits ? "\"shapes_edits\", whose prompts come with an image to edit" : "prompts for episode " + program.name,
           "\"" + recipe.prompts.source + "\"", "");
   require(!train.normalise_each_reward || (program.stages.size() == 1 && program.name != "reflect"),
-          "train.normalise_each_reward", "false for " + program.name + ", whose rewards are not plain scores", "true", "");
+          "train.normalise_each_reward", "false for " + program.name + ", whose rewards are not plain scores", "true",
+          "");
   require(program.name != "review", "rollout.episode", "reflect or rounds:N", "review",
           "a review by itself is for sampling and evaluation");
   require(recipe.prompts.source != "file" || !verifies, "reward.kind", "a reward for prompts from a file",
@@ -115,7 +116,8 @@ class RlRun {
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
     if (needs_judge(recipe.reward)) {
       judge_ = std::make_unique<Judge>(recipe.reward.judge, session_.folder());
-      reward_ = make_reward(recipe.reward, [this](const std::vector<ChatRequest>& asked) { return judge_->ask(asked); });
+      reward_ =
+          make_reward(recipe.reward, [this](const std::vector<ChatRequest>& asked) { return judge_->ask(asked); });
     } else {
       reward_ = make_reward(recipe.reward);
     }

@@ -138,9 +138,10 @@ void visit(Fields& fields, RefineConfig& refine) {
   fields.choice("initial_episode", refine.initial_episode, {"t2i", "think"}, "reflect: how they are made");
   fields.choice("selection", refine.selection, {"worst", "first"},
                 "reflect: which is refined, the one with the lowest score or the first");
-  fields.choice("rectification", refine.rectification, {"off", "code", "paper"},
-                "reflect: refinements that do not improve get the initial score (code), the group's minimum (paper), or "
-                "keep their own (off)");
+  fields.choice(
+      "rectification", refine.rectification, {"off", "code", "paper"},
+      "reflect: refinements that do not improve get the initial score (code), the group's minimum (paper), or "
+      "keep their own (off)");
   fields.range("draws", refine.draws, 1, 1000,
                "reflect: draws of prompts until some refinement improves; then the step learns nothing");
   fields("mix_t2i", refine.mix_t2i, "reflect: train on the initial pictures too");

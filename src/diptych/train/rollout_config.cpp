@@ -44,8 +44,8 @@ void check_window(const RolloutConfig& config) {
 
 Guidance guidance_of(const GuidanceConfig& config, const std::string& where) {
   if (config.interval.size() != 2 || !(config.interval[0] >= 0 && config.interval[0] <= config.interval[1]))
-    throw Error(ExitCode::config,
-                {where + ".interval", "[low, high] with 0 <= low <= high", "[" + join(config.interval, ", ") + "]", ""});
+    throw Error(ExitCode::config, {where + ".interval", "[low, high] with 0 <= low <= high",
+                                   "[" + join(config.interval, ", ") + "]", ""});
   return {.text_scale = config.text_scale,
           .image_scale = config.image_scale,
           .interval_low = config.interval[0],

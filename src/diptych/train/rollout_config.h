@@ -53,9 +53,10 @@ struct RolloutConfig {
 
 template <class Fields>
 void visit(Fields& fields, RolloutConfig& rollout) {
-  fields("episode", rollout.episode,
-         "t2i, think (reason, then paint), edit, edit_think, reflect (look at a picture that failed, repair it), review "
-         "(repair it or stop), rounds:N (think, then up to N reviews)");
+  fields(
+      "episode", rollout.episode,
+      "t2i, think (reason, then paint), edit, edit_think, reflect (look at a picture that failed, repair it), review "
+      "(repair it or stop), rounds:N (think, then up to N reviews)");
   fields("system_prompt", rollout.system_prompt,
          "none, bagel (BAGEL's own think prompt), or the text itself; only in front of stages that think");
   fields("reflection_prompt", rollout.reflection_prompt,

@@ -2,8 +2,8 @@
 // One rollout step of a recipe: prompts, episodes, scores, advantages.
 
 #include "diptych/model/folder.h"
-#include "diptych/train/metrics.h"
 #include "diptych/reward/judge.h"
+#include "diptych/train/metrics.h"
 #include "diptych/train/prompt_stream.h"
 #include "diptych/train/rewarded_rollout.h"
 

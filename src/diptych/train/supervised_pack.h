@@ -19,8 +19,8 @@ struct SupervisedPack {
   std::vector<std::pair<int64_t, Tensor>> flow_targets;                // segment; noise - clean [tokens, channels]
 };
 
-/** Packs examples in BAGEL's order (system prompt, source latents, source ViT, prompt, thought, noisy target). Images are encoded
- *  without gradient, resized by the model's rules if they are no multiple of its stride. Flow times are
+/** Packs examples in BAGEL's order (system prompt, source latents, source ViT, prompt, thought, noisy target). Images
+ * are encoded without gradient, resized by the model's rules if they are no multiple of its stride. Flow times are
  *  sigmoid(normal), shifted (bagel.md 9). Draws are addressed by (seed, step, number of the example). */
 SupervisedPack make_supervised_pack(const Bagel& model, const Tokenizer& tokenizer,
                                     const std::vector<SupervisedExample>& examples, const SupervisedOptions& options,

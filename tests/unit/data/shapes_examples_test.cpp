@@ -20,7 +20,7 @@
 namespace diptych {
 namespace {
 
-constexpr ShapesMixture kNone{0, 0, 0, 0, 0, 0};
+constexpr ShapesMixture kNone{0, 0, 0, 0, 0, 0, 0};
 
 std::map<std::string, shapes::Request> training_requests() {
   std::map<std::string, shapes::Request> requests;
@@ -31,11 +31,13 @@ std::map<std::string, shapes::Request> training_requests() {
   return requests;
 }
 
-enum class Kind { paint, think, question, edit, reflect, review };
+enum class Kind { paint, think, question, rating, edit, reflect, review };
 
 Kind kind_of(const SupervisedExample& example) {
   if (example.sources.empty()) return example.thinking ? Kind::think : Kind::paint;
   if (!example.thinking) return Kind::edit;
+  if (example.prompt.starts_with("Rate from ") || example.prompt.starts_with("Does the picture show exactly: "))
+    return Kind::rating;
   if (*example.thinking == "yes" || *example.thinking == "no") return Kind::question;
   return example.prompt.find(" it is wrong ") != std::string::npos ? Kind::reflect : Kind::review;
 }
@@ -43,8 +45,8 @@ Kind kind_of(const SupervisedExample& example) {
 TEST(ShapesExamples, PicturesFollowTheRefinedPromptOrTheTruth) {
   const shapes::World world;
   const std::map<std::string, shapes::Request> requests = training_requests();
-  const ExampleSource source =
-      shapes_examples(world, {.paint = 1, .think = 1, .question = 0, .edit = 0, .reflect = 0, .review = 0}, 3);
+  const ExampleSource source = shapes_examples(
+      world, {.paint = 1, .think = 1, .question = 0, .rating = 0, .edit = 0, .reflect = 0, .review = 0}, 3);
   int thinking = 0;
   for (uint64_t index = 0; index < 200; ++index) {
     const SupervisedExample example = source(4, index);
@@ -64,7 +66,7 @@ TEST(ShapesExamples, PicturesFollowTheRefinedPromptOrTheTruth) {
 
 TEST(ShapesExamples, SharesAreRespected) {
   const ShapesMixture mixture;
-  const std::array<double, 6> shares = {mixture.paint, mixture.think,   mixture.question,
+  const std::array<double, 7> shares = {mixture.paint, mixture.think,   mixture.question, mixture.rating,
                                         mixture.edit,  mixture.reflect, mixture.review};
   const ExampleSource source = shapes_examples(shapes::World{}, mixture, 1);
   std::map<Kind, int> counts;
@@ -82,8 +84,8 @@ TEST(ShapesExamples, EveryKindHasItsParts) {
     const SupervisedExample example = source(0, index);
     const Kind kind = kind_of(example);
     EXPECT_EQ(example.sources.size(), kind == Kind::paint || kind == Kind::think ? 0u : 1u);
-    const bool answers_in_words =
-        kind == Kind::question || (kind == Kind::review && shapes::says_done(*example.thinking));
+    const bool answers_in_words = kind == Kind::question || kind == Kind::rating ||
+                                  (kind == Kind::review && shapes::says_done(*example.thinking));
     EXPECT_EQ(example.image.has_value(), !answers_in_words);
     for (const Image& picture : example.sources) EXPECT_EQ(picture.height, shapes::World{}.canvas);
     if (example.image && !example.sources.empty()) {
@@ -93,9 +95,9 @@ TEST(ShapesExamples, EveryKindHasItsParts) {
 }
 
 TEST(ShapesExamples, AddressDecides) {
-  for (int kind = 0; kind < 6; ++kind) {
+  for (int kind = 0; kind < 7; ++kind) {
     ShapesMixture mixture = kNone;
-    double* shares[] = {&mixture.paint, &mixture.think,   &mixture.question,
+    double* shares[] = {&mixture.paint, &mixture.think,   &mixture.question, &mixture.rating,
                         &mixture.edit,  &mixture.reflect, &mixture.review};
     *shares[kind] = 0.5;
     const ExampleSource source = shapes_examples(shapes::World{}, mixture, 3);
@@ -148,8 +150,8 @@ TEST(ShapesCorpus, HoldsEveryWordOfEveryExample) {
 }
 
 TEST(ShapesCorpus, MakesEveryPieceOfEveryExampleOneToken) {
-  const BpeModel model = train_bpe(shapes::tokenizer_corpus(), 520);
-  EXPECT_LT(model.merges.size(), 520u) << "all pairs are merged";
+  const BpeModel model = train_bpe(shapes::tokenizer_corpus(), 540);
+  EXPECT_LT(model.merges.size(), 540u) << "all pairs are merged";
   const std::set<std::string> vocabulary(model.vocab.begin(), model.vocab.end());
   const ExampleSource source = shapes_examples(shapes::World{}, {}, 6);
   for (uint64_t index = 0; index < 5000; ++index) {

@@ -108,8 +108,10 @@ TEST_F(ContextTest, ImagesAreResizedByTheRuleOfEachTower) {
   const Chain chain = segments({shown(picture(50, 64, 20))});
   EXPECT_EQ(chain[0].grid_width, 4);  // the longest side becomes 32
   EXPECT_EQ(chain[0].grid_height, 3);
-  EXPECT_EQ(chain[1].grid_width, 6);  // and 24 for the ViT
-  EXPECT_EQ(chain[1].grid_height, 5);
+  // The ViT sees what the autoencoder sees, 32 x 24, resized again (BAGEL, inferencer.py): 24 x 18, and 18 / 4 rounds
+  // to 4.
+  EXPECT_EQ(chain[1].grid_width, 6);
+  EXPECT_EQ(chain[1].grid_height, 4);
 }
 
 TEST_F(ContextTest, AModelWithoutAVitSeesTheLatentAlone) {
