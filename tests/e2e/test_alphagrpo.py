@@ -10,7 +10,7 @@ import test_training
 SMALL = ["prompts.per_step=2", "train.group_size=3", "eval.prompts=0", "eval.edits=0", "run.checkpoint_every=1",
          "run.threads=1"]
 QUICK_TO_FAIL = ["reward.judge.retries=1", "reward.judge.backoff_base_seconds=0.01", "reward.judge.timeout_seconds=20",
-                 "reward.judge.breaker_rest_seconds=0.05", "reward.judge.give_up_seconds=2"]
+                 "reward.judge.breaker_rest_seconds=0.05", "reward.judge.give_up_seconds=20"]
 BASE = "assets/shapes_base"
 
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the parts of a run achieve on this machine, against its limits: how docs/ and changes to the code are judged.
+// What the parts of a run achieve on this machine, against its limits.
 
 #include <functional>
 #include <optional>
