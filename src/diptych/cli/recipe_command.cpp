@@ -5,6 +5,7 @@
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/model/recipe.h"
 #include "diptych/train/autoencoder_training.h"
+#include "diptych/train/evaluation_run.h"
 #include "diptych/train/rl_config.h"
 #include "diptych/train/sft.h"
 
@@ -19,10 +20,11 @@ std::string resolved(const RecipeArguments& arguments) {
 
 std::string resolved_text(const RecipeArguments& arguments) {
   std::string kind;
-  ConfigReader(arguments.recipe, arguments.overrides).choice("kind", kind, {"rl", "sft", "autoencoder"}, "");
+  ConfigReader(arguments.recipe, arguments.overrides).choice("kind", kind, {"rl", "sft", "autoencoder", "eval"}, "");
   if (kind == "rl") return resolved<RlRecipe>(arguments);
   if (kind == "sft") return resolved<SftRecipe>(arguments);
   if (kind == "autoencoder") return resolved<AutoencoderRecipe>(arguments);
+  if (kind == "eval") return resolved<EvaluationRecipe>(arguments);
   return resolved<ModelRecipe>(arguments);  // the recipes of `diptych init` have no kind
 }
 

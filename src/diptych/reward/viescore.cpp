@@ -18,6 +18,7 @@ using nlohmann::json;
 constexpr std::string_view kDelimiter = "||V^=^V||";
 constexpr int kJpegQuality = 75;
 constexpr int kMaxTokens = 2048;
+constexpr int kMaxTokensOfAMark = 10;
 
 /** From the first `open` to the last `close`, both included; empty if they are not there in this order. */
 std::string_view between(std::string_view text, char open, char close) {
@@ -78,8 +79,8 @@ std::vector<ChatRequest> requests_of(const ScoredPair& pair, const VieScoreOptio
   const ChatPart picture = image_part(shared_image(result), options.encoding, kJpegQuality);
   if (!options.consistency.empty()) {
     const std::string consistency = fill_in(options.consistency, "{prompt}", pair.prompt->text);
-    return {user_request({picture, text_part(consistency)}, kMaxTokens),
-            user_request({picture, text_part(options.quality)}, kMaxTokens)};
+    return {user_request({picture, text_part(consistency)}, kMaxTokensOfAMark),
+            user_request({picture, text_part(options.quality)}, kMaxTokensOfAMark)};
   }
   const std::string quality = cat(kVieContext, "\n", kVieQuality);
   std::vector<ChatPart> consistency;
