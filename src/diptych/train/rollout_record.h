@@ -8,7 +8,7 @@
 namespace diptych {
 
 /** Writes RUN/rollouts/step_NNNNNN.jsonl, one line a stage of the first prompts: prompt, sample, round, texts, image
- *  (a PNG file beside it), sources, score with every question's answer, reward, advantage, and how the stage ended.
+ *  (a PNG file beside it), score with every question's answer, reward, advantage, and how the stage ended.
  *  docs/data.md lists the keys. */
 void record_rollout(const std::filesystem::path& run_folder, int64_t step, const RewardedRollout& rewarded);
 
