@@ -4,6 +4,7 @@
 
 #include "diptych/eval/refinement.h"
 #include "diptych/rollout/stage_context.h"
+#include "diptych/rollout/stage_end_name.h"
 #include "diptych/text/unicode.h"
 
 namespace diptych {
@@ -101,17 +102,9 @@ void Sampler::refine(int64_t round) {
 
 std::string Sampler::end_of(const SampledConversation& conversation) const {
   if (task_.refine == "oracle") return is_right(conversation) ? "right" : "wrong";
-  switch (conversation.rounds.back().end) {
-    case StageEnd::painted:
-      return task_.refine == "self" || task_.program.stages.size() > 1 ? "cap" : "painted";
-    case StageEnd::answered:
-      return "answered";
-    case StageEnd::stopped:
-      return "stopped";
-    case StageEnd::unreadable:
-      return "unreadable";
-  }
-  return "";
+  const StageEnd end = conversation.rounds.back().end;
+  const bool may_end_earlier = task_.refine == "self" || task_.program.stages.size() > 1;
+  return end == StageEnd::painted && may_end_earlier ? "cap" : stage_end_name(end);
 }
 
 void Sampler::say_how_they_ended() {

@@ -4,6 +4,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/rollout/stage_end_name.h"
 
 namespace diptych {
 
@@ -12,20 +13,6 @@ namespace {
 constexpr int kGridColumns = 8;      // where each prompt has one image
 constexpr int64_t kGridPixels = 96;  // smaller images are enlarged to at least this many pixels a side
 constexpr int kGridGap = 4;
-
-const char* word(StageEnd end) {
-  switch (end) {
-    case StageEnd::painted:
-      return "painted";
-    case StageEnd::answered:
-      return "answered";
-    case StageEnd::stopped:
-      return "stopped";
-    case StageEnd::unreadable:
-      return "unreadable";
-  }
-  return "";
-}
 
 void print_line(const std::string& name, const std::string& text) {
   std::printf("%-12s%s\n", name.c_str(), text.c_str());
@@ -55,7 +42,7 @@ nlohmann::json sample_line(const SampleArguments& arguments, const SampleTask& t
                       {"end", conversation.end}};
   for (size_t r = 0; r < conversation.rounds.size(); ++r) {
     const SampledRound& round = conversation.rounds[r];
-    nlohmann::json entry{{"end", word(round.end)}};
+    nlohmann::json entry{{"end", stage_end_name(round.end)}};
     if (!round.kind.empty()) {
       entry[round.kind] = round.text;
       entry["truncated"] = round.truncated;

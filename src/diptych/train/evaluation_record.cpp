@@ -43,6 +43,13 @@ nlohmann::json sample_json(const EvaluatedSample& sample) {
   return row;
 }
 
+std::string sample_lines(const std::vector<EvaluatedSample>& samples) {
+  std::string lines;
+  for (const EvaluatedSample& sample : samples)
+    lines += sample_json(sample).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return lines;
+}
+
 }  // namespace
 
 void add_evaluation(const EvaluationResult& result, MetricRow& row) {
@@ -64,10 +71,7 @@ void add_evaluation(const EvaluationResult& result, MetricRow& row) {
 
 void write_samples(const std::filesystem::path& folder, const std::string& name,
                    const std::vector<EvaluatedSample>& samples) {
-  std::string lines;
-  for (const EvaluatedSample& sample : samples)
-    lines += sample_json(sample).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  write_file_atomic(folder / (name + ".jsonl"), lines);
+  write_file_atomic(folder / (name + ".jsonl"), sample_lines(samples));
   std::vector<Image> images;
   size_t columns = 1;
   for (size_t i = 0; i < std::min(kGridHalf, samples.size()); ++i)
@@ -120,10 +124,7 @@ void record_samples(const std::filesystem::path& run_folder, int64_t step, const
   write_png(evaluation_file(run_folder, step, ".png"), grid);
   tensorboard.image("eval/images", step, grid.height, grid.width, encode_png(grid));
   if (!thoughts.empty()) tensorboard.text("eval/thinking", step, thoughts);
-  std::string lines;
-  for (const EvaluatedSample& sample : result.samples)
-    lines += sample_json(sample).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  write_file_atomic(evaluation_file(run_folder, step, ".jsonl"), lines);
+  write_file_atomic(evaluation_file(run_folder, step, ".jsonl"), sample_lines(result.samples));
 }
 
 }  // namespace diptych

@@ -4,6 +4,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/rollout/stage_end_name.h"
 
 namespace diptych {
 
@@ -11,20 +12,6 @@ namespace {
 
 // Groups of a step that are kept: enough to look at, little enough to keep every one of them.
 constexpr int64_t kRecordedPrompts = 4;
-
-const char* name_of(StageEnd end) {
-  switch (end) {
-    case StageEnd::painted:
-      return "painted";
-    case StageEnd::answered:
-      return "answered";
-    case StageEnd::stopped:
-      return "stopped";
-    case StageEnd::unreadable:
-      return "unreadable";
-  }
-  return "";
-}
 
 nlohmann::json stage_json(const RewardedRollout& rewarded, size_t i) {
   const Trajectory& stage = rewarded.rollout.chains[i];
@@ -34,7 +21,7 @@ nlohmann::json stage_json(const RewardedRollout& rewarded, size_t i) {
                       {"sample", stage.sample},
                       {"round", stage.round},
                       {"texts", stage.candidate.texts},
-                      {"end", name_of(stage.end)},
+                      {"end", stage_end_name(stage.end)},
                       {"valid", static_cast<bool>(rewarded.valid[i])},
                       {"reward", rewarded.rewards[i]},
                       {"advantage", rewarded.advantages.values[i]}};

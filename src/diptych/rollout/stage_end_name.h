@@ -1,0 +1,10 @@
+#pragma once
+
+#include "diptych/rollout/trajectory.h"
+
+namespace diptych {
+
+/** "painted", "answered", "stopped" or "unreadable": the word that files and the terminal use. */
+const char* stage_end_name(StageEnd end);
+
+}  // namespace diptych
