@@ -70,7 +70,7 @@ std::vector<std::string> requested_prompts(const DecomposeArguments& arguments) 
 std::vector<Decomposition> decompose_by_rules(const std::vector<std::string>& prompts) {
   std::vector<Decomposition> results(prompts.size());
   for (size_t index = 0; index < prompts.size(); ++index) {
-    if (const auto request = find_shapes_request(prompts[index])) {
+    if (const auto request = shapes::find_request(prompts[index])) {
       results[index].questions = shapes_questions(*request);
     } else {
       results[index].dropped = "neither a prompt nor a caption of the shapes world";

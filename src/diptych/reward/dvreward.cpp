@@ -5,8 +5,8 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/reward/decompose_rules.h"
 #include "diptych/reward/judged_score.h"
-#include "diptych/shapes/questions.h"
 
 namespace diptych {
 
@@ -90,9 +90,7 @@ Score dvreward_aggregate(const std::vector<double>& semantic, const std::vector<
 
 std::vector<AtomicQuestion> questions_of(const TaskPrompt& prompt) {
   std::vector<AtomicQuestion> questions = prompt.questions;
-  if (questions.empty() && prompt.request)
-    for (const shapes::Question& question : shapes::atomic_questions(*prompt.request))
-      questions.push_back({question.kind, question.tag, question.text, question.id});
+  if (questions.empty() && prompt.request) questions = shapes_questions(*prompt.request);
   if (questions.empty())
     throw Error(ExitCode::data, {"reward dvreward", "prompts with semantic_questions and quality_questions",
                                  "none for '" + prompt.text + "'", "decompose the prompts first (docs/rewards.md)"});

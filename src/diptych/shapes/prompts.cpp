@@ -71,12 +71,15 @@ const std::vector<Prompt>& all_prompts(Split split, std::string_view family) {
 }
 
 std::optional<Request> find_request(std::string_view text) {
-  for (const bool implicit : {false, true})
-    for (const std::string& family : families(implicit))
-      for (const Split split : {Split::train, Split::validation, Split::test})
-        for (const Prompt& prompt : all_prompts(split, family))
-          if (prompt.text == text) return prompt.request;
-  return parse_caption(text);
+  static const std::map<std::string, Request, std::less<>> requests = [] {
+    std::map<std::string, Request, std::less<>> all;
+    for (const bool implicit : {false, true})
+      for (const std::string& family : families(implicit))
+        for (const Prompt& prompt : enumerate_family(family)) all.emplace(prompt.text, prompt.request);
+    return all;
+  }();
+  const auto found = requests.find(text);
+  return found != requests.end() ? found->second : parse_caption(text);
 }
 
 const Prompt& sample_prompt(Stream& stream, Split split, const std::vector<std::string>& names) {

@@ -15,7 +15,7 @@ TEST(DecomposeRules, RecordsAreThoseOfTheShapesWorld) {
   for (const bool implicit : {false, true}) {
     for (const std::string& family : shapes::families(implicit)) {
       const shapes::Prompt& prompt = shapes::all_prompts(shapes::Split::test, family).front();
-      const auto request = find_shapes_request(prompt.text);
+      const auto request = shapes::find_request(prompt.text);
       ASSERT_TRUE(request) << prompt.text;
       EXPECT_EQ(*request, prompt.request);
       EXPECT_EQ(question_record_json({prompt.text, 7, shapes_questions(*request)}).dump(),
@@ -25,11 +25,11 @@ TEST(DecomposeRules, RecordsAreThoseOfTheShapesWorld) {
 }
 
 TEST(DecomposeRules, ReadsCaptionsAndNothingElse) {
-  const auto request = find_shapes_request("three red circles");
+  const auto request = shapes::find_request("three red circles");
   ASSERT_TRUE(request);
   EXPECT_EQ(request->clauses.at(0).count, 3);
-  EXPECT_FALSE(find_shapes_request("a photo of a zeppelin"));
-  EXPECT_FALSE(find_shapes_request(""));
+  EXPECT_FALSE(shapes::find_request("a photo of a zeppelin"));
+  EXPECT_FALSE(shapes::find_request(""));
 }
 
 }  // namespace
