@@ -21,6 +21,8 @@ void print_refinement(const RefinementResult& result, const EvaluationConfig& co
   print_value("share refined", result.refined);
   print_value("right pictures kept right", result.kept_right);
   print_value("wrong pictures repaired", result.repaired);
+  print_value("true descriptions", result.described);
+  print_value("faults named", result.diagnosed);
   if (config.refine == "self") {
     print_value("reviews that stopped", result.stops);
     print_value("stop precision", result.stop_precision);

@@ -43,12 +43,6 @@ Split split_of(const std::string& name) {
   throw Error(ExitCode::usage, {"--split", "train, validation or test", cat("'", name, "'"), ""});
 }
 
-std::vector<std::string> all_families() {
-  std::vector<std::string> names = shapes::families(false);
-  names.insert(names.end(), shapes::families(true).begin(), shapes::families(true).end());
-  return names;
-}
-
 void print_example(size_t row, const Prompt& prompt) {
   const shapes::Trace trace = shapes::possible_traces(prompt).front();
   std::printf("row %zu  %s\n  prompt    %s\n  thinking  %s\n  refined   %s\n", row, prompt.family.c_str(),
@@ -78,7 +72,7 @@ void print_verdict(const shapes::Request& request, const shapes::Verdict& verdic
 int show(const ShowArguments& arguments) {
   const Split split = split_of(arguments.split);
   const shapes::World world;
-  const std::vector<std::string> families = all_families();
+  const std::vector<std::string>& families = shapes::all_families();
   std::vector<Image> scenes;
   for (size_t row = 0; row < families.size(); ++row) {
     for (int column = 0; column < kScenesPerFamily; ++column) {

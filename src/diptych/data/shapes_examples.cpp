@@ -19,13 +19,7 @@ namespace {
 using shapes::World;
 
 const shapes::Prompt& draw_prompt(Stream& stream) {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all = shapes::families(false);
-    const std::vector<std::string>& implicit = shapes::families(true);
-    all.insert(all.end(), implicit.begin(), implicit.end());
-    return all;
-  }();
-  return shapes::sample_prompt(stream, shapes::Split::train, names);
+  return shapes::sample_prompt(stream, shapes::Split::train, shapes::all_families());
 }
 
 SupervisedExample paint_example(const World& world, Stream& stream) {

@@ -7,15 +7,13 @@
 namespace diptych {
 
 ExampleSource shapes_pictures(const shapes::World& world, uint64_t seed) {
-  std::vector<std::string> names = shapes::families(false);
-  const std::vector<std::string>& implicit = shapes::families(true);
-  names.insert(names.end(), implicit.begin(), implicit.end());
-  return [world, seed, names](uint64_t step, uint64_t index) {
+  return [world, seed](uint64_t step, uint64_t index) {
     Stream stream({.seed = seed, .purpose = Purpose::data, .step = step, .sample = index});
     const shapes::Scene scene =
         stream.below(2) == 0
             ? shapes::random_scene(world, stream)
-            : shapes::sample_scene(shapes::sample_prompt(stream, shapes::Split::train, names).request, world, stream);
+            : shapes::sample_scene(shapes::sample_prompt(stream, shapes::Split::train, shapes::all_families()).request,
+                                   world, stream);
     SupervisedExample example;
     example.image = shapes::render(scene, world);
     return example;

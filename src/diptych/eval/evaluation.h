@@ -53,6 +53,8 @@ struct RefinementResult {
   double kept_right = 0;         // of pictures right before, the share right after
   double repaired = 0;           // of pictures wrong before, the share right after
   std::vector<double> by_round;  // correct-rate after 0, 1, ... rounds
+  double described = 0;          // of reflections, the share whose description of the picture is true
+  double diagnosed = 0;          // of those on wrong pictures, the share that names what is wrong (ReflectionScore)
   // Of the mode `self` only:
   double stops = 0;           // share of reviews that stopped
   double stop_precision = 0;  // of them, share at right pictures; 0 without stops

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "diptych/eval/reflection_score.h"
+
 namespace diptych {
 
 namespace {
@@ -16,12 +18,16 @@ struct Reviews {
   double right = 0;  // of right pictures
   double stops = 0;
   double right_stops = 0;
+  double described = 0;
+  double diagnosed = 0;  // of wrong pictures
 
-  void add(bool right_picture, bool stopped) {
+  void add(bool right_picture, bool stopped, const ReflectionScore& score) {
     count += 1;
     right += right_picture ? 1 : 0;
     stops += stopped ? 1 : 0;
     right_stops += stopped && right_picture ? 1 : 0;
+    described += score.described ? 1 : 0;
+    diagnosed += !right_picture && score.diagnosed() ? 1 : 0;
   }
 };
 
@@ -45,7 +51,9 @@ void refine_once(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOp
     EvaluatedSample& sample = samples[i];
     sample.candidate.texts.push_back(stages[i]->candidate.texts.front());
     sample.stopped = stages[i]->end == StageEnd::stopped;
-    reviews.add(sample.correct_rounds.back(), sample.stopped);
+    reviews.add(
+        sample.correct_rounds.back(), sample.stopped,
+        score_reflection(sample.candidate.texts.back(), sample.candidate.images.back(), *sample.prompt.request));
     if (stages[i]->image) sample.candidate.images.push_back(stages[i]->candidate.images.back());
   }
 }
@@ -110,6 +118,8 @@ RefinementResult refine_samples(const Bagel& model, const Tokenizer& tokenizer, 
   result.refined = share(refined, count);
   result.kept_right = share(kept, right);
   result.repaired = share(repaired, count - right);
+  result.described = share(reviews.described, reviews.count);
+  result.diagnosed = share(reviews.diagnosed, reviews.count - reviews.right);
   if (config.refine == "self") {
     result.stops = share(reviews.stops, reviews.count);
     result.stop_precision = share(reviews.right_stops, reviews.stops);

@@ -13,7 +13,7 @@ void compare_encoding(const Bagel& model, const Fixture& fixture, int64_t i, Com
   const std::string in = cat("in.image", i, "_");
   const std::string out = cat("out.image", i, "_");
   const at::ScalarType dtype = autoencoder_dtype(model);
-  const Image image = resized(stored_image(fixture.at(in + "uint8")), resize_rule(model.config.vae_transform));
+  const Image image = resized(stored_image(fixture.at(in + "uint8")), model.config.vae_transform);
   comparison.equal(in + "resized_uint8", image);
   const Tensor pixels = image_to_tensor(image);
   comparison.close(in + "pixels", pixels);

@@ -45,7 +45,7 @@ Segment clean_segment(const Bagel& model, const Fixture& fixture, const Image& i
 }
 
 Segment vit_segment_of(const Bagel& model, const Image& image, Comparison& comparison) {
-  const Tensor pixels = image_to_tensor(resized(image, resize_rule(model.config.vit_transform)));
+  const Tensor pixels = image_to_tensor(resized(image, model.config.vit_transform));
   comparison.close("in.vit_pixels", pixels);
   const Segment segment = vit_segment(model, pixels);
   comparison.close("in.vit.packed_vit_tokens", segment.content);
@@ -67,7 +67,7 @@ ItemResult edit_context_item(const ParityCase& parity) {
   const Fixture fixture(parity.folder / "08_edit_context.safetensors");
   Comparison comparison(parity.item, fixture);
   const Bagel& model = parity.model();
-  const Image image = resized(stored_image(fixture.at("in.image_uint8")), resize_rule(model.config.vae_transform));
+  const Image image = resized(stored_image(fixture.at("in.image_uint8")), model.config.vae_transform);
   const Segment text = text_segment(fixture.integers("in.text.packed_text_ids"), -1, 0);
 
   Stages stages{model, fixture, comparison, make_cache(model)};

@@ -31,19 +31,4 @@ Image stored_image(const Tensor& pixels) {
   return {static_cast<int>(bytes.size(0)), static_cast<int>(bytes.size(1)), {first, first + bytes.numel()}};
 }
 
-ResizeRule resize_rule(const ImageTransformConfig& transform) {
-  return {.max_long = transform.max_long, .min_short = transform.min_short, .stride = transform.stride};
-}
-
-Image resized(const Image& image, const ResizeRule& rule) {
-  const auto [width, height] = resized_size(image.width, image.height, rule);
-  return resize_bicubic(image, width, height);
-}
-
-Segment vit_segment(const Bagel& model, const Tensor& pixels) {
-  const int64_t patch = model.config.vit.patch;
-  return image_segment(SegmentKind::vit_image, patchify_rgb(pixels, patch), pixels.size(1) / patch,
-                       pixels.size(2) / patch, -1, 0);
-}
-
 }  // namespace diptych

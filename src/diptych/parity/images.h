@@ -1,8 +1,7 @@
 #pragma once
 // Images and latents of fixture files as the model takes them.
 
-#include "diptych/io/resize.h"
-#include "diptych/model/bagel.h"
+#include "diptych/model/image_input.h"
 #include "diptych/parity/comparison.h"
 
 namespace diptych {
@@ -23,14 +22,5 @@ void compare_decoded(Comparison& comparison, const std::string& prefix, const Te
 
 /** A stored image [H, W, 3] uint8. */
 Image stored_image(const Tensor& pixels);
-
-/** The rule of a transform of config.json. */
-ResizeRule resize_rule(const ImageTransformConfig& transform);
-
-/** The image at the size of the rule. */
-Image resized(const Image& image, const ResizeRule& rule);
-
-/** A segment with the ViT patches of pixels [3, H, W], without context, at position 0. */
-Segment vit_segment(const Bagel& model, const Tensor& pixels);
 
 }  // namespace diptych

@@ -15,7 +15,7 @@ std::vector<Segment> image_segments(const Bagel& model, const Fixture& fixture, 
   std::vector<Segment> segments;
   for (int64_t i = 0; fixture.has(cat("in.image", i, "_uint8")); ++i) {
     const std::string key = cat("in.image", i, "_");
-    const Image image = resized(stored_image(fixture.at(key + "uint8")), resize_rule(model.config.vit_transform));
+    const Image image = resized(stored_image(fixture.at(key + "uint8")), model.config.vit_transform);
     comparison.equal(key + "resized_uint8", image);
     const Tensor pixels = image_to_tensor(image);
     comparison.close(key + "pixels", pixels);

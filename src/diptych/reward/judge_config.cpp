@@ -6,6 +6,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/io/json.h"
 
 namespace diptych {
 
@@ -16,7 +17,7 @@ constexpr const char* kReservedFields[] = {"model", "messages", "stream", "n", "
 
 [[noreturn]] void fail(const std::string& key, const std::string& expected, const std::string& got,
                        const std::string& hint = "") {
-  throw Error(ExitCode::config, {"judge." + key, expected, got, hint});
+  throw Error(ExitCode::config, {"reward.judge." + key, expected, got, hint});
 }
 
 void check_endpoint(const std::string& url) {
@@ -33,7 +34,7 @@ void check_endpoint(const std::string& url) {
 
 void check_extra_body(const std::string& text) {
   if (text.empty()) return;
-  const nlohmann::json body = nlohmann::json::parse(text, nullptr, false);
+  const nlohmann::json body = parse_json(text).value_or(nullptr);
   if (!body.is_object()) fail("extra_body", "a JSON object", cat("'", text, "'"));
   for (const char* field : kReservedFields)
     if (body.contains(field)) fail("extra_body", "fields that diptych does not set itself", cat("'", field, "'"));

@@ -2,28 +2,11 @@
 
 #include <map>
 
-#include "diptych/io/resize.h"
+#include "diptych/model/image_input.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
 
 namespace diptych {
-
-namespace {
-
-Image resized(const Image& image, const ImageTransformConfig& transform) {
-  const ResizeRule rule{transform.max_long, transform.min_short, transform.stride};
-  const auto [width, height] = resized_size(image.width, image.height, rule);
-  return width == image.width && height == image.height ? image : resize_bicubic(image, width, height);
-}
-
-Segment vit_segment(const Bagel& model, const Image& pixels) {
-  const Image scaled = resized(pixels, model.config.vit_transform);
-  const int64_t patch = model.config.vit.patch;
-  return image_segment(SegmentKind::vit_image, patchify_rgb(image_to_tensor(scaled), patch), scaled.height / patch,
-                       scaled.width / patch, -1, 0);
-}
-
-}  // namespace
 
 std::vector<int64_t> text_ids(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<int64_t> ids = tokenizer.encode(text);
@@ -81,7 +64,8 @@ void append_image(std::vector<Segment>& chain, const Bagel& model, const Encoded
   const int64_t patch = model.config.latent_patch;
   append_segment(chain, image_segment(SegmentKind::clean_latent, patchify_latent(image.latent, patch),
                                       image.latent.size(1) / patch, image.latent.size(2) / patch, -1, 0));
-  if (model.vit) append_segment(chain, vit_segment(model, image.pixels));
+  if (model.vit)
+    append_segment(chain, vit_segment(model, image_to_tensor(resized(image.pixels, model.config.vit_transform))));
 }
 
 std::vector<Segment> context_segments(const Bagel& model, const Tokenizer& tokenizer,

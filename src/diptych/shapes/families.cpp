@@ -189,13 +189,20 @@ const std::vector<std::string>& families(bool implicit) {
   return names[implicit ? 1 : 0];
 }
 
+const std::vector<std::string>& all_families() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = families(false);
+    all.insert(all.end(), families(true).begin(), families(true).end());
+    return all;
+  }();
+  return names;
+}
+
 void check_family(std::string_view name) {
   for (const Family& family : kFamilies)
     if (family.name == name) return;
-  throw Error(ExitCode::config, {.where = "prompt family",
-                                 .expected = cat(join(families(false), ", "), ", ", join(families(true), ", ")),
-                                 .got = std::string(name),
-                                 .hint = ""});
+  throw Error(ExitCode::config,
+              {.where = "prompt family", .expected = join(all_families(), ", "), .got = std::string(name), .hint = ""});
 }
 
 std::vector<Prompt> enumerate_family(std::string_view name) {

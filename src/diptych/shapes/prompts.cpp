@@ -49,8 +49,7 @@ SplitPrompts split_family(std::string_view family) {
 
 std::map<std::string, SplitPrompts, std::less<>> split_all() {
   std::map<std::string, SplitPrompts, std::less<>> table;
-  for (const bool implicit : {false, true})
-    for (const std::string& family : families(implicit)) table.emplace(family, split_family(family));
+  for (const std::string& family : all_families()) table.emplace(family, split_family(family));
   return table;
 }
 
@@ -73,9 +72,8 @@ const std::vector<Prompt>& all_prompts(Split split, std::string_view family) {
 std::optional<Request> find_request(std::string_view text) {
   static const std::map<std::string, Request, std::less<>> requests = [] {
     std::map<std::string, Request, std::less<>> all;
-    for (const bool implicit : {false, true})
-      for (const std::string& family : families(implicit))
-        for (const Prompt& prompt : enumerate_family(family)) all.emplace(prompt.text, prompt.request);
+    for (const std::string& family : all_families())
+      for (const Prompt& prompt : enumerate_family(family)) all.emplace(prompt.text, prompt.request);
     return all;
   }();
   const auto found = requests.find(text);

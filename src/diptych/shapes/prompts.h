@@ -31,6 +31,9 @@ enum class Split { train, validation, test };
 /** Names of the explicit or the implicit families, in the order of the header comment. */
 const std::vector<std::string>& families(bool implicit);
 
+/** The explicit families, then the implicit ones. */
+const std::vector<std::string>& all_families();
+
 /** Throws Error(config) unless there is a family of this name. */
 void check_family(std::string_view family);
 

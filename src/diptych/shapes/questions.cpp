@@ -1,7 +1,5 @@
 #include "diptych/shapes/questions.h"
 
-#include <nlohmann/json.hpp>
-
 #include "diptych/base/text_format.h"
 #include "diptych/shapes/caption.h"
 
@@ -12,15 +10,6 @@ namespace {
 std::string relation_words(Relation relation) {
   const bool sideways = relation == Relation::left_of || relation == Relation::right_of;
   return sideways ? cat("to the ", to_string(relation)) : std::string(to_string(relation));
-}
-
-nlohmann::ordered_json records(const std::vector<Question>& questions, std::string_view kind) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const Question& question : questions)
-    if (question.kind == kind)
-      list.push_back(
-          {{"question_type", question.kind}, {"question", question.text}, {"is_valid", true}, {"tag", question.tag}});
-  return list;
 }
 
 }  // namespace
@@ -59,14 +48,6 @@ std::vector<Question> atomic_questions(const Request& request) {
   questions.push_back(
       {"q2", "Is every object filled evenly with a single color?", "quality", "Texture", Property::purity});
   return questions;
-}
-
-std::string to_dvreward_record(const std::string& prompt, const std::vector<Question>& questions, int original_index) {
-  const nlohmann::ordered_json record = {{"prompt", prompt},
-                                         {"original_index", original_index},
-                                         {"semantic_questions", records(questions, "semantic")},
-                                         {"quality_questions", records(questions, "quality")}};
-  return record.dump();
 }
 
 }  // namespace diptych::shapes

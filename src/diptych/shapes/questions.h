@@ -31,8 +31,4 @@ struct Question {
 /** All questions of a request, semantic ones first; at least one of either kind. Deterministic. */
 std::vector<Question> atomic_questions(const Request& request);
 
-/** One line of JSON in the record format of the AlphaGRPO release: prompt, original_index, semantic_questions and
- *  quality_questions, each question with question_type, question, is_valid and tag. */
-std::string to_dvreward_record(const std::string& prompt, const std::vector<Question>& questions, int original_index);
-
 }  // namespace diptych::shapes

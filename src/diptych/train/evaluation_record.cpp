@@ -32,6 +32,12 @@ Image framed(const Image& image, const Rgb8& colour) {
   return result;
 }
 
+// correct_rounds repeats a verdict where a round painted nothing, so the last image has `correct`.
+bool image_is_correct(const EvaluatedSample& sample, size_t k) {
+  return k + 1 < sample.candidate.images.size() && k < sample.correct_rounds.size() ? sample.correct_rounds[k]
+                                                                                    : sample.correct;
+}
+
 nlohmann::json sample_json(const EvaluatedSample& sample) {
   nlohmann::json row{{"prompt", sample.prompt.text}, {"family", sample.prompt.family}, {"correct", sample.correct}};
   if (!sample.candidate.texts.empty()) row["thinking"] = sample.candidate.texts.front();
@@ -64,9 +70,18 @@ void add_evaluation(const EvaluationResult& result, MetricRow& row) {
   row["eval/refine/after"] = result.refinement->after;
   row["eval/refine/kept_right"] = result.refinement->kept_right;
   row["eval/refine/repaired"] = result.refinement->repaired;
+  row["eval/refine/described"] = result.refinement->described;
+  row["eval/refine/diagnosed"] = result.refinement->diagnosed;
   row["eval/refine/stops"] = result.refinement->stops;
   row["eval/refine/stop_precision"] = result.refinement->stop_precision;
   row["eval/refine/stop_recall"] = result.refinement->stop_recall;
+}
+
+void add_edits(const EditEvaluation& result, MetricRow& row) {
+  row["eval/edits/correct"] = result.all.correct;
+  row["eval/edits/semantic"] = result.all.semantic;
+  row["eval/edits/quality"] = result.all.quality;
+  row["eval/edits/overall"] = result.all.overall;
 }
 
 void write_samples(const std::filesystem::path& folder, const std::string& name,
@@ -80,10 +95,7 @@ void write_samples(const std::filesystem::path& folder, const std::string& name,
     const EvaluatedSample& sample = samples[i];
     for (const Image& source : sample.prompt.sources) images.push_back(framed(source, {128, 128, 128}));
     for (size_t k = 0; k < sample.candidate.images.size(); ++k)
-      images.push_back(framed(sample.candidate.images[k],
-                              verdict_colour(k + 1 < sample.candidate.images.size() && k < sample.correct_rounds.size()
-                                                 ? sample.correct_rounds[k]
-                                                 : sample.correct)));
+      images.push_back(framed(sample.candidate.images[k], verdict_colour(image_is_correct(sample, k))));
     while (images.size() % columns != 0)
       images.push_back(
           framed(Image{images.back().height - 2, images.back().width - 2,
@@ -116,7 +128,7 @@ void record_samples(const std::filesystem::path& run_folder, int64_t step, const
   std::vector<Image> images;
   std::string thoughts;
   for (const EvaluatedSample* sample : grid_samples(result)) {
-    images.push_back(framed(sample->candidate.images.front(), verdict_colour(sample->correct)));
+    images.push_back(framed(sample->candidate.images.front(), verdict_colour(image_is_correct(*sample, 0))));
     if (images.size() <= kThoughts && !sample->candidate.texts.empty())
       thoughts += cat("* **", sample->prompt.text, "**: ", sample->candidate.texts.front(), "\n");
   }

@@ -11,6 +11,9 @@ namespace diptych {
 /** Adds the rows "eval/..." of docs/metrics.md. */
 void add_evaluation(const EvaluationResult& result, MetricRow& row);
 
+/** Adds the rows "eval/edits/..." of docs/metrics.md. */
+void add_edits(const EditEvaluation& result, MetricRow& row);
+
 /** Writes RUN/eval/step_NNNNNN.png, a grid of the first images of both pools framed
  *  green (correct) or red (wrong), and step_NNNNNN.jsonl with prompt, thinking,
  *  score and verdict of every sample. The grid and a few thoughts go to TensorBoard too. */

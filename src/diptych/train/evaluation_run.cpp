@@ -18,7 +18,9 @@ nlohmann::json json_of(const RefinementResult& result, const std::string& mode) 
                         {"refined", result.refined},
                         {"kept_right", result.kept_right},
                         {"repaired", result.repaired},
-                        {"by_round", result.by_round}};
+                        {"by_round", result.by_round},
+                        {"described", result.described},
+                        {"diagnosed", result.diagnosed}};
   if (mode == "self") {
     object["stops"] = result.stops;
     object["stop_precision"] = result.stop_precision;

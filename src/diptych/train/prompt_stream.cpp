@@ -10,13 +10,8 @@ namespace diptych {
 
 namespace {
 
-std::vector<std::string> all_families() {
-  std::vector<std::string> names = shapes::families(false);
-  for (const std::string& name : shapes::families(true)) names.push_back(name);
-  return names;
-}
-
-TaskPrompt shapes_prompt(const std::vector<std::string>& families, uint64_t number, uint64_t seed) {
+TaskPrompt shapes_prompt(uint64_t number, uint64_t seed) {
+  const std::vector<std::string>& families = shapes::all_families();
   Stream stream({.seed = seed, .purpose = Purpose::prompt_order, .prompt = number});
   return shapes_task(shapes::sample_prompt(stream, shapes::Split::train, {families[number % families.size()]}));
 }
@@ -41,9 +36,9 @@ std::vector<size_t> permutation(size_t count, uint64_t seed, uint64_t pass) {
 PromptStream make_prompt_stream(const PromptsConfig& config, uint64_t seed) {
   const auto count = static_cast<uint64_t>(config.per_step);
   if (config.source == "shapes") {
-    return [families = all_families(), count, seed](uint64_t step) {
+    return [count, seed](uint64_t step) {
       std::vector<TaskPrompt> prompts;
-      for (uint64_t i = 0; i < count; ++i) prompts.push_back(shapes_prompt(families, step * count + i, seed));
+      for (uint64_t i = 0; i < count; ++i) prompts.push_back(shapes_prompt(step * count + i, seed));
       return prompts;
     };
   }

@@ -168,7 +168,7 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   add_reward_metrics(rewarded, row);
   add_text_metrics(rewarded.rollout, row);
   if (recipe_.train.record_every > 0 && step % recipe_.train.record_every == 0)
-    record_rollout(session_.folder(), step, rewarded);
+    record_rollout(session_.folder(), step, rewarded, folder_.model);
   return rewarded;
 }
 
@@ -214,6 +214,11 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
       evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_);
   add_evaluation(result, row);
   record_samples(session_.folder(), step, result, session_.metrics().tensorboard());
+  if (recipe_.eval.edits > 0) {
+    const EditEvaluation edits = evaluate_edits(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval);
+    add_edits(edits, row);
+    write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);
+  }
   row["time/evaluation"] = seconds_since(started);
   log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
                fixed(result.correct_implicit, 3), ", reward ", fixed(result.reward, 3)));
@@ -233,7 +238,7 @@ RlResult RlRun::train() {
   if (recipe_.train.scale_with_geometry)
     log_info(cat("image clip and velocity-MSE weight are scaled by ", options_.geometry_factor,
                  " for this latent and grid"));
-  if (session_.first_step() == 0) {
+  if (!session_.continues()) {
     MetricRow row;
     result.before = evaluate(0, row);
     if (result.before) session_.metrics().write(0, row);

@@ -1,9 +1,12 @@
 #include "diptych/train/rollout_record.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/io/resize.h"
+#include "diptych/reward/dvreward.h"
 #include "diptych/rollout/stage_end_name.h"
 
 namespace diptych {
@@ -12,6 +15,7 @@ namespace {
 
 // Groups of a step that are kept: enough to look at, little enough to keep every one of them.
 constexpr int64_t kRecordedPrompts = 4;
+constexpr int kStripHeight = 256;
 
 nlohmann::json stage_json(const RewardedRollout& rewarded, size_t i) {
   const Trajectory& stage = rewarded.rollout.chains[i];
@@ -29,14 +33,37 @@ nlohmann::json stage_json(const RewardedRollout& rewarded, size_t i) {
   if (rewarded.before[i]) line["score_before"] = *rewarded.before[i];
   if (!score.raw_reply.empty()) line["reply"] = score.raw_reply;
   for (const Check& check : score.checks) line["checks"].push_back({{"name", check.name}, {"value", check.value}});
-  for (const AtomicQuestion& question : rewarded.prompts[static_cast<size_t>(stage.prompt)].questions)
-    line["questions"].push_back({{"id", question.id}, {"kind", question.kind}, {"text", question.text}});
+  const auto answered = [&](const AtomicQuestion& question) {
+    return std::any_of(score.checks.begin(), score.checks.end(),
+                       [&](const Check& check) { return check.name == question.id; });
+  };
+  for (const AtomicQuestion& question : questions_of(rewarded.prompts[static_cast<size_t>(stage.prompt)]))
+    if (answered(question))
+      line["questions"].push_back({{"id", question.id}, {"kind", question.kind}, {"text", question.text}});
   return line;
+}
+
+Image at_most_high(const Image& image, int height) {
+  if (image.height <= height) return image;
+  return resize_bicubic(image, std::max(1, image.width * height / image.height), height);
+}
+
+Image denoising_strip(const Bagel& model, const SampledImage& sampled, const DenoiseSchedule& schedule) {
+  std::vector<Tensor> latents;
+  for (int64_t k = 0; k < schedule.window_size; ++k) {
+    const double time = schedule.grid[static_cast<size_t>(schedule.window_begin + k)];
+    latents.push_back(sampled.states[k] - sampled.velocities[k] * time);
+  }
+  latents.push_back(sampled.latent);
+  std::vector<Image> frames = decode_latents(model, latents, sampled.grid_height, sampled.grid_width);
+  for (Image& frame : frames) frame = at_most_high(frame, kStripHeight);
+  return image_grid(frames, static_cast<int>(frames.size()), 2, 1);
 }
 
 }  // namespace
 
-void record_rollout(const std::filesystem::path& run_folder, int64_t step, const RewardedRollout& rewarded) {
+void record_rollout(const std::filesystem::path& run_folder, int64_t step, const RewardedRollout& rewarded,
+                    const Bagel& model) {
   char name[32];
   std::snprintf(name, sizeof name, "step_%06lld", static_cast<long long>(step));
   const std::filesystem::path folder = run_folder / "rollouts" / name;
@@ -48,9 +75,13 @@ void record_rollout(const std::filesystem::path& run_folder, int64_t step, const
     if (stage.prompt >= kRecordedPrompts) continue;
     nlohmann::json line = stage_json(rewarded, i);
     if (!stage.candidate.images.empty()) {
-      const std::string image = cat("prompt", stage.prompt, "_sample", stage.sample, "_round", stage.round, ".png");
-      write_png(folder / image, stage.candidate.images.back());
-      line["image"] = cat(name, "/", image);
+      const std::string image = cat("prompt", stage.prompt, "_sample", stage.sample, "_round", stage.round);
+      write_png(folder / cat(image, ".png"), stage.candidate.images.back());
+      line["image"] = cat(name, "/", image, ".png");
+      if (stage.prompt == 0 && stage.image && rewarded.rollout.schedule.window_size > 0) {
+        write_png(folder / cat(image, "_strip.png"), denoising_strip(model, *stage.image, rewarded.rollout.schedule));
+        line["strip"] = cat(name, "/", image, "_strip.png");
+      }
     }
     lines += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   }

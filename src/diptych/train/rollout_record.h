@@ -9,7 +9,9 @@ namespace diptych {
 
 /** Writes RUN/rollouts/step_NNNNNN.jsonl, one line a stage of the first prompts: prompt, sample, round, texts, image
  *  (a PNG file beside it), score with every question's answer, reward, advantage, and how the stage ended.
- *  docs/data.md lists the keys. */
-void record_rollout(const std::filesystem::path& run_folder, int64_t step, const RewardedRollout& rewarded);
+ *  docs/metrics.md lists the keys. The stages of the first prompt get a strip of the trained denoising steps too: the
+ *  clean image that the policy expects at each (x - t v), and the final one; `model` decodes them. */
+void record_rollout(const std::filesystem::path& run_folder, int64_t step, const RewardedRollout& rewarded,
+                    const Bagel& model);
 
 }  // namespace diptych

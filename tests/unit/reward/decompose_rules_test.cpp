@@ -11,17 +11,33 @@
 namespace diptych {
 namespace {
 
-TEST(DecomposeRules, RecordsAreThoseOfTheShapesWorld) {
-  for (const bool implicit : {false, true}) {
-    for (const std::string& family : shapes::families(implicit)) {
-      const shapes::Prompt& prompt = shapes::all_prompts(shapes::Split::test, family).front();
-      const auto request = shapes::find_request(prompt.text);
-      ASSERT_TRUE(request) << prompt.text;
-      EXPECT_EQ(*request, prompt.request);
-      EXPECT_EQ(question_record_json({prompt.text, 7, shapes_questions(*request)}).dump(),
-                shapes::to_dvreward_record(prompt.text, shapes::atomic_questions(prompt.request), 7));
+TEST(DecomposeRules, QuestionsAreThoseOfTheShapesWorld) {
+  for (const std::string& family : shapes::all_families()) {
+    const shapes::Prompt& prompt = shapes::all_prompts(shapes::Split::test, family).front();
+    EXPECT_EQ(shapes::find_request(prompt.text), prompt.request);
+    const std::vector<AtomicQuestion> questions = shapes_questions(prompt.request);
+    const std::vector<shapes::Question> expected = shapes::atomic_questions(prompt.request);
+    ASSERT_EQ(questions.size(), expected.size());
+    for (size_t i = 0; i < questions.size(); ++i) {
+      EXPECT_EQ(questions[i].id, expected[i].id);
+      EXPECT_EQ(questions[i].kind, expected[i].kind);
+      EXPECT_EQ(questions[i].tag, expected[i].tag);
+      EXPECT_EQ(questions[i].text, expected[i].text);
     }
   }
+}
+
+TEST(DecomposeRules, RecordsHaveTheReleasedFields) {
+  const nlohmann::json record = question_record_json(
+      {"a photo of a red cross and a ring", 7, shapes_questions(*shapes::find_request("a red cross and a ring"))});
+  EXPECT_EQ(record.size(), 4u);
+  EXPECT_EQ(record["prompt"], "a photo of a red cross and a ring");
+  EXPECT_EQ(record["original_index"], 7);
+  EXPECT_EQ(record["semantic_questions"].size(), 4u);
+  EXPECT_EQ(record["quality_questions"].size(), 2u);
+  const nlohmann::json expected = {
+      {"question_type", "semantic"}, {"question", "Is the cross red?"}, {"is_valid", true}, {"tag", "Attribute"}};
+  EXPECT_EQ(record["semantic_questions"][1], expected);
 }
 
 TEST(DecomposeRules, ReadsCaptionsAndNothingElse) {

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "diptych/shapes/caption.h"
@@ -52,20 +51,6 @@ TEST(Questions, FieldsFitTheRequest) {
       EXPECT_GE(quality, 1);
       EXPECT_GE(static_cast<int>(ids.size()) - quality, 2);
     }
-}
-
-TEST(Questions, RecordHasTheReleasedFields) {
-  const Request request = *parse_caption("a red cross and a ring");
-  const nlohmann::json record =
-      nlohmann::json::parse(to_dvreward_record("a photo of a red cross and a ring", atomic_questions(request), 7));
-  EXPECT_EQ(record.size(), 4u);
-  EXPECT_EQ(record["prompt"], "a photo of a red cross and a ring");
-  EXPECT_EQ(record["original_index"], 7);
-  EXPECT_EQ(record["semantic_questions"].size(), 4u);
-  EXPECT_EQ(record["quality_questions"].size(), 2u);
-  const nlohmann::json expected = {
-      {"question_type", "semantic"}, {"question", "Is the cross red?"}, {"is_valid", true}, {"tag", "Attribute"}};
-  EXPECT_EQ(record["semantic_questions"][1], expected);
 }
 
 }  // namespace

@@ -60,6 +60,47 @@ TEST(EvaluationRecordTest, RefinementHasRowsOfItsOwn) {
   EXPECT_EQ(row.at("eval/refine/repaired"), 0.5);
 }
 
+TEST(EvaluationRecordTest, EditsHaveRowsOfTheirOwn) {
+  EditEvaluation result;
+  result.all = {.correct = 0.1, .semantic = 0.2, .quality = 0.3, .overall = 0.4};
+  MetricRow row;
+  add_edits(result, row);
+  EXPECT_EQ(row, (MetricRow{{"eval/edits/correct", 0.1},
+                            {"eval/edits/semantic", 0.2},
+                            {"eval/edits/quality", 0.3},
+                            {"eval/edits/overall", 0.4}}));
+}
+
+TEST(EvaluationRecordTest, EveryPictureIsFramedByItsOwnVerdict) {
+  EvaluatedSample refined = sample_of(0);
+  refined.candidate.images.push_back(refined.candidate.images.front());
+  refined.correct_rounds = {false, true};
+  refined.correct = true;
+  EvaluationResult result;
+  result.samples = {refined, refined};
+  const TemporaryFolder folder;
+  {
+    TensorBoardWriter tensorboard(folder.path() / "tensorboard");
+    record_samples(folder.path(), 0, result, tensorboard);
+  }
+  write_samples(folder.path(), "chains", result.samples);
+  const auto red_and_green = [](const Image& image) {
+    std::pair<int, int> counts;
+    for (size_t i = 0; i < image.pixels.size(); i += 3) {
+      counts.first += image.pixels[i] == 218 && image.pixels[i + 1] == 54 ? 1 : 0;
+      counts.second += image.pixels[i] == 46 && image.pixels[i + 1] == 160 ? 1 : 0;
+    }
+    return counts;
+  };
+  // The grid of a run shows first pictures only.
+  const auto [grid_red, grid_green] = red_and_green(read_image(evaluation_file(folder.path(), 0, ".png")));
+  EXPECT_GT(grid_red, 0);
+  EXPECT_EQ(grid_green, 0);
+  const auto [chain_red, chain_green] = red_and_green(read_image(folder.path() / "chains.png"));
+  EXPECT_GT(chain_red, 0);
+  EXPECT_EQ(chain_red, chain_green);
+}
+
 TEST(EvaluationRecordTest, TheGridShowsTheBeginningOfBothPools) {
   const EvaluationResult small = result_of(6), large = result_of(100);
   ASSERT_EQ(grid_samples(small).size(), 6u);

@@ -8,7 +8,9 @@
 #include <sstream>
 
 #include "diptych/io/files.h"
+#include "diptych/shapes/caption.h"
 #include "support/pictures.h"
+#include "support/scripted_model.h"
 #include "support/temporary_folder.h"
 
 namespace diptych {
@@ -49,18 +51,29 @@ RewardedRollout two_stages_each() {
   return step;
 }
 
-std::vector<nlohmann::json> lines_of(const std::filesystem::path& file) {
-  std::istringstream lines(read_file(file));
-  std::vector<nlohmann::json> rows;
-  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
-  return rows;
-}
+class RolloutRecordTest : public ::testing::Test {
+ protected:
+  void record(int64_t step, const RewardedRollout& rewarded) const {
+    record_rollout(folder_.path() / "run", step, rewarded, made_.model);
+  }
 
-TEST(RolloutRecordTest, WritesTheStagesOfTheFirstPrompts) {
-  const TemporaryFolder folder;
-  const RewardedRollout step = two_stages_each();
-  record_rollout(folder.path(), 42, step);
-  const std::vector<nlohmann::json> rows = lines_of(folder.path() / "rollouts" / "step_000042.jsonl");
+  std::vector<nlohmann::json> rows(const std::string& step) const {
+    std::istringstream lines(read_file(records_ / (step + ".jsonl")));
+    std::vector<nlohmann::json> rows;
+    for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+    return rows;
+  }
+
+  void SetUp() override { make_folder(folder_.path() / "run"); }
+
+  const TemporaryFolder folder_;
+  const std::filesystem::path records_ = folder_.path() / "run" / "rollouts";
+  const ModelFolder made_ = make_scripted_model(folder_.path() / "model");
+};
+
+TEST_F(RolloutRecordTest, WritesTheStagesOfTheFirstPrompts) {
+  record(42, two_stages_each());
+  const std::vector<nlohmann::json> rows = this->rows("step_000042");
   ASSERT_EQ(rows.size(), 8u);  // four prompts
   for (size_t i = 0; i < 8; ++i) {
     EXPECT_EQ(rows[i].at("prompt"), "prompt " + std::to_string(i / 2));
@@ -79,25 +92,52 @@ TEST(RolloutRecordTest, WritesTheStagesOfTheFirstPrompts) {
   EXPECT_EQ(painted.at("checks").at(0).at("name"), "s1");
   EXPECT_EQ(painted.at("checks").at(0).at("value"), 0.5);
   EXPECT_FALSE(painted.contains("score_before"));
-  EXPECT_EQ(read_image(folder.path() / "rollouts" / painted.at("image").get<std::string>()).pixels,
-            picture(8, 8, 1).pixels);
+  EXPECT_EQ(read_image(records_ / painted.at("image").get<std::string>()).pixels, picture(8, 8, 1).pixels);
   EXPECT_EQ(stopped.at("end"), "stopped");
   EXPECT_EQ(stopped.at("score_before"), 0.25);
-  for (const char* key : {"score", "image", "checks", "reply"}) EXPECT_FALSE(stopped.contains(key)) << key;
-  EXPECT_EQ(rows[0].at("questions").at(0).at("text"), "Two?");
-  EXPECT_FALSE(rows[2].contains("questions"));
+  for (const char* key : {"score", "image", "strip", "checks", "reply"}) EXPECT_FALSE(stopped.contains(key)) << key;
 }
 
-TEST(RolloutRecordTest, WritingAStepAgainReplacesIt) {
-  const TemporaryFolder folder;
+TEST_F(RolloutRecordTest, QuestionsAreThoseThatWereAnswered) {
   RewardedRollout step = two_stages_each();
-  record_rollout(folder.path(), 3, step);
-  const std::string before = read_file(folder.path() / "rollouts" / "step_000003.jsonl");
-  record_rollout(folder.path(), 3, step);
-  EXPECT_EQ(read_file(folder.path() / "rollouts" / "step_000003.jsonl"), before);
+  step.prompts[1].request = shapes::parse_caption("a red circle");
+  record(0, step);
+  const std::vector<nlohmann::json> rows = this->rows("step_000000");
+  EXPECT_EQ(rows[0].at("questions").size(), 1u);
+  EXPECT_EQ(rows[0].at("questions").at(0).at("text"), "Two?");  // the prompt's own
+  EXPECT_EQ(rows[2].at("questions").size(), 1u);                // s1 of those that its request implies
+  EXPECT_EQ(rows[2].at("questions").at(0).at("id"), "s1");
+  EXPECT_FALSE(rows[1].contains("questions"));  // no answers
+  EXPECT_FALSE(rows[4].contains("questions"));  // nobody knows what was asked
+}
+
+TEST_F(RolloutRecordTest, StripsShowTheImageThatIsExpectedAtEachTrainedStep) {
+  RewardedRollout step = two_stages_each();
+  step.rollout.schedule = {.grid = {1, 0.75, 0.5, 0}, .noise_level = 0.7, .window_begin = 1, .window_size = 2};
+  const int64_t channels = latent_token_width(made_.model.config);
+  const Tensor latent = at::linspace(-1, 1, 4 * channels).reshape({4, channels});
+  const Tensor velocities = at::ones({2, 4, channels});
+  // On a straight path, x = latent + t v, the policy expects the final image at every step.
+  const Tensor states = at::stack({latent + 0.75 * velocities[0], latent + 0.5 * velocities[1]});
+  for (size_t i : {0, 2})
+    step.rollout.chains[i].image = SampledImage{2, 2, latent, states, at::zeros_like(states), velocities};
+  record(0, step);
+  const std::vector<nlohmann::json> rows = this->rows("step_000000");
+  EXPECT_FALSE(rows[2].contains("strip"));  // of the second prompt
+  const Image strip = read_image(records_ / rows[0].at("strip").get<std::string>());
+  const Image last = decode_latents(made_.model, {latent, latent}, 2, 2).front();
+  EXPECT_EQ(strip.pixels, image_grid({last, last, last}, 3, 2, 1).pixels);
+}
+
+TEST_F(RolloutRecordTest, WritingAStepAgainReplacesIt) {
+  RewardedRollout step = two_stages_each();
+  record(3, step);
+  const std::string before = read_file(records_ / "step_000003.jsonl");
+  record(3, step);
+  EXPECT_EQ(read_file(records_ / "step_000003.jsonl"), before);
   step.rewards[0] = 7;
-  record_rollout(folder.path(), 3, step);
-  EXPECT_EQ(lines_of(folder.path() / "rollouts" / "step_000003.jsonl")[0].at("reward"), 7);
+  record(3, step);
+  EXPECT_EQ(rows("step_000003")[0].at("reward"), 7);
 }
 
 }  // namespace
