@@ -20,7 +20,8 @@ class BenchTest(support.EndToEndTest):
 
     def test_all_parts(self):
         output = self.run_program("bench", "--quick", "--model", MODEL)
-        self.assert_mentions(output, "vit", "edit_context", "decode", "tokens/s", "denoise", "judge 16", "judge 64",
+        self.assert_mentions(output, "autoencoder encode", "vit", "prefill", "edit_context", "decode", "tokens/s", "denoise",
+                             "replay", "update", "chains/s", "step", "judge 16", "judge 64",
                              "% of places")
 
     def test_unknown_part(self):

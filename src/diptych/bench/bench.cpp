@@ -6,6 +6,7 @@
 
 #include "diptych/bench/judge_bench.h"
 #include "diptych/bench/model_bench.h"
+#include "diptych/bench/training_bench.h"
 
 namespace diptych {
 
@@ -26,11 +27,10 @@ BenchEffort quick_effort() {
 }
 
 const std::vector<Bench>& benches() {
-  static const std::vector<Bench> all = {{"vit", bench_vit},
-                                         {"edit_context", bench_edit_context},
-                                         {"decode", bench_decode},
-                                         {"denoise", bench_denoise},
-                                         {"judge", bench_judge}};
+  static const std::vector<Bench> all = {{"autoencoder", bench_autoencoder}, {"vit", bench_vit},
+                                         {"prefill", bench_prefill},         {"edit_context", bench_edit_context},
+                                         {"decode", bench_decode},           {"denoise", bench_denoise},
+                                         {"training", bench_training},       {"judge", bench_judge}};
   return all;
 }
 

@@ -25,7 +25,7 @@ struct BenchRow {
 struct BenchEffort {
   int repeats = 7;
   int64_t batch = 64;   // images, texts
-  int64_t tokens = 32;  // of a sampled text
+  int64_t tokens = 24;  // of a sampled text
   int64_t gemm_side = 2048;
   int64_t judge_rounds = 20;  // requests for each place
 };

@@ -6,6 +6,52 @@
 
 namespace diptych {
 
+namespace {
+
+double flops_of(const Conv& conv, double pixels) {
+  return 2 * static_cast<double>(conv.weight.numel()) * pixels;
+}
+
+double flops_of(const ResBlock& block, double pixels) {
+  return flops_of(block.conv1, pixels) + flops_of(block.conv2, pixels) +
+         (block.shortcut ? flops_of(*block.shortcut, pixels) : 0);
+}
+
+double flops_of(const MiddleBlock& middle, double pixels) {
+  const AttentionBlock& attention = middle.attention;
+  const auto channels = static_cast<double>(attention.query.weight.size(0));
+  double total = flops_of(middle.before, pixels) + flops_of(middle.after, pixels) + 4 * channels * pixels * pixels;
+  for (const Conv* conv : {&attention.query, &attention.key, &attention.value, &attention.output})
+    total += flops_of(*conv, pixels);
+  return total;
+}
+
+}  // namespace
+
+AutoencoderFlops autoencoder_flops(const Autoencoder& autoencoder, int64_t pixels) {
+  const auto full = static_cast<double>(pixels);
+  const Encoder& encoder = autoencoder.encoder;
+  const Decoder& decoder = autoencoder.decoder;
+  AutoencoderFlops flops{flops_of(encoder.conv_in, full), flops_of(decoder.conv_out, full)};
+  double here = full;
+  for (const Level& level : encoder.levels) {
+    for (const ResBlock& block : level.blocks) flops.encode += flops_of(block, here);
+    if (level.resample) flops.encode += flops_of(*level.resample, here /= 4);
+  }
+  flops.encode += flops_of(encoder.middle, here) + flops_of(encoder.conv_out, here);
+  // The decoder's change of resolution works at the higher of the two, which is the one above in the list.
+  here = full;
+  for (size_t i = 0; i < decoder.levels.size(); ++i) {
+    for (const ResBlock& block : decoder.levels[i].blocks) flops.decode += flops_of(block, here);
+    if (i + 1 < decoder.levels.size()) {
+      flops.decode += flops_of(*decoder.levels[i + 1].resample, here);
+      here /= 4;
+    }
+  }
+  flops.decode += flops_of(decoder.middle, here) + flops_of(decoder.conv_in, here);
+  return flops;
+}
+
 double vit_flops(const ModelConfig& config, const std::vector<int64_t>& patches) {
   const VitConfig& vit = config.vit;
   const auto width = static_cast<double>(vit.hidden);

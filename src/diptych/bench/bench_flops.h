@@ -11,6 +11,13 @@ double vit_flops(const ModelConfig& config, const std::vector<int64_t>& patches)
 /** Of one forward pass over a pack behind `cache_rows` rows of the cache: decoder layers and ViT, without heads. */
 double pack_flops(const Bagel& model, const std::vector<Segment>& segments, int64_t cache_rows);
 
+/** Of the autoencoder's two halves for one image of so many pixels: convolutions and the products of attention. */
+struct AutoencoderFlops {
+  double encode = 0;
+  double decode = 0;
+};
+AutoencoderFlops autoencoder_flops(const Autoencoder& autoencoder, int64_t pixels);
+
 /** Of the text head for so many rows. */
 double logits_flops(const ModelConfig& config, double rows);
 

@@ -66,6 +66,22 @@ std::vector<BenchRow> bench_gemm(const ModelConfig& config, const BenchEffort& e
           gemm_row("gemm of the model", kGemmTokens, config.hidden, config.mlp, effort.repeats)};
 }
 
+std::vector<BenchRow> bench_autoencoder(const BenchInput& input) {
+  const Bagel& model = input.folder.model;
+  const at::NoGradGuard no_grad;
+  const int64_t side = model.config.vae_transform.min_short, batch = input.effort.batch;
+  const int64_t latent_side = side / model.config.vae.downsample;
+  const Tensor pixels = normal_tensor({.seed = kSeed}, {batch, 3, side, side});
+  const Tensor eps = normal_tensor({.seed = kSeed + 1}, {batch, model.config.vae.z_channels, latent_side, latent_side});
+  const double encoding = median_seconds(input.effort.repeats, [&] { encode(model.autoencoder, pixels, eps); });
+  const double decoding = median_seconds(input.effort.repeats, [&] { decode(model.autoencoder, eps); });
+  const AutoencoderFlops flops = autoencoder_flops(model.autoencoder, side * side);
+  const auto count = static_cast<double>(batch);
+  const std::string work = cat(batch, " images of ", side, " pixels");
+  return {matrix_row(input, "autoencoder encode", work, "image", count, encoding, count * flops.encode),
+          matrix_row(input, "autoencoder decode", work, "image", count, decoding, count * flops.decode)};
+}
+
 std::vector<BenchRow> bench_vit(const BenchInput& input) {
   const Bagel& model = input.folder.model;
   if (!model.vit) return {};
@@ -104,6 +120,21 @@ std::vector<BenchRow> bench_edit_context(const BenchInput& input) {
           matrix_row(input, "edit_context prefill", cat(batch, " contexts of ", tokens, " tokens"), "context", count,
                      pack, operations),
           {"edit_context", "both", "context", encode + pack / count, std::nullopt, std::nullopt, ""}};
+}
+
+std::vector<BenchRow> bench_prefill(const BenchInput& input) {
+  const Bagel& model = input.folder.model;
+  const std::vector<std::vector<Segment>> chains(static_cast<size_t>(input.effort.batch),
+                                                 text_chains({text_ids(input.folder.tokenizer, kPrompt)}).front());
+  const double seconds = median_seconds(input.effort.repeats, [&] {
+    KvCache cache = make_cache(model);
+    std::vector<CachedContext> contexts(chains.size());
+    prefill(model, cache, chains, contexts);
+  });
+  const int64_t tokens = token_count(chains.front().front());
+  const auto count = static_cast<double>(input.effort.batch);
+  return {matrix_row(input, "prefill", cat(input.effort.batch, " prompts of ", tokens, " tokens"), "token",
+                     count * static_cast<double>(tokens), seconds, count * pack_flops(model, chains.front(), 0))};
 }
 
 std::vector<BenchRow> bench_decode(const BenchInput& input) {

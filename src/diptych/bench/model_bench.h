@@ -9,12 +9,18 @@ namespace diptych {
  *  1024 tokens. */
 std::vector<BenchRow> bench_gemm(const ModelConfig& config, const BenchEffort& effort);
 
+/** Both halves of the autoencoder on a batch of images. */
+std::vector<BenchRow> bench_autoencoder(const BenchInput& input);
+
 /** The ViT and its connector on a batch of images. No row for a model without a ViT. */
 std::vector<BenchRow> bench_vit(const BenchInput& input);
 
 /** The context of an edit, an image and an instruction: encoding one after the other as rollouts do, prefilling in one
  *  pack, and both. */
 std::vector<BenchRow> bench_edit_context(const BenchInput& input);
+
+/** Prompts of a batch in one pack, per token. */
+std::vector<BenchRow> bench_prefill(const BenchInput& input);
 
 /** Sampling texts of a batch behind one prompt, per sampled token. */
 std::vector<BenchRow> bench_decode(const BenchInput& input);

@@ -3,6 +3,7 @@
 #include "diptych/cli/bench_command.h"
 #include "diptych/cli/data_command.h"
 #include "diptych/cli/decompose_command.h"
+#include "diptych/cli/doctor_command.h"
 #include "diptych/cli/eval_command.h"
 #include "diptych/cli/init_command.h"
 #include "diptych/cli/judge_command.h"
@@ -32,6 +33,7 @@ void add_commands(CLI::App& app, int& status) {
   add_sft(app, status);
   add_verify(app, status);
   add_bench(app, status);
+  add_doctor(app, status);
 }
 
 }  // namespace diptych

@@ -17,6 +17,17 @@ namespace {
 constexpr int64_t kRecordedPrompts = 4;
 constexpr int kStripHeight = 256;
 
+// Those of the prompt that the reward has an answer to.
+std::vector<AtomicQuestion> asked_questions(const TaskPrompt& prompt, const Score& score) {
+  if (prompt.questions.empty() && !prompt.request) return {};
+  std::vector<AtomicQuestion> questions = questions_of(prompt);
+  std::erase_if(questions, [&](const AtomicQuestion& question) {
+    return std::none_of(score.checks.begin(), score.checks.end(),
+                        [&](const Check& check) { return check.name == question.id; });
+  });
+  return questions;
+}
+
 nlohmann::json stage_json(const RewardedRollout& rewarded, size_t i) {
   const Trajectory& stage = rewarded.rollout.chains[i];
   const Score& score = rewarded.scores[i];
@@ -33,13 +44,9 @@ nlohmann::json stage_json(const RewardedRollout& rewarded, size_t i) {
   if (rewarded.before[i]) line["score_before"] = *rewarded.before[i];
   if (!score.raw_reply.empty()) line["reply"] = score.raw_reply;
   for (const Check& check : score.checks) line["checks"].push_back({{"name", check.name}, {"value", check.value}});
-  const auto answered = [&](const AtomicQuestion& question) {
-    return std::any_of(score.checks.begin(), score.checks.end(),
-                       [&](const Check& check) { return check.name == question.id; });
-  };
-  for (const AtomicQuestion& question : questions_of(rewarded.prompts[static_cast<size_t>(stage.prompt)]))
-    if (answered(question))
-      line["questions"].push_back({{"id", question.id}, {"kind", question.kind}, {"text", question.text}});
+  const TaskPrompt& prompt = rewarded.prompts[static_cast<size_t>(stage.prompt)];
+  for (const AtomicQuestion& question : asked_questions(prompt, score))
+    line["questions"].push_back({{"id", question.id}, {"kind", question.kind}, {"text", question.text}});
   return line;
 }
 
