@@ -58,6 +58,62 @@ std::vector<CachedContext> shared_prompt(const ModelFolder& folder, KvCache& cac
   return std::vector<CachedContext>(static_cast<size_t>(count), contexts.front());
 }
 
+BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t batch) {
+  // No trained model writes this marker, so that all texts run to their full length.
+  Bagel model = input.folder.model;
+  model.special.im_end = model.special.vision_end;
+  const TextSampling sampling{.max_tokens = input.effort.tokens};
+  KvCache cache = make_cache(model);
+  const std::vector<CachedContext> prompts = shared_prompt(input.folder, cache, batch);
+  const int64_t prompt_rows = cache.used;
+  std::vector<StreamKey> keys;
+  for (size_t i = 0; i < prompts.size(); ++i) keys.push_back({.seed = kSeed, .sample = i});
+
+  std::vector<CachedContext> contexts;
+  std::vector<SampledText> texts;
+  const double seconds = median_seconds(input.effort.repeats, [&] {
+    cache.used = prompt_rows;
+    contexts = prompts;
+    texts = sample_texts(model, cache, contexts, sampling, keys);
+  });
+
+  double sampled = 0, fed = 0;
+  std::vector<Segment> half_way;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    sampled += static_cast<double>(texts[i].tokens.size());
+    fed += static_cast<double>(contexts[i].rows.size() - prompts[i].rows.size());
+    half_way.push_back(text_segment({model.special.im_start}, -1, contexts[i].position));
+    half_way.back().cached = contexts[i].rows;
+    half_way.back().cached.resize((contexts[i].rows.size() + prompts[i].rows.size()) / 2);
+  }
+  const double per_row = pack_flops(model, half_way, cache.used) / static_cast<double>(texts.size());
+  return matrix_row(input, name, cat(batch, batch == 1 ? " text of " : " texts of ", input.effort.tokens, " tokens"),
+                    "token", sampled, seconds, fed * per_row + logits_flops(model.config, fed));
+}
+
+BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t batch) {
+  const Bagel& model = input.folder.model;
+  const int64_t grid = model.config.vae_transform.min_short / latent_token_pixels(model.config);
+  const double time = 0.5;
+  KvCache cache = make_cache(model);
+  std::vector<ImageTask> tasks;
+  for (const CachedContext& prompt : shared_prompt(input.folder, cache, batch))
+    tasks.push_back({prompt, {}, {}, grid, grid, {.seed = kSeed, .sample = tasks.size()}});
+  std::vector<Tensor> starts;
+  std::vector<Segment> segments;
+  for (const ImageTask& task : tasks) {
+    starts.push_back(initial_noise(task, latent_token_width(model.config)));
+    segments.push_back(noisy_segment(starts.back(), grid, grid, time, -1, task.context.position));
+    segments.back().cached = task.context.rows;
+  }
+  const Tensor x = at::cat(starts);
+  const double seconds =
+      median_seconds(input.effort.repeats, [&] { denoise_velocity(model, cache, tasks, x, time, {}); });
+  return matrix_row(input, name,
+                    cat("1 step of ", batch, batch == 1 ? " image of " : " images of ", grid * grid, " tokens"),
+                    "image", static_cast<double>(batch), seconds, pack_flops(model, segments, cache.used));
+}
+
 }  // namespace
 
 std::vector<BenchRow> bench_gemm(const ModelConfig& config, const BenchEffort& effort) {
@@ -138,59 +194,11 @@ std::vector<BenchRow> bench_prefill(const BenchInput& input) {
 }
 
 std::vector<BenchRow> bench_decode(const BenchInput& input) {
-  // No trained model writes this marker, so that all texts run to their full length.
-  Bagel model = input.folder.model;
-  model.special.im_end = model.special.vision_end;
-  const TextSampling sampling{.max_tokens = input.effort.tokens};
-  KvCache cache = make_cache(model);
-  const std::vector<CachedContext> prompts = shared_prompt(input.folder, cache, input.effort.batch);
-  const int64_t prompt_rows = cache.used;
-  std::vector<StreamKey> keys;
-  for (size_t i = 0; i < prompts.size(); ++i) keys.push_back({.seed = kSeed, .sample = i});
-
-  std::vector<CachedContext> contexts;
-  std::vector<SampledText> texts;
-  const double seconds = median_seconds(input.effort.repeats, [&] {
-    cache.used = prompt_rows;
-    contexts = prompts;
-    texts = sample_texts(model, cache, contexts, sampling, keys);
-  });
-
-  double sampled = 0, fed = 0;
-  std::vector<Segment> half_way;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    sampled += static_cast<double>(texts[i].tokens.size());
-    fed += static_cast<double>(contexts[i].rows.size() - prompts[i].rows.size());
-    half_way.push_back(text_segment({model.special.im_start}, -1, contexts[i].position));
-    half_way.back().cached = contexts[i].rows;
-    half_way.back().cached.resize((contexts[i].rows.size() + prompts[i].rows.size()) / 2);
-  }
-  const double per_row = pack_flops(model, half_way, cache.used) / static_cast<double>(texts.size());
-  return {matrix_row(input, "decode", cat(input.effort.batch, " texts of ", input.effort.tokens, " tokens"), "token",
-                     sampled, seconds, fed * per_row + logits_flops(model.config, fed))};
+  return {decode_row(input, "decode", input.effort.batch), decode_row(input, "decode alone", 1)};
 }
 
 std::vector<BenchRow> bench_denoise(const BenchInput& input) {
-  const Bagel& model = input.folder.model;
-  const int64_t batch = input.effort.batch;
-  const int64_t grid = model.config.vae_transform.min_short / latent_token_pixels(model.config);
-  const double time = 0.5;
-  KvCache cache = make_cache(model);
-  std::vector<ImageTask> tasks;
-  for (const CachedContext& prompt : shared_prompt(input.folder, cache, batch))
-    tasks.push_back({prompt, {}, {}, grid, grid, {.seed = kSeed, .sample = tasks.size()}});
-  std::vector<Tensor> starts;
-  std::vector<Segment> segments;
-  for (const ImageTask& task : tasks) {
-    starts.push_back(initial_noise(task, latent_token_width(model.config)));
-    segments.push_back(noisy_segment(starts.back(), grid, grid, time, -1, task.context.position));
-    segments.back().cached = task.context.rows;
-  }
-  const Tensor x = at::cat(starts);
-  const double seconds =
-      median_seconds(input.effort.repeats, [&] { denoise_velocity(model, cache, tasks, x, time, {}); });
-  return {matrix_row(input, "denoise", cat("1 step of ", batch, " images of ", grid * grid, " tokens"), "image",
-                     static_cast<double>(batch), seconds, pack_flops(model, segments, cache.used))};
+  return {denoise_row(input, "denoise", input.effort.batch), denoise_row(input, "denoise alone", 1)};
 }
 
 }  // namespace diptych

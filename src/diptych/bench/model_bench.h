@@ -22,10 +22,10 @@ std::vector<BenchRow> bench_edit_context(const BenchInput& input);
 /** Prompts of a batch in one pack, per token. */
 std::vector<BenchRow> bench_prefill(const BenchInput& input);
 
-/** Sampling texts of a batch behind one prompt, per sampled token. */
+/** Sampling texts behind one prompt, a batch and one by itself, per sampled token. */
 std::vector<BenchRow> bench_decode(const BenchInput& input);
 
-/** One denoising step of a batch of images behind one prompt, per image. */
+/** One denoising step of images behind one prompt, a batch and one by itself, per image. */
 std::vector<BenchRow> bench_denoise(const BenchInput& input);
 
 }  // namespace diptych
