@@ -9,6 +9,7 @@
 #include "diptych/cli/judge_command.h"
 #include "diptych/cli/quickstart_command.h"
 #include "diptych/cli/recipe_command.h"
+#include "diptych/cli/report_command.h"
 #include "diptych/cli/sample_command.h"
 #include "diptych/cli/serve_command.h"
 #include "diptych/cli/sft_command.h"
@@ -24,6 +25,7 @@ void add_commands(CLI::App& app, int& status) {
   add_shapes(app, status);
   add_recipe(app, status);
   add_train(app, status);
+  add_report(app, status);
   add_eval(app, status);
   add_serve(app, status);
   add_data(app, status);

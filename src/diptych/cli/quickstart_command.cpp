@@ -8,8 +8,10 @@
 #include "diptych/base/text_format.h"
 #include "diptych/cli/finish.h"
 #include "diptych/cli/recipe_arguments.h"
+#include "diptych/cli/report_command.h"
 #include "diptych/io/image.h"
 #include "diptych/io/json_lines.h"
+#include "diptych/report/report_page.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/rl.h"
 
@@ -117,6 +119,8 @@ int quickstart(const std::filesystem::path& recipe_file, const std::vector<std::
   std::printf("Curves     %s and %s\n", (run / "metrics.jsonl").string().c_str(),
               (run / "tensorboard").string().c_str());
   std::printf("Model      %s\n", (run / "model").string().c_str());
+  write_report({run}, report_file(run));
+  std::printf("Report     %s: open it in a browser\n", report_file(run).string().c_str());
   std::printf("\nNext\n");
   std::printf("  build/release/diptych sample %s --prompt \"a photo of as many squares as a tricycle has wheels\"\n",
               (run / "model").string().c_str());
