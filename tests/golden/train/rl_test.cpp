@@ -91,6 +91,18 @@ TEST_F(RlRunTest, OneExpertCanTrainAlone) {
   EXPECT_GT(moved, 20);
 }
 
+TEST_F(RlRunTest, SkippedUpdatesInARowAreCountedAcrossAContinuation) {
+  RlRecipe broken = recipe("run");
+  broken.train.image_weight = INFINITY;
+  broken.train.mini_batches = 1;
+  broken.train.max_skipped = 3;
+  broken.eval.prompts = 0;
+  broken.train.steps = 2;
+  EXPECT_EQ(train_rl(broken).steps, 2);
+  broken.train.steps = 4;
+  expect_error([&] { train_rl(broken); }, ExitCode::numerics, {"step 2", "3 updates in a row"});
+}
+
 TEST_F(RlRunTest, AnotherRecipeInTheSameFolderIsRefused) {
   RlRecipe first = recipe("run");
   first.train.steps = 1;

@@ -133,6 +133,15 @@ TEST_F(EpisodeTest, ReplaySaysTheSameUnderGuidance) {
   expect_replay_agrees(sample());
 }
 
+TEST_F(EpisodeTest, WithoutTheRequestTheSystemPromptIsLeft) {
+  options_.system_prompt = "think";
+  const Rollout thinking = sample();
+  ASSERT_EQ(thinking.contexts[0].text_dropped.size(), 1u);
+  EXPECT_EQ(thinking.contexts[0].text_dropped[0].tokens, text_ids(made_.tokenizer, "think"));
+  options_.program = episode_program("t2i");
+  EXPECT_TRUE(sample().contexts[0].text_dropped.empty());
+}
+
 TEST_F(EpisodeTest, PartsOfAReplayEqualTheWhole) {
   at::NoGradGuard no_grad;
   const Rollout rollout = sample();

@@ -109,6 +109,18 @@ TEST_F(TextSamplerTest, LogprobsAreThoseOfTheTrainingPass) {
   }
 }
 
+TEST_F(TextSamplerTest, LogprobsAreOfTheWholeVocabularyWhateverMayBeSampled) {
+  sampling_.temperature = 1.3;
+  for (const auto& [top_p, top_k] : {std::pair{0.5, 0}, std::pair{1.0, 3}}) {
+    sampling_.top_p = top_p;
+    sampling_.top_k = top_k;
+    const SampledText text = sample({2}).texts[0];
+    const Tensor expected =
+        token_logprobs(replayed(2, text), model_.lm_head, at::tensor(text.tokens, at::kLong), sampling_.temperature);
+    EXPECT_TRUE(close(at::tensor(text.logprobs, at::kDouble).to(at::kFloat), expected, {.absolute = 1e-5}));
+  }
+}
+
 TEST_F(TextSamplerTest, TheCapClosesTheTextWithoutAnAction) {
   sampling_.max_tokens = 3;
   // Without a chance to end by itself.
