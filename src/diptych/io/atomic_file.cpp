@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <vector>
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
@@ -16,6 +18,14 @@ namespace diptych {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr std::string_view kUnfinishedSuffix = ".tmp-";  // then process and count
+
+bool is_unfinished(const std::string& name) {
+  const size_t suffix = name.rfind(kUnfinishedSuffix);
+  return suffix != name.npos && name.find_first_not_of("0123456789-", suffix + kUnfinishedSuffix.size()) == name.npos;
+}
+
 [[noreturn]] void fail_to_write(const fs::path& path) {
   const int code = errno;
   std::string hint;
@@ -29,7 +39,7 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   // Process and count in the name keep writers of the same file apart.
   static std::atomic<int> count{0};
   temporary_ = path_;
-  temporary_ += cat(".tmp-", getpid(), "-", count++);
+  temporary_ += cat(kUnfinishedSuffix, getpid(), "-", count++);
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_to_write(path_);
 }
@@ -49,6 +59,13 @@ void AtomicFile::commit() {
   ::close(descriptor_);
   descriptor_ = -1;
   sync_folder(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
+}
+
+void remove_unfinished_files(const fs::path& folder) {
+  std::vector<fs::path> unfinished;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+    if (is_unfinished(entry.path().filename().string())) unfinished.push_back(entry.path());
+  for (const fs::path& file : unfinished) fs::remove(file);
 }
 
 bool write_all(int descriptor, const void* data, size_t size) {

@@ -24,6 +24,10 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/** Removes what writers that were killed left in a folder and below it. Only for a folder that no other process writes.
+ *  Throws std::filesystem::filesystem_error. */
+void remove_unfinished_files(const std::filesystem::path& folder);
+
 /** Writes all bytes to a file descriptor, going on after partial writes and signals. False, with errno set, on failure.
  */
 bool write_all(int descriptor, const void* data, size_t size);

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kBlockBytes = size_t{1} << 20;
+constexpr size_t kBlockBytes = size_t{1} << 16;
 
 [[noreturn]] void fail_to_read(const fs::path& path) {
   const int code = errno;

@@ -81,10 +81,14 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
                                        {"grad_norm", report.grad_norm},
                                        {"time/step", seconds}});
     progress.update(step + 1, cat("loss ", fixed(loss.item<double>(), 4)));
-    session.save_if_due(step + 1, optimizer, weights, {});
-    if (stop_requested()) {
-      progress.finish();
+    const bool last = step + 1 == recipe.train.steps;
+    const bool stopping = stop_requested() && !last;
+    if (stopping || last)
       session.save(step + 1, optimizer, weights, {});
+    else
+      session.save_if_due(step + 1, optimizer, weights, {});
+    if (stopping) {
+      progress.finish();
       return EndReason::interrupted;
     }
   }

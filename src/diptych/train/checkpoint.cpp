@@ -8,6 +8,7 @@
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/io/json.h"
 #include "diptych/tensor/load.h"
 
 namespace diptych {
@@ -79,15 +80,36 @@ json to_json(const TrainState& state) {
           {"extra", state.extra}};
 }
 
+/** An integer under a key; throws json::exception for anything else, where the library would cut a fraction off. */
+int64_t integer_at(const json& object, const char* key) {
+  return object.at(key).get_ref<const int64_t&>();
+}
+
 TrainState state_from_json(const json& stored) {
-  return {.step = stored.at("step"),
-          .counters = stored.at("counters"),
+  std::map<std::string, int64_t> counters;
+  for (const auto& [name, count] : stored.at("counters").items()) counters[name] = count.get_ref<const int64_t&>();
+  return {.step = integer_at(stored, "step"),
+          .counters = std::move(counters),
           .base_hash = stored.at("base_hash"),
           .reference_hash = stored.at("reference_hash"),
-          .environment = {.threads = stored.at("threads"),
+          .environment = {.threads = static_cast<int>(integer_at(stored, "threads")),
                           .instruction_set = stored.at("instruction_set"),
                           .torch_version = stored.at("torch_version")},
           .extra = stored.at("extra")};
+}
+
+TrainState read_state(const fs::path& file) {
+  JsonFault fault;
+  const std::optional<json> stored = parse_json(read_file(file), &fault);
+  try {
+    if (stored) return state_from_json(*stored);
+  } catch (const json::exception& error) {
+    fault.message = error.what();
+  }
+  throw Error(ExitCode::model, {.where = file.string(),
+                                .expected = "the state of a run",
+                                .got = fault.message,
+                                .hint = "it was written by another version of diptych"});
 }
 
 void write_manifest(const fs::path& folder, int64_t step) {
@@ -105,7 +127,7 @@ std::string file_damage(const fs::path& file, const json& entry) {
   std::error_code failure;
   const uintmax_t bytes = fs::file_size(file, failure);
   if (failure) return cat(name, " is missing");
-  if (bytes != entry.at("bytes").get<uintmax_t>()) {
+  if (bytes != static_cast<uintmax_t>(integer_at(entry, "bytes"))) {
     return cat(name, " has ", bytes, " bytes, not ", entry.at("bytes").dump());
   }
   if (hash_file(file) != entry.at("xxh3").get<std::string>()) return cat(name, " does not match its hash");
@@ -136,15 +158,6 @@ std::vector<fs::path> candidates(const fs::path& run_folder) {
   return folders;
 }
 
-void remove_older(const fs::path& run_folder, int64_t newest_step, int keep_last) {
-  std::map<int64_t, fs::path> by_step = list_checkpoints(run_folder);
-  by_step.erase(by_step.upper_bound(newest_step), by_step.end());
-  while (std::ssize(by_step) > keep_last) {
-    remove_checkpoint(by_step.begin()->second);
-    by_step.erase(by_step.begin());
-  }
-}
-
 }  // namespace
 
 fs::path save_checkpoint(const fs::path& run_folder, const TrainState& state, const std::vector<NamedTensor>& weights,
@@ -169,8 +182,17 @@ fs::path save_checkpoint(const fs::path& run_folder, const TrainState& state, co
   write_file_atomic(parent / kLatestFile, name + "\n");
 
   if (fs::exists(replaced)) remove_checkpoint(replaced);
-  remove_older(run_folder, state.step, keep_last);
+  remove_old_checkpoints(run_folder, state.step, keep_last);
   return folder;
+}
+
+void remove_old_checkpoints(const fs::path& run_folder, int64_t newest_step, int keep_last) {
+  std::map<int64_t, fs::path> by_step = list_checkpoints(run_folder);
+  by_step.erase(by_step.upper_bound(newest_step), by_step.end());
+  while (std::ssize(by_step) > keep_last) {
+    remove_checkpoint(by_step.begin()->second);
+    by_step.erase(by_step.begin());
+  }
 }
 
 std::optional<LoadedCheckpoint> load_latest(const fs::path& run_folder) {
@@ -179,7 +201,7 @@ std::optional<LoadedCheckpoint> load_latest(const fs::path& run_folder) {
     const std::string damage = checkpoint_damage(folder);
     if (damage.empty()) {
       return LoadedCheckpoint{.folder = folder,
-                              .state = state_from_json(json::parse(read_file(folder / kStateFile))),
+                              .state = read_state(folder / kStateFile),
                               .weights = load_tensors(folder / kWeightsFile),
                               .optimizer = load_tensors(folder / kOptimizerFile)};
     }
@@ -225,13 +247,14 @@ std::map<int64_t, fs::path> list_checkpoints(const fs::path& run_folder) {
 
 std::string checkpoint_damage(const fs::path& folder) {
   if (!fs::exists(folder / kManifestFile)) return cat(kManifestFile, " is missing");
-  const json manifest = json::parse(read_file(folder / kManifestFile), nullptr, /*allow_exceptions=*/false);
-  if (manifest.is_discarded()) return cat(kManifestFile, " is not JSON");
+  const std::optional<json> parsed = parse_json(read_file(folder / kManifestFile));
+  if (!parsed) return cat(kManifestFile, " is not JSON");
+  const json& manifest = *parsed;
   try {
     if (manifest.at("format_version") != kFormatVersion) {
       return cat(kManifestFile, " has format version ", manifest.at("format_version").dump(), ", not ", kFormatVersion);
     }
-    if (folder_name(manifest.at("step")) != folder.filename()) {
+    if (folder_name(integer_at(manifest, "step")) != folder.filename()) {
       return cat(kManifestFile, " belongs to step ", manifest.at("step").dump());
     }
     for (const char* name : kContentFiles) {

@@ -50,6 +50,10 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder, c
                                       const std::vector<NamedTensor>& weights,
                                       const std::vector<NamedTensor>& optimizer, int keep_last);
 
+/** Of the folders up to `newest_step`, keeps the newest `keep_last`; a kill may have come between a save and this.
+ * Throws Error(io). */
+void remove_old_checkpoints(const std::filesystem::path& run_folder, int64_t newest_step, int keep_last);
+
 /** The checkpoint that LATEST names. Where LATEST is missing or names nothing: the newest. Where the manifest does not
  *  verify: a warning names file and damage, and the next older one is used, then those newer than LATEST. Nothing if
  * the run has no checkpoint. Throws Error(model) that lists every folder with its damage if none is whole. Call

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +13,9 @@
 #include <sstream>
 
 #include "diptych/base/error.h"
+#include "diptych/base/parse_toml.h"
 #include "diptych/base/text_format.h"
+#include "diptych/io/atomic_file.h"
 #include "diptych/io/files.h"
 #include "diptych/train/checkpoint.h"
 
@@ -53,14 +54,15 @@ void flatten(const toml::table& table, const std::string& prefix, std::map<std::
 
 std::map<std::string, std::string> recipe_values(const std::string& recipe) {
   std::map<std::string, std::string> values;
-  try {
-    flatten(toml::parse(recipe), "", values);
-  } catch (const toml::parse_error& error) {
-    throw Error(ExitCode::config, {.where = cat(kRecipeFile, " line ", error.source().begin.line),
+  TomlFault fault;
+  const std::shared_ptr<const toml::table> table = parse_toml(recipe, kRecipeFile, fault);
+  if (!table) {
+    throw Error(ExitCode::config, {.where = cat(kRecipeFile, " line ", fault.line),
                                    .expected = "TOML",
-                                   .got = std::string(error.description()),
+                                   .got = fault.message,
                                    .hint = "restore the file, or start in a new run folder"});
   }
+  flatten(*table, "", values);
   return values;
 }
 
@@ -143,6 +145,7 @@ bool prepare_run_folder(const fs::path& run_folder, Resume resume, const std::st
     refuse(run_folder, "a new folder or one of an earlier run", cat("files, but no ", kRecipeFile),
            "choose another run folder");
   }
+  remove_unfinished_files(run_folder);
   tidy_checkpoints(run_folder);
   const bool continues = !list_checkpoints(run_folder).empty();
   if (resume == Resume::must && !continues) {

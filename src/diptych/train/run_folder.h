@@ -28,7 +28,8 @@ class RunLock {
   int file_ = -1;
 };
 
-/** Decides, under the lock, whether the run in this folder continues, and writes recipe.toml.
+/** Decides, under the lock, whether the run in this folder continues, removes what a killed process left half-written
+ *  there, and writes recipe.toml.
  *  `recipe` is the resolved recipe; `free_keys` are those that may change in a continuation ("train.steps", or "eval.*"
  *  for a whole section). Returns true if a checkpoint is there to continue from.
  *  Throws Error(config) with a hint: the folder is not empty under `never`; is not a run folder; holds no checkpoint

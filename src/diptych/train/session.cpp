@@ -37,6 +37,7 @@ Session::Session(const RunConfig& run, const std::string& recipe, const std::str
     current.reference_hash = base_hash_;
     current.environment = current_environment();
     check_resumable(loaded_->state, current);
+    remove_old_checkpoints(folder_, loaded_->state.step, static_cast<int>(run.keep_checkpoints));
   }
   metrics_ = std::make_unique<Metrics>(folder_, loaded_ ? loaded_->state.step : -1);
 }

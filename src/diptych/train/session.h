@@ -46,6 +46,8 @@ class Session {
 
   /** Step to continue from; 0 for a new run. */
   int64_t first_step() const;
+  /** Whether there is a checkpoint. A run that failed in its first step has one of step 0. */
+  bool continues() const { return loaded_.has_value(); }
   /** Puts the checkpoint's weights and moments in place and lets go of them; nothing for a new run. */
   void restore(AdamW& optimizer, const std::vector<NamedTensor>& weights);
   /** Counters of the checkpoint, empty for a new run. */

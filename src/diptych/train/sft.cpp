@@ -101,10 +101,13 @@ EndReason train_sft(const SftRecipe& recipe) {
     }
     session.metrics().write(step + 1, row);
     progress.update(step + 1, cat("text ", fixed(loss.cross_entropy, 3), "  flow ", fixed(loss.flow, 4)));
-    session.save_if_due(step + 1, optimizer, saved, {});
-    if (stop_requested() && !last) {
-      progress.finish();
+    const bool stopping = stop_requested() && !last;
+    if (stopping || last)
       session.save(step + 1, optimizer, saved, {});
+    else
+      session.save_if_due(step + 1, optimizer, saved, {});
+    if (stopping) {
+      progress.finish();
       return EndReason::interrupted;
     }
   }

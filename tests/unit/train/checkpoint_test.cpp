@@ -9,6 +9,7 @@
 #include "diptych/base/error.h"
 #include "diptych/io/files.h"
 #include "support/compare.h"
+#include "support/expect_error.h"
 #include "support/temporary_folder.h"
 
 namespace diptych {
@@ -145,6 +146,17 @@ TEST_F(Checkpoint, AManifestMustFitItsFolder) {
   EXPECT_NE(checkpoint_damage(folder).find("not a manifest"), std::string::npos);
   overwrite(folder / "manifest.json", R"({"format_version": 99})");
   EXPECT_NE(checkpoint_damage(folder).find("format version 99"), std::string::npos);
+}
+
+TEST_F(Checkpoint, AStateOfAnotherFormIsAnErrorThatNamesIt) {
+  const fs::path folder = save(1);
+  for (const std::string text : {"null", "{}", R"({"step": "one"})", "{\"step\": 1e999}", "no JSON"}) {
+    overwrite(folder / "state.json", text);
+    nlohmann::json manifest = nlohmann::json::parse(read_file(folder / "manifest.json"));
+    manifest["files"]["state.json"] = {{"bytes", text.size()}, {"xxh3", hash_bytes(text)}};
+    overwrite(folder / "manifest.json", manifest.dump());
+    expect_error([&] { load_latest(run_); }, ExitCode::model, {"state.json", "another version"});
+  }
 }
 
 TEST_F(Checkpoint, AllDamagedIsAnErrorThatNamesEach) {

@@ -183,6 +183,25 @@ TEST_F(PolicyUpdateTest, NonFiniteStepsChangeNothingAndAreCounted) {
           for (const size_t c : {2, 5}) some.rollout.chains[c].image->nexts[1][0][3] = nan;
         },
         mini_batches);
+    // A log-probability of the reference, of the policy (its weights are spoilt), a gradient behind a finite loss.
+    expect_skipped(
+        [&](Learner& some) {
+          some.options.loss.text_kl_weight = 1;
+          some.reference = replay_values(some.made.model, some.rollout, some.chains, some.options);
+          for (const size_t c : {0, 3}) some.reference[c].logprobs[0] = nan;
+        },
+        mini_batches);
+    expect_skipped(
+        [&](Learner& some) {
+          at::NoGradGuard no_grad;
+          some.weights[0].tensor.view({-1})[0] = nan;
+        },
+        mini_batches);
+    expect_skipped(
+        [&](Learner& some) {
+          some.weights[0].tensor.register_hook([=](const Tensor& gradient) { return gradient * nan; });
+        },
+        mini_batches);
   }
   // Only the mini-batch that is hit is dropped.
   Learner half = learner();
@@ -237,14 +256,15 @@ TEST_F(PolicyUpdateTest, GateBMeasuresImagesInClips) {
 }
 
 TEST_F(PolicyUpdateTest, UpdatesStopAtATamperedRollout) {
-  for (const int64_t mini_batches : {1, 2}) {
-    Learner some = learner();
-    some.options.mini_batches = mini_batches;
-    some.rollout.chains[4].text->logprobs[0] -= 0.5;
-    const std::map<std::string, Tensor> before = some.state();
-    expect_error([&] { some.update(); }, ExitCode::numerics, {"gate B", "prompt 1, sample 1"});
-    expect_same_state(some.state(), before);
-  }
+  for (const int64_t mini_batches : {1, 2})
+    for (const double shift : {-0.5, std::nan("")}) {
+      Learner some = learner();
+      some.options.mini_batches = mini_batches;
+      some.rollout.chains[4].text->logprobs[0] += shift;
+      const std::map<std::string, Tensor> before = some.state();
+      expect_error([&] { some.update(); }, ExitCode::numerics, {"gate B", "prompt 1, sample 1"});
+      expect_same_state(some.state(), before);
+    }
 }
 
 TEST_F(PolicyUpdateTest, PenaltiesNeedADistanceFromTheReference) {

@@ -69,6 +69,17 @@ TEST_F(RunFolder, TheLockAndAHalfWrittenRecipeDoNotCountAsContent) {
   EXPECT_FALSE(prepare(Resume::never));
 }
 
+TEST_F(RunFolder, WhatAKilledProcessWasWritingGoes) {
+  prepare(Resume::automatic);
+  fs::create_directories(run_ / "model");
+  for (const char* name : {"metrics.jsonl.tmp-12-3", "model/ema.safetensors.tmp-12-40", "model/notes.tmp-mine"})
+    write_file_atomic(run_ / name, "half");
+  prepare(Resume::automatic);
+  EXPECT_FALSE(fs::exists(run_ / "metrics.jsonl.tmp-12-3"));
+  EXPECT_FALSE(fs::exists(run_ / "model" / "ema.safetensors.tmp-12-40"));
+  EXPECT_TRUE(fs::exists(run_ / "model" / "notes.tmp-mine"));
+}
+
 TEST_F(RunFolder, MustNeedsACheckpoint) {
   EXPECT_EQ(refusal(Resume::must).first, ExitCode::config);
   fs::remove_all(run_);

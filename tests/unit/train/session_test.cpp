@@ -91,6 +91,20 @@ TEST_F(SessionTest, SavesWhenDue) {
   run_.checkpoint_every = 0;
 }
 
+TEST_F(SessionTest, CheckpointsThatAKillKeptFromRemovalGo) {
+  run_.keep_checkpoints = 9;
+  const std::vector<NamedTensor> live = weights(1);
+  AdamW some = optimizer(live);
+  {
+    const auto session = open();
+    for (int64_t step = 1; step <= 4; ++step) session->save(step, some, live, {});
+  }
+  run_.keep_checkpoints = 2;
+  const auto session = open();
+  EXPECT_EQ(session->first_step(), 4);
+  EXPECT_EQ(list_checkpoints(run_.dir).size(), 2u);
+}
+
 TEST_F(SessionTest, OneProcessAtATime) {
   const auto session = open();
   expect_error([&] { open(); }, ExitCode::io, {"no other process uses"});
