@@ -8,10 +8,9 @@
 #include <set>
 #include <sstream>
 
-#include <toml++/toml.h>
-
 #include "diptych/base/error.h"
 #include "diptych/base/nearest_name.h"
+#include "diptych/base/parse_toml.h"
 #include "diptych/base/text_format.h"
 
 namespace diptych {
@@ -56,26 +55,25 @@ std::string describe(const toml::node& node) {
 
 // Later insertions win, so bases go first and overrides last. A nested table is kept beside its values: an empty
 // unknown section and a value in the place of a section must be noticed too.
-void flatten(const toml::table& table, const std::string& prefix,
+// `root` owns the table.
+void flatten(const std::shared_ptr<const toml::table>& root, const toml::table& table, const std::string& prefix,
              const std::function<std::string(const toml::node&)>& where, Entries& entries) {
   for (const auto& [name, node] : table) {
     const std::string_view text = name.str();
     // A quoted key with a dot inside is not the key of that section.
     const std::string key = prefix + (text.find('.') == text.npos ? std::string(text) : cat('"', text, '"'));
-    entries[key] = {node.visit([](const auto& typed) -> std::shared_ptr<const toml::node> {
-                      return std::make_shared<std::remove_cvref_t<decltype(typed)>>(typed);
-                    }),
-                    where(node)};
-    if (const toml::table* inner = node.as_table()) flatten(*inner, key + ".", where, entries);
+    entries[key] = {std::shared_ptr<const toml::node>(root, &node), where(node)};
+    if (const toml::table* inner = node.as_table()) flatten(root, *inner, key + ".", where, entries);
   }
 }
 
 std::string read_recipe(const fs::path& file, const std::string& named_by) {
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
-  if (!stream || fs::is_directory(file) || (stream.peek() != EOF && !(text << stream.rdbuf()))) {
+  std::error_code unreachable;  // such as a name that is too long
+  if (!stream || fs::is_directory(file, unreachable) || (stream.peek() != EOF && !(text << stream.rdbuf()))) {
     fail(named_by.empty() ? file.string() : named_by, "a readable recipe file",
-         cat("'", file.string(), "', which ", fs::exists(file) ? "cannot be read" : "does not exist"),
+         cat("'", file.string(), "', which ", fs::exists(file, unreachable) ? "cannot be read" : "does not exist"),
          cat("check the path; the current folder is ", fs::current_path().string()));
   }
   return text.str();
@@ -90,21 +88,18 @@ void read_file_into(const fs::path& file, const std::string& named_by, std::vect
     fail(named_by, "a base that does not lead back to this recipe", cat("a cycle through '", file.string(), "'"));
   chain.push_back(identity);
 
-  toml::table table;
-  try {
-    table = toml::parse(text, file.string());
-  } catch (const toml::parse_error& error) {
-    fail(cat(file.string(), ":", error.source().begin.line), "valid TOML", std::string(error.description()));
-  }
+  TomlFault fault;
+  const std::shared_ptr<const toml::table> table = parse_toml(text, file.string(), fault);
+  if (!table) fail(cat(file.string(), ":", fault.line), "valid TOML", fault.message);
   const auto where = [&](const toml::node& node) { return cat(file.string(), ":", node.source().begin.line); };
-  if (const toml::node* base = table.get("base")) {
+  if (const toml::node* base = table->get("base")) {
     const std::string line = where(*base);
     const auto name = base->value<std::string>();
     if (!name) fail(line + ": base", "the path of another recipe, in quotes", describe(*base));
     read_file_into(file.parent_path() / *name, line, chain, entries);
-    table.erase("base");
   }
-  flatten(table, "", where, entries);
+  flatten(table, *table, "", where, entries);
+  entries.erase("base");
 }
 
 std::string trimmed(std::string_view text) {
@@ -114,17 +109,14 @@ std::string trimmed(std::string_view text) {
 }
 
 /** The right side of an override: a TOML value, or else the text itself as a string. */
-toml::table parse_override_value(const std::string& text, const std::string& where) {
-  std::string problem = "more than one value";
-  try {
-    toml::table table = toml::parse("value = " + text);
-    if (table.size() == 1) return table;
-  } catch (const toml::parse_error& error) {
-    problem = error.description();
-  }
+std::shared_ptr<const toml::table> parse_override_value(const std::string& text, const std::string& where) {
+  TomlFault fault;
+  const std::shared_ptr<const toml::table> table = parse_toml("value = " + text, where, fault);
+  if (table && table->size() == 1) return table;
   if (!text.empty() && std::string_view("[{\"'").find(text[0]) != std::string_view::npos)
-    fail(where, "a TOML value after the '='", cat(text, " (", problem, ")"), "mind the quotes of the shell");
-  return toml::table{{"value", text}};
+    fail(where, "a TOML value after the '='", cat(text, " (", table ? "more than one value" : fault.message, ")"),
+         "mind the quotes of the shell");
+  return std::make_shared<const toml::table>(toml::table{{"value", text}});
 }
 
 void apply_override(const std::string& text, Entries& entries) {
@@ -132,11 +124,12 @@ void apply_override(const std::string& text, Entries& entries) {
   const size_t equals = text.find('=');
   const std::string key = trimmed(std::string_view(text).substr(0, equals));
   if (equals == text.npos || key.empty()) fail(where, "section.name=value", text);
-  const toml::table parsed = parse_override_value(trimmed(std::string_view(text).substr(equals + 1)), where);
+  const std::shared_ptr<const toml::table> parsed =
+      parse_override_value(trimmed(std::string_view(text).substr(equals + 1)), where);
 
   Entries flat;
   flatten(
-      parsed, "", [&](const toml::node&) { return where; }, flat);
+      parsed, *parsed, "", [&](const toml::node&) { return where; }, flat);
   for (auto& [name, entry] : flat) entries[key + name.substr(std::string_view("value").size())] = std::move(entry);
 }
 

@@ -9,6 +9,8 @@ namespace diptych {
 
 namespace {
 
+constexpr size_t kLongestName = 200;  // the distance takes time with the length, and what is longer is no typing error
+
 size_t edit_distance(std::string_view left, std::string_view right) {
   std::vector<size_t> row(right.size() + 1);
   for (size_t j = 0; j <= right.size(); ++j) row[j] = j;
@@ -27,7 +29,7 @@ size_t edit_distance(std::string_view left, std::string_view right) {
 }  // namespace
 
 std::string did_you_mean(std::string_view name, const std::set<std::string>& known) {
-  if (known.empty()) return "";
+  if (known.empty() || name.size() > kLongestName) return "";
   const auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
     return edit_distance(name, a) < edit_distance(name, b);
   });

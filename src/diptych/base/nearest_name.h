@@ -7,7 +7,8 @@
 
 namespace diptych {
 
-/** "did you mean 'X'?" with the known name of the smallest Levenshtein distance; empty if no name is known. */
+/** "did you mean 'X'?" with the known name of the smallest Levenshtein distance; empty if no name is known, or if
+ * `name` has more than 200 bytes. */
 std::string did_you_mean(std::string_view name, const std::set<std::string>& known);
 
 }  // namespace diptych

@@ -6,6 +6,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/io/json.h"
 #include "diptych/text/unicode.h"
 
 namespace diptych {
@@ -41,17 +42,15 @@ void check_utf8(const std::string& where, std::string_view text) {
 
 json parse_object(const std::string& where, std::string_view text) {
   check_utf8(where, text);
-  json value;
-  try {
-    value = json::parse(text);
-  } catch (const json::parse_error& error) {
-    // The library's own prefix names a line, which is always 1 here.
-    const std::string_view message = error.what();
-    throw Error(ExitCode::data, {where, "one JSON object a line",
-                                 cat("broken JSON at byte ", error.byte, message.substr(message.find(": "))), ""});
+  JsonFault fault;
+  std::optional<json> value = parse_json(text, &fault);
+  if (!value) {
+    const std::string place = fault.byte == 0 ? "" : cat(" at byte ", fault.byte);
+    throw Error(ExitCode::data, {where, "one JSON object a line", cat("broken JSON", place, ": ", fault.message), ""});
   }
-  if (!value.is_object()) throw Error(ExitCode::data, {where, "a JSON object", cat("a JSON ", value.type_name()), ""});
-  return value;
+  if (!value->is_object())
+    throw Error(ExitCode::data, {where, "a JSON object", cat("a JSON ", value->type_name()), ""});
+  return *std::move(value);
 }
 
 std::string text_field(const std::string& where, const json& object, const std::string& key) {

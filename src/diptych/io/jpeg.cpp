@@ -1,5 +1,6 @@
 #include <csetjmp>
 #include <cstdio>
+#include <cstring>
 
 #include <jerror.h>
 #include <jpeglib.h>
@@ -12,13 +13,18 @@ namespace diptych {
 
 namespace {
 
+constexpr int kMostScans = 100;  // a progressive image usually has 10
+// One bit for a block of 8 x 8 is the least that Huffman codes need; arithmetic codes, which hardly anyone writes, may
+// need a little less.
+constexpr uint64_t kMostPixelsPerByte = 4096;
+
 // As with libpng, errors arrive by longjmp: the state lives in JpegReader, whose owner sits above every setjmp.
 struct JpegReader {
   jpeg_decompress_struct state{};
   jpeg_error_mgr errors{};
+  jpeg_progress_mgr progress{};
   std::jmp_buf on_failure;
   char problem[JMSG_LENGTH_MAX] = "";
-  bool is_truncated = false;
   std::vector<uint8_t> pixels;
 
   ~JpegReader() { jpeg_destroy_decompress(&state); }
@@ -33,15 +39,26 @@ void on_error(j_common_ptr state) {
   std::longjmp(reader_of(state).on_failure, 1);
 }
 
-// Most warnings are about stray bytes that do no harm; only missing data is an error.
+// Most warnings are about stray bytes that do no harm; only missing data is an error. It is one at once: libjpeg would
+// go on through the whole of an image of any size.
 void on_message(j_common_ptr state, int level) {
   const int code = state->err->msg_code;
-  if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER)) reader_of(state).is_truncated = true;
+  if (level >= 0 || (code != JWRN_JPEG_EOF && code != JWRN_HIT_MARKER)) return;
+  std::strcpy(reader_of(state).problem, "the file ends too early or is damaged");
+  std::longjmp(reader_of(state).on_failure, 1);
+}
+
+// Each scan goes through the whole image, however few bytes it has.
+void on_progress(j_common_ptr state) {
+  if (reinterpret_cast<j_decompress_ptr>(state)->input_scan_number <= kMostScans) return;
+  std::strcpy(reader_of(state).problem, "too many scans");
+  std::longjmp(reader_of(state).on_failure, 1);
 }
 
 bool read_header(JpegReader& reader, const uint8_t* bytes, unsigned long size) {
   if (setjmp(reader.on_failure) != 0) return false;
   jpeg_create_decompress(&reader.state);
+  reader.state.progress = &reader.progress;
   jpeg_mem_src(&reader.state, bytes, size);
   jpeg_read_header(&reader.state, TRUE);
   return true;
@@ -68,6 +85,7 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, uint6
   reader.state.client_data = &reader;
   reader.errors.error_exit = on_error;
   reader.errors.emit_message = on_message;
+  reader.progress.progress_monitor = on_progress;
   const auto fail = [&](const std::string& problem) {
     throw Error(ExitCode::data,
                 {name, "an RGB or grey JPEG image", problem, "open and save it again, or leave it out"});
@@ -76,9 +94,10 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, uint6
   if (!read_header(reader, bytes.data(), bytes.size())) fail(reader.problem);
   check_image_size(reader.state.image_width, reader.state.image_height, name, max_pixels);
   if (reader.state.num_components == 4) fail("a CMYK image");
+  const uint64_t pixels = uint64_t{reader.state.image_width} * reader.state.image_height;
+  if (pixels > kMostPixelsPerByte * bytes.size()) fail(cat("only ", bytes.size(), " bytes for ", pixels, " pixels"));
   reader.pixels.resize(size_t{reader.state.image_width} * reader.state.image_height * 3);
   if (!read_pixels(reader)) fail(reader.problem);
-  if (reader.is_truncated) fail("the file ends too early or is damaged");
   return {static_cast<int>(reader.state.output_height), static_cast<int>(reader.state.output_width),
           std::move(reader.pixels)};
 }

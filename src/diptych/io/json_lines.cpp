@@ -11,6 +11,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/io/atomic_file.h"
 #include "diptych/io/files.h"
+#include "diptych/io/json.h"
 
 namespace diptych {
 
@@ -26,11 +27,11 @@ namespace {
 }
 
 json parse_line(std::string_view text, const fs::path& path, int64_t number) {
-  try {
-    return json::parse(text);
-  } catch (const json::exception& error) {
-    throw Error(ExitCode::data, {cat(path.string(), ":", number), "one JSON value a line", error.what(), ""});
-  }
+  JsonFault fault;
+  std::optional<json> value = parse_json(text, &fault);
+  if (!value)
+    throw Error(ExitCode::data, {cat(path.string(), ":", number), "one JSON value a line", fault.message, ""});
+  return *std::move(value);
 }
 
 /** Calls visit(line number, text without its end, whether the end was there) until it returns false. */

@@ -11,6 +11,9 @@ namespace diptych {
 
 namespace {
 
+constexpr size_t kMostBytesPerByte = 1032;         // of compression by deflate
+constexpr size_t kLargestChunk = size_t{1} << 23;  // bytes of a profile or a comment
+
 // libpng reports errors by longjmp, which must not cross a C++ object with a destructor. So everything lives in
 // PngReader, whose owner sits above the setjmp, and the functions below it hold plain values only.
 struct PngReader {
@@ -21,6 +24,7 @@ struct PngReader {
   png_infop info = nullptr;
   int width = 0;
   int height = 0;
+  size_t stored_row_bytes = 0;  // before compression
   std::vector<uint8_t> rgba;
   std::vector<png_bytep> rows;
 
@@ -47,6 +51,13 @@ bool read_header(PngReader& reader) {
   png_read_info(reader.png, reader.info);
   reader.width = static_cast<int>(png_get_image_width(reader.png, reader.info));
   reader.height = static_cast<int>(png_get_image_height(reader.png, reader.info));
+  reader.stored_row_bytes = png_get_rowbytes(reader.png, reader.info);
+  return true;
+}
+
+/** Asks for four bytes a pixel. Not before the size is checked: libpng takes memory for rows here. */
+bool set_layout(PngReader& reader) {
+  if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_set_expand(reader.png);
   png_set_strip_16(reader.png);
   png_set_gray_to_rgb(reader.png);
@@ -61,6 +72,20 @@ bool read_pixels(PngReader& reader) {
   png_read_image(reader.png, reader.rows.data());
   png_read_end(reader.png, nullptr);
   return true;
+}
+
+/** Whether every chunk up to the last ends inside the file: libpng takes the memory that a chunk asks for before it
+ * looks whether the bytes are there. */
+bool chunks_end_inside(std::span<const uint8_t> bytes) {
+  constexpr size_t kSignature = 8, kFrame = 12;  // of a chunk: length, name, checksum
+  constexpr std::string_view kLast = "IEND";
+  for (size_t start = kSignature; bytes.size() >= start + kFrame;) {
+    const size_t length = png_get_uint_32(&bytes[start]);
+    if (length > bytes.size() - start - kFrame) return false;
+    if (std::memcmp(&bytes[start + 4], kLast.data(), kLast.size()) == 0) return true;
+    start += kFrame + length;
+  }
+  return false;
 }
 
 /** value / 255, rounded to nearest. */
@@ -79,12 +104,23 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name, uint64
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   reader.info = reader.png == nullptr ? nullptr : png_create_info_struct(reader.png);
   if (reader.info == nullptr) throw std::bad_alloc();
+  if (!chunks_end_inside(bytes)) {
+    std::snprintf(reader.problem, sizeof reader.problem, "the file ends too early");
+    fail();
+  }
   // The limit of this library is larger and its message lacks the numbers, so check_image_size decides.
   png_set_user_limits(reader.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  png_set_chunk_malloc_max(reader.png, kLargestChunk);
   png_set_read_fn(reader.png, &reader, read_bytes);
 
   if (!read_header(reader)) fail();
   check_image_size(static_cast<uint64_t>(reader.width), static_cast<uint64_t>(reader.height), name, max_pixels);
+  if (reader.stored_row_bytes * static_cast<size_t>(reader.height) > kMostBytesPerByte * bytes.size()) {
+    std::snprintf(reader.problem, sizeof reader.problem, "only %zu bytes for %d x %d pixels", bytes.size(),
+                  reader.width, reader.height);
+    fail();
+  }
+  if (!set_layout(reader)) fail();
   const size_t width = static_cast<size_t>(reader.width);
   const size_t height = static_cast<size_t>(reader.height);
   if (png_get_rowbytes(reader.png, reader.info) != width * 4)

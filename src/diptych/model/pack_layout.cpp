@@ -1,5 +1,6 @@
 #include "diptych/model/pack_layout.h"
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <tuple>
@@ -109,10 +110,10 @@ Tensor block_mask(const Block& block, int64_t queries, int64_t keys) {
   const int64_t own = static_cast<int64_t>(block.queries.size());
   const int64_t seen = static_cast<int64_t>(block.keys.size());
   const float hidden = -std::numeric_limits<float>::infinity();
-  auto cells = mask.accessor<float, 2>();
-  for (int64_t q = 0; q < own; ++q) {
+  float* row = mask.mutable_data_ptr<float>();
+  for (int64_t q = 0; q < own; ++q, row += keys) {
     const int64_t visible = block.causal ? seen - own + q + 1 : seen;
-    for (int64_t k = visible; k < keys; ++k) cells[q][k] = hidden;
+    std::fill(row + visible, row + keys, hidden);
   }
   return mask;
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/text_format.h"
+#include "diptych/io/json.h"
 #include "diptych/text/unicode.h"
 
 namespace diptych {
@@ -109,8 +110,9 @@ void throw_error_object(const json& value) {
 }
 
 ChatReply read_reply(const std::string& body, int top_logprobs) {
-  const json value = json::parse(body, nullptr, false);
-  if (value.is_discarded()) malformed(cat("the reply is no valid JSON: ", excerpt(body)));
+  const std::optional<json> parsed = parse_json(body);
+  if (!parsed) malformed(cat("the reply is no valid JSON: ", excerpt(body)));
+  const json& value = *parsed;
   throw_error_object(value);
   const json& choices = member(value, "choices");
   if (!choices.is_array() || choices.empty()) malformed(cat("the reply has no choices: ", excerpt(body)));
@@ -204,8 +206,8 @@ ChatReply chat_reply_from_json(const json& value) {
   for (const json& token : value.at("tokens"))
     reply.tokens.push_back({token.at("token").get<std::string>(), token.at("logprob").get<double>(),
                             token.at("top").get<std::vector<std::pair<std::string, double>>>()});
-  reply.prompt_tokens = value.at("prompt_tokens").get<int64_t>();
-  reply.completion_tokens = value.at("completion_tokens").get<int64_t>();
+  reply.prompt_tokens = value.at("prompt_tokens").get_ref<const int64_t&>();
+  reply.completion_tokens = value.at("completion_tokens").get_ref<const int64_t&>();
   return reply;
 }
 

@@ -14,6 +14,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
+#include "diptych/io/json.h"
 #include "diptych/reward/line_process.h"
 
 namespace diptych {
@@ -158,7 +159,7 @@ struct CommandReward::Batch {
 
   /** `asked`: the samples below it have been sent. */
   void take(const std::string& line, size_t asked) {
-    const json answer = json::parse(line, nullptr, false);
+    const json answer = parse_json(line).value_or(nullptr);
     const json id = answer.is_object() ? answer.value("id", json()) : json(id_in_broken_line(line));
     const int64_t number = id.is_number_integer() ? id.get<int64_t>() : -1;
     const bool known = number >= first_id && number < first_id + static_cast<int64_t>(asked);

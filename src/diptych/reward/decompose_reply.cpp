@@ -6,6 +6,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/data/question_file.h"
+#include "diptych/io/json.h"
 #include "diptych/text/unicode.h"
 
 namespace diptych {
@@ -15,6 +16,7 @@ using nlohmann::json;
 namespace {
 
 constexpr std::string_view kNoArray = "the reply holds no JSON array";
+constexpr int kMostBrackets = 100;  // that are tried: each costs a look at the rest of the reply
 
 /** End of the array that starts at `start`, behind its bracket; npos if it never ends. */
 size_t end_of_array(std::string_view text, size_t start) {
@@ -91,11 +93,12 @@ std::optional<json> find_json_array(std::string_view reply) {
     reply.remove_prefix(thoughts + kEndOfThoughts.size());
   std::optional<json> longest;
   size_t longest_bytes = 0;
-  for (size_t start = reply.find('['); start != reply.npos; start = reply.find('[', start)) {
+  size_t start = reply.find('[');
+  for (int tried = 0; start != reply.npos && tried < kMostBrackets; ++tried, start = reply.find('[', start)) {
     const size_t end = end_of_array(reply, start);
-    json value;
-    if (end != reply.npos) value = json::parse(reply.substr(start, end - start), nullptr, false);
-    if (!value.is_array()) {
+    std::optional<json> value;
+    if (end != reply.npos) value = parse_json(reply.substr(start, end - start));
+    if (!value) {
       ++start;
       continue;
     }

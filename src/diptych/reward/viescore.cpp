@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/text_format.h"
+#include "diptych/io/json.h"
 #include "diptych/reward/judged_score.h"
 #include "diptych/reward/viescore_prompts.h"
 #include "diptych/text/unicode.h"
@@ -27,10 +28,10 @@ std::string_view between(std::string_view text, char open, char close) {
   return begin == text.npos || end == text.npos || end < begin ? "" : text.substr(begin, end - begin + 1);
 }
 
-json parse(std::string_view text) {
+std::optional<json> parse(std::string_view text) {
   std::string line(text);
   std::replace(line.begin(), line.end(), '\n', ' ');  // judges break lines inside strings
-  return json::parse(line, nullptr, false);
+  return parse_json(line);
 }
 
 /** The list or number after the word score in an object that is no JSON, such as one with quotes inside its reasoning.
@@ -43,7 +44,7 @@ json score_of_broken_object(std::string_view object) {
   const bool is_list = object[begin] == '[';
   const size_t end = is_list ? object.find(']', begin) : object.find_first_not_of("0123456789.", begin);
   if (end == object.npos) return nullptr;
-  return parse(object.substr(begin, end - begin + (is_list ? 1 : 0)));
+  return parse(object.substr(begin, end - begin + (is_list ? 1 : 0))).value_or(nullptr);
 }
 
 json score_in(std::string_view reply) {
@@ -53,11 +54,10 @@ json score_in(std::string_view reply) {
   const std::string_view object = between(reply, '{', '}');
   if (object.empty()) {
     const std::string_view list = between(reply, '[', ']');
-    return parse(list.empty() ? trim(reply) : list);
+    return parse(list.empty() ? trim(reply) : list).value_or(nullptr);
   }
-  const json parsed = parse(object);
-  if (parsed.is_discarded()) return score_of_broken_object(object);
-  return parsed.contains("score") ? parsed["score"] : json(nullptr);
+  const std::optional<json> parsed = parse(object);
+  return parsed ? parsed->value("score", json()) : score_of_broken_object(object);
 }
 
 /** The reply's smallest rating, or why there is none. */

@@ -1,5 +1,6 @@
 #include "diptych/tensor/load.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -72,6 +73,13 @@ Tensor to_tensor(const StoredTensor& stored) {
   }
   Tensor tensor = at::empty(stored.shape, *type);
   TORCH_CHECK(tensor.nbytes() == stored.bytes.size(), "stored bytes do not match the shape");
+  const auto is_truth = [](std::byte value) { return value <= std::byte{1}; };
+  if (*type == at::kBool && !std::all_of(stored.bytes.begin(), stored.bytes.end(), is_truth)) {
+    throw Error(ExitCode::model, {.where = "safetensors tensor",
+                                  .expected = "0 or 1 in each byte of dtype BOOL",
+                                  .got = "another value",
+                                  .hint = "the file is damaged"});
+  }
   if (!stored.bytes.empty()) std::memcpy(tensor.data_ptr(), stored.bytes.data(), stored.bytes.size());
   return tensor;
 }

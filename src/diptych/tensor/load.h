@@ -17,7 +17,7 @@ namespace diptych {
 std::optional<at::ScalarType> scalar_type_of(const std::string& dtype);
 
 /** A CPU copy of a stored tensor, same dtype and shape, that outlives the file. Throws Error(model) for a dtype that
- *  scalar_type_of does not know. */
+ *  scalar_type_of does not know, and for a BOOL that is neither 0 nor 1. */
 Tensor to_tensor(const StoredTensor& stored);
 
 /** All tensors of a file as CPU copies. If `path` does not exist, the parts `path`.0, `path`.1, ... or NAME.0.EXT,

@@ -9,6 +9,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/io/json.h"
 #include "diptych/text/pretokenizer.h"
 #include "diptych/text/unicode.h"
 
@@ -34,13 +35,13 @@ struct TextMerge {
 
 Json parse_json_file(const path& file) {
   const std::string text = read_file(file);
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    const auto read = static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
-    const auto line = 1 + std::count(text.begin(), text.begin() + read, '\n');
-    fail(cat(file.string(), " line ", line), "valid JSON", error.what(), "the file may be damaged or half downloaded");
-  }
+  JsonFault fault;
+  std::optional<Json> value = parse_json(text, &fault);
+  if (value) return *std::move(value);
+  const auto read = static_cast<std::ptrdiff_t>(std::min(fault.byte, text.size()));
+  const std::string line =
+      fault.byte == 0 ? "" : cat(" line ", 1 + std::count(text.begin(), text.begin() + read, '\n'));
+  fail(file.string() + line, "valid JSON", fault.message, "the file may be damaged or half downloaded");
 }
 
 const Json& member(const Json& object, const char* name, const path& file) {
@@ -153,8 +154,7 @@ std::vector<AddedToken> read_added_tokens_decoder(const Json& object, const path
   std::vector<AddedToken> added;
   for (const auto& [key, entry] : object.items()) {
     const std::string where = cat(file.string(), " added_tokens_decoder \"", key, "\"");
-    const Json id = Json::parse(key, nullptr, false);
-    added.push_back(read_added_token(read_id(id.is_discarded() ? Json(key) : id, where), entry, where));
+    added.push_back(read_added_token(read_id(parse_json(key).value_or(key), where), entry, where));
   }
   return added;
 }
@@ -184,12 +184,15 @@ std::vector<AddedToken> read_added_tokens(const path& folder) {
 }
 
 void check_added_tokens(const std::vector<AddedToken>& added, const path& folder) {
-  for (std::size_t i = 0; i < added.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (added[i].id != added[j].id && added[i].text != added[j].text) continue;
-      fail(folder.string(), "added tokens with different ids and texts",
-           cat(added[j].text, " (", added[j].id, ") and ", added[i].text, " (", added[i].id, ")"));
-    }
+  std::unordered_map<int64_t, const AddedToken*> by_id;
+  std::unordered_map<std::string_view, const AddedToken*> by_text;
+  for (const AddedToken& token : added) {
+    const AddedToken& same_id = *by_id.try_emplace(token.id, &token).first->second;
+    const AddedToken& same_text = *by_text.try_emplace(token.text, &token).first->second;
+    const AddedToken& twin = &same_id == &token ? same_text : same_id;
+    if (&twin == &token) continue;
+    fail(folder.string(), "added tokens with different ids and texts",
+         cat(twin.text, " (", twin.id, ") and ", token.text, " (", token.id, ")"));
   }
 }
 

@@ -4,14 +4,14 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <new>
+#include <vector>
 
 namespace diptych {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+constexpr auto kCanonical = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+constexpr int kLongestDecomposition = 8;  // code points; Unicode has none above 4
 
 struct Part {
   std::size_t length;
@@ -33,6 +33,36 @@ Part next_part(std::string_view bytes, std::size_t position) {
     if (byte < (second ? second_min : 0x80) || byte > (second ? second_max : 0xBF)) return {i, false};
   }
   return {length, true};
+}
+
+/** Canonical decomposition, marks in the order in which they come. */
+std::vector<utf8proc_int32_t> decompose(std::string_view utf8) {
+  std::vector<utf8proc_int32_t> code_points;
+  code_points.reserve(utf8.size());
+  for (std::size_t position = 0; position < utf8.size();) {
+    const auto code_point = static_cast<utf8proc_int32_t>(next_code_point(utf8, &position));
+    utf8proc_int32_t parts[kLongestDecomposition];
+    int boundary = 0;  // of grapheme clusters, which are of no interest here
+    const utf8proc_ssize_t count =
+        utf8proc_decompose_char(code_point, parts, kLongestDecomposition, kCanonical, &boundary);
+    code_points.insert(code_points.end(), parts, parts + count);
+  }
+  return code_points;
+}
+
+/** Puts each run of combining marks into canonical order. utf8proc's own sort takes quadratic time, which a text of
+ *  nothing but marks would turn into minutes. */
+void order_marks(std::vector<utf8proc_int32_t>* code_points) {
+  const auto combining_class = [](utf8proc_int32_t code_point) {
+    return utf8proc_get_property(code_point)->combining_class;
+  };
+  const auto is_mark = [&](utf8proc_int32_t code_point) { return combining_class(code_point) != 0; };
+  auto begin = code_points->begin();
+  while ((begin = std::find_if(begin, code_points->end(), is_mark)) != code_points->end()) {
+    const auto end = std::find_if_not(begin, code_points->end(), is_mark);
+    std::stable_sort(begin, end, [&](auto a, auto b) { return combining_class(a) < combining_class(b); });
+    begin = end;
+  }
 }
 
 bool is_ascii(std::string_view text) {
@@ -71,13 +101,15 @@ void append_code_point(std::string* utf8, char32_t code_point) {
 
 std::string normalize_nfc(std::string_view utf8) {
   if (is_ascii(utf8)) return std::string(utf8);
-  utf8proc_uint8_t* mapped = nullptr;
-  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-  const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(utf8.data()),
-                                               static_cast<utf8proc_ssize_t>(utf8.size()), &mapped, options);
-  if (length < 0) throw std::bad_alloc();  // valid UTF-8 leaves utf8proc no other way to fail
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
-  return std::string(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(length));
+  std::vector<utf8proc_int32_t> code_points = decompose(utf8);
+  order_marks(&code_points);
+  const auto count = static_cast<utf8proc_ssize_t>(code_points.size());
+  code_points.resize(static_cast<std::size_t>(utf8proc_normalize_utf32(code_points.data(), count, kCanonical)));
+  std::string normalized;
+  normalized.reserve(utf8.size());
+  for (const utf8proc_int32_t code_point : code_points)
+    append_code_point(&normalized, static_cast<char32_t>(code_point));
+  return normalized;
 }
 
 bool is_letter(char32_t code_point) {

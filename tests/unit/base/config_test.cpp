@@ -112,6 +112,11 @@ TEST_F(Config, EmptyFileGivesDefaults) {
 
 TEST_F(Config, SyntaxErrorNamesTheLine) {
   expect_failure("[run]\nseed = \n", {"recipe.toml:2", "valid TOML"});
+  std::string deep = "a";
+  for (int part = 0; part < 100'000; ++part) deep += ".a";
+  expect_failure("[" + deep + "]\n", {"recipe.toml:1", "valid TOML", "parts"});
+  expect_failure("", {"a TOML value", "parts"}, {"run.sizes={" + deep + "=1}"});
+  expect_failure("base = \"" + std::string(5000, 'a') + "\"\n", {"recipe.toml:1", "a readable recipe file"});
 }
 
 TEST_F(Config, UnknownKeyNamesLineAndNearestKey) {

@@ -80,6 +80,7 @@ TEST_F(ExampleFile, FaultsNameFileLineAndWhatIsWrong) {
   expect_fault(R"({"prompt": "a", "image": "red.png", "sources": [1]})", {"string for 'sources'", "number"});
   expect_fault(R"({"prompt": "a", "image": "green.png"})", {"no file", "green.png"});
   expect_fault(R"({"prompt": "a", "image": "red.png", "sources": ["green.png"]})", {"green.png"});
+  expect_fault(R"({"prompt": "a", "image": ")" + std::string(5000, 'a') + "\"}", {"no file"});
   expect_fault(R"({"prompt": "a")", {"broken JSON at byte"});
   expect_fault(R"(["prompt"])", {"JSON object", "array"});
   expect_fault("{\"prompt\": \"a\xff\", \"thinking\": \"b\"}", {"UTF-8", "position 14"});

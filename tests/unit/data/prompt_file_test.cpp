@@ -67,6 +67,9 @@ TEST_F(PromptFile, FaultsNameFileAndLine) {
   expect("c.jsonl", "{}", {"c.jsonl:1", "'prompt'", "no key"});
   expect("d.jsonl", "{\"prompt\": 1}", {"d.jsonl:1", "string for 'prompt'"});
   expect("e.jsonl", "a cat", {"e.jsonl:1", "broken JSON"});
+  expect("i.jsonl", "{\"prompt\": \"a\", \"b\": 1e999}", {"i.jsonl:1", "broken JSON", "1e999"});
+  expect("j.jsonl", "{\"prompt\": \"a\", \"b\": " + std::string(100'000, '[') + std::string(100'000, ']') + "}",
+         {"j.jsonl:1", "broken JSON", "256 levels"});
   expect("f.txt", "# only a comment\n", {"f.txt", "no prompt"});
   expect("g.jsonl", "", {"g.jsonl", "no prompt"});
   expect("h.csv", "a cat\n", {"h.csv", ".txt or .jsonl"});

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <png.h>
+#include <zlib.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -176,6 +177,39 @@ TEST(Image, HugeImagesAreRefusedFromTheirHeader) {
   const std::vector<uint8_t> row(16385);
   expect_error([&] { decode_image(encode_as(PNG_FORMAT_GRAY, 1, 16385, row.data()), "big.png"); }, ExitCode::data,
                {"16384", "16385"});
+}
+
+// Whoever announces many pixels in few bytes must not make us ask for their memory.
+TEST(Image, FewBytesForManyPixelsAreRefused) {
+  auto jpeg = encode_jpeg(Image{8, 8, {}}, 1, JCS_GRAYSCALE);
+  const uint8_t frame[] = {0xff, 0xc0};
+  const auto found = std::search(jpeg.begin(), jpeg.end(), frame, frame + 2);
+  ASSERT_NE(found, jpeg.end());
+  for (const int side : {5, 7}) {  // height and width 0x4000 = 16384
+    found[side] = 0x40;
+    found[side + 1] = 0x00;
+  }
+  expect_error([&] { decode_image(jpeg, "big.jpg"); }, ExitCode::data, {"big.jpg", "only", "268435456 pixels"});
+
+  std::vector<uint8_t> png = encode_as(PNG_FORMAT_GRAY, 1, 1, "x");
+  const size_t sizes = 16;  // of width and height, behind the signature and the name of the chunk
+  for (const size_t side : {sizes, sizes + 4}) {
+    png[side + 2] = 0x40;
+    png[side + 3] = 0x00;
+  }
+  const auto checksum = static_cast<uint32_t>(::crc32(0, &png[sizes - 4], 17));
+  for (size_t i = 0; i < 4; ++i) png[sizes + 13 + i] = static_cast<uint8_t>(checksum >> (24 - 8 * i));
+  expect_error([&] { decode_image(png, "big.png"); }, ExitCode::data, {"big.png", "only", "16384 x 16384 pixels"});
+}
+
+// Long runs of one colour, as far as each format can shorten them.
+TEST(Image, ManyPixelsInFewBytesAreReadWhereTheyAreThere) {
+  const std::vector<uint8_t> black(2000 * 1500);
+  const auto png = encode_as(PNG_FORMAT_GRAY, 1500, 2000, black.data());
+  EXPECT_LT(png.size(), 4000u);
+  EXPECT_EQ(decode_image(png, "black.png").pixels, std::vector<uint8_t>(black.size() * 3));
+  const auto jpeg = encode_jpeg(Image{1500, 2000, {}}, 1, JCS_GRAYSCALE);
+  EXPECT_EQ(decode_image(jpeg, "grey.jpg").pixels.size(), black.size() * 3);
 }
 
 TEST(Image, GridPlacesEnlargedCells) {

@@ -27,6 +27,11 @@ TEST(DecomposeReply, FindsTheArrayInWhateverSurroundsIt) {
     EXPECT_FALSE(find_json_array(none)) << none;
 }
 
+TEST(DecomposeReply, BracketsWithoutEndAreNoArray) {
+  EXPECT_FALSE(find_json_array(std::string(1'000'000, '[')));
+  EXPECT_FALSE(find_json_array(std::string(100'000, '[') + std::string(100'000, ']')));
+}
+
 TEST(DecomposeReply, GenerateDropsRepeatedQuestions) {
   Texts questions;
   EXPECT_EQ(parse_generate_reply(R"([" Is there a cat? ", "is there a CAT?", "Is it red?"])", &questions), "");

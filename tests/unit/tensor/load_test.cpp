@@ -76,6 +76,12 @@ TEST_F(LoadTest, MissingFileAndRepeatedNameAreModelErrors) {
   EXPECT_THROW(load_tensors(folder_ / "twice.safetensors"), Error);
 }
 
+TEST_F(LoadTest, BooleansAreZeroOrOne) {
+  const std::array<std::byte, 2> bytes = {std::byte{1}, std::byte{2}};
+  EXPECT_TRUE(to_tensor({.dtype = "BOOL", .shape = {1}, .bytes = std::span(bytes).first(1)}).item<bool>());
+  EXPECT_THROW(to_tensor({.dtype = "BOOL", .shape = {2}, .bytes = bytes}), Error);
+}
+
 TEST_F(LoadTest, UnknownDtypeIsAModelError) {
   EXPECT_THROW(to_tensor({.dtype = "F8_E4M3", .shape = {0}, .bytes = {}}), Error);
 }

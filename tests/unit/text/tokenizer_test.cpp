@@ -147,6 +147,13 @@ TEST_F(TokenizerTest, NamesTheLineOfBadJson) {
   expect_load_error({"vocab.json line 3"});
 }
 
+TEST_F(TokenizerTest, RefusesNumbersAndNestsThatNoValueHolds) {
+  write("vocab.json", R"({"a": 1e999})");
+  expect_load_error({"vocab.json", "valid JSON", "1e999"});
+  write("vocab.json", R"({"a": )" + std::string(100'000, '[') + std::string(100'000, ']') + "}");
+  expect_load_error({"vocab.json", "valid JSON", "levels"});
+}
+
 TEST_F(TokenizerTest, NamesTheLineOfABadMerge) {
   write("merges.txt", "#version: 0.2\na b\na zz\n");
   expect_load_error({"merges.txt line 3", "zz"});

@@ -43,6 +43,25 @@ TEST(NormalizeNfc, ComposesAndKeepsNulBytes) {
   EXPECT_EQ(normalize_nfc(""), "");
 }
 
+TEST(NormalizeNfc, OrdersMarks) {
+  EXPECT_EQ(normalize_nfc("q\u0307\u0323"), "q\u0323\u0307");  // below comes before above
+  EXPECT_EQ(normalize_nfc("q\u0301\u0300"), "q\u0301\u0300");  // of equal class, the order counts
+  EXPECT_EQ(normalize_nfc("a\u0315\u0300\u05ae\u0300b"), "\u00e0\u05ae\u0300\u0315b");
+  EXPECT_EQ(normalize_nfc("\u1e9b\u0323"), "\u1e9b\u0323");          // decomposed, ordered, composed again
+  EXPECT_EQ(normalize_nfc("a\u0f73\u0f71"), "a\u0f71\u0f71\u0f72");  // a mark that decomposes into two classes
+}
+
+// With a sort that takes quadratic time this would run for hours.
+TEST(NormalizeNfc, TakesAMillionMarks) {
+  std::string marks, below, above;
+  for (int i = 0; i < 500'000; ++i) {
+    marks += "\u0307\u0323";
+    below += "\u0323";
+    above += "\u0307";
+  }
+  EXPECT_EQ(normalize_nfc("q" + marks), "q" + below + above);
+}
+
 TEST(Categories, FollowTheUnicodeProperties) {
   EXPECT_TRUE(is_letter(U'\u4e2d') && is_letter(U'\u02b0') && !is_letter(U'\u0301') && !is_letter('1'));
   EXPECT_TRUE(is_number('1') && is_number(U'\u216b') && is_number(U'\u00bd') && !is_number('a'));
