@@ -47,7 +47,7 @@ class MetricsDocumentTest(support.EndToEndTest):
                    self.written_names("sft", "shapes_sft", "train.batch=2", "eval.prompts=6") |
                    # The soft reward, so that the few chains have a spread.
                    self.written_names("train", "shapes_unigrpo", "prompts.per_step=2", "train.group_size=4",
-                                      "reward.kind=shapes_soft", "eval.prompts=6") |
+                                      "reward.kind=shapes_soft", "eval.prompts=6", "eval.edits=7") |
                    self.written_names("train", "shapes_srr", "prompts.per_step=2", "train.group_size=4",
                                       "eval.prompts=6", "eval.refine=self") |
                    # Prompts whose pictures are often right, so that some reviews see a perfect one.

@@ -17,7 +17,10 @@ void check_round_trip(const RlRecipe& recipe) {
 }
 
 void read_recipe_file(std::span<const std::byte> bytes) {
-  check_round_trip(load_config<RlRecipe>(scratch_file("input.toml", bytes), {}));
+  const auto recipe = load_config<RlRecipe>(scratch_file("input.toml", bytes), {});
+  check_round_trip(recipe);
+  static_cast<void>(reward_weights(recipe.reward));
+  check_judge_config(recipe.reward.judge);
 }
 
 /** Each line is an override. */
@@ -63,7 +66,11 @@ const std::vector<std::string_view> kTomlWords = {"base = \"",
                                                   "run.dir = 1",
                                                   "\"run.dir\" = 1",
                                                   "kind",
-                                                  "reward.kind"};
+                                                  "reward.kind",
+                                                  "\"format_think:0.5\"",
+                                                  "http://",
+                                                  "extra_body",
+                                                  "'{}'"};
 
 }  // namespace
 

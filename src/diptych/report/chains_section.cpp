@@ -115,7 +115,13 @@ std::string group_html(const ChainGroup& group, Pictures& pictures) {
     html += cat(", scores from ", number_text(*chain_value(group.chains[last - 1])), " to ", number_text(*best));
   else if (best)
     html += cat(", all scored ", number_text(*best));
-  html += "</p>\n<div class=\"cards\">\n" +
+  html += "</p>\n";
+  const std::vector<std::filesystem::path>& sources = group.chains.front().stages.front()->sources;
+  if (!sources.empty()) html += "<div class=\"row\"><span class=\"note\">It starts from</span>";
+  for (const std::filesystem::path& source : sources)
+    html += pictures.html(source, kPictureHeight, "picture that the chains start from", "picture");
+  if (!sources.empty()) html += "</div>\n";
+  html += "<div class=\"cards\">\n" +
           chain_html(group.chains.front(), has_spread ? "Best" : "Chain", has_spread ? "best" : "", pictures);
   if (has_spread) html += chain_html(group.chains[last - 1], "Worst", "worst", pictures);
   html += "</div>\n";

@@ -58,13 +58,14 @@ Findings flat_reward(const Curves& curves, const RecipeValues& recipe) {
   const auto first = first_part(reward, kQuarter), last = last_part(reward, kQuarter);
   if (std::abs(separation(first, last)) >= kClear) return {};
   if (gain(held_out(curves)) > rate_noise(2 * pool_size(recipe))) return {};
-  return {{Severity::alarm,
-           cat("The reward has not risen in ", reward.values.size(), " steps: ", number_text(mean(first)),
-               " on average in the first quarter, ", number_text(mean(last)), " in the last."),
-           "The difference is within the noise of the prompts: nothing has been learnt yet.",
-           "Look whether there is a signal (`reward/group_std` above 0, `grad_norm/*` not 0), then raise "
-           "`train.gen_learning_rate` and `train.und_learning_rate`. Try `reward.kind=brightness`, which a working "
-           "set-up raises soon: if it rises, the reward is too hard; if not, something is broken."}};
+  return {
+      {Severity::alarm,
+       cat("The reward has not risen in ", reward.values.size(), " steps: ", number_text(mean(first)),
+           " on average in the first quarter, ", number_text(mean(last)), " in the last."),
+       "The difference is within the noise of the prompts: nothing has been learnt yet.",
+       "Look whether there is a signal (`reward/group_std` above 0, `grad_norm/*` not 0), then raise "
+       "`train.gen_learning_rate` and `train.und_learning_rate`. Run `diptych doctor`, whose trivial reward a working "
+       "set-up raises soon: if it rises, the reward is too hard; if not, something is broken."}};
 }
 
 Findings fallen_reward(const Curves& curves, const RecipeValues&) {

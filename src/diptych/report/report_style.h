@@ -87,7 +87,7 @@ details.quiet > summary { color: var(--muted); font-size: .85rem; }
 .panel figcaption p { width: 100%; color: var(--muted); font-size: .8rem; line-height: 1.35; margin: 0 0 .25rem; }
 .panel .note { margin: 0; font-size: .78rem; }
 .ends { font-variant-numeric: tabular-nums; }
-.panel svg { display: block; width: 100%; height: auto; }
+.panel svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { font-size: 11px; fill: var(--muted); font-variant-numeric: tabular-nums; }
 svg .end { text-anchor: end; }
 svg .middle { text-anchor: middle; }

@@ -49,8 +49,9 @@ struct StageData {
   bool valid = true;
   std::optional<double> score, score_before, reward, advantage;
   std::vector<CheckData> checks;
-  std::filesystem::path image;  // full path; empty: none
-  std::filesystem::path strip;  // denoising frames side by side, likewise
+  std::vector<std::filesystem::path> sources;  // full paths of the pictures that the stage starts from
+  std::filesystem::path image;                 // full path; empty: none
+  std::filesystem::path strip;                 // denoising frames side by side, likewise
 };
 
 struct RolloutData {

@@ -119,6 +119,8 @@ RolloutData read_rollout(const fs::path& run_folder, int64_t step, Notes& notes)
         stage.reward = number_of(line, "reward");
         stage.advantage = number_of(line, "advantage");
         stage.checks = checks_of(line);
+        for (const json& source : list_of(line, "sources"))
+          if (source.is_string()) stage.sources.push_back(picture_path(folder, source.get<std::string>(), name, notes));
         stage.image = picture_path(folder, text_of(line, "image"), name, notes);
         stage.strip = picture_path(folder, text_of(line, "strip"), name, notes);
         data.stages.push_back(std::move(stage));

@@ -5,14 +5,12 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/report/evaluation_grid.h"
 
 namespace diptych {
 
 namespace {
 
-constexpr size_t kGridHalf = 24;
-constexpr int kGridColumns = 12;
-constexpr int kGridScale = 3;
 constexpr size_t kThoughts = 12;
 
 using Rgb8 = std::array<uint8_t, 3>;
@@ -104,7 +102,7 @@ void write_samples(const std::filesystem::path& folder, const std::string& name,
                  {255, 255, 255}));
   }
   if (!images.empty())
-    write_png(folder / (name + ".png"), image_grid(images, static_cast<int>(columns), 2, kGridScale));
+    write_png(folder / (name + ".png"), image_grid(images, static_cast<int>(columns), kGridGap, kGridScale));
 }
 
 std::vector<const EvaluatedSample*> grid_samples(const EvaluationResult& result) {
@@ -132,7 +130,7 @@ void record_samples(const std::filesystem::path& run_folder, int64_t step, const
     if (images.size() <= kThoughts && !sample->candidate.texts.empty())
       thoughts += cat("* **", sample->prompt.text, "**: ", sample->candidate.texts.front(), "\n");
   }
-  const Image grid = image_grid(images, kGridColumns, 2, kGridScale);
+  const Image grid = image_grid(images, kGridColumns, kGridGap, kGridScale);
   write_png(evaluation_file(run_folder, step, ".png"), grid);
   tensorboard.image("eval/images", step, grid.height, grid.width, encode_png(grid));
   if (!thoughts.empty()) tensorboard.text("eval/thinking", step, thoughts);

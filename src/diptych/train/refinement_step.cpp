@@ -68,6 +68,8 @@ RewardedRollout refine(const StepInput& input, const InitialPictures& pictures, 
   reward_each_stage(step);
   for (size_t i = 0; i < step.before.size(); ++i)
     step.before[i] = before[static_cast<size_t>(step.rollout.chains[i].prompt)];
+  // For the record alone: rewards must not take the picture for one that the user gave.
+  for (size_t p = 0; p < step.prompts.size(); ++p) step.prompts[p].sources = episodes[p].sources;
   return step;
 }
 

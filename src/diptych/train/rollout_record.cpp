@@ -1,6 +1,7 @@
 #include "diptych/train/rollout_record.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/text_format.h"
@@ -77,10 +78,19 @@ void record_rollout(const std::filesystem::path& run_folder, int64_t step, const
   make_folder(run_folder / "rollouts");
   make_folder(folder);
   std::string lines;
+  std::map<int64_t, std::vector<std::string>> sources;  // of each recorded prompt
+  for (size_t p = 0; p < std::min<size_t>(rewarded.prompts.size(), kRecordedPrompts); ++p) {
+    for (size_t i = 0; i < rewarded.prompts[p].sources.size(); ++i) {
+      const std::string image = cat("prompt", p, "_source", i, ".png");
+      write_png(folder / image, rewarded.prompts[p].sources[i]);
+      sources[static_cast<int64_t>(p)].push_back(cat(name, "/", image));
+    }
+  }
   for (size_t i = 0; i < rewarded.rollout.chains.size(); ++i) {
     const Trajectory& stage = rewarded.rollout.chains[i];
     if (stage.prompt >= kRecordedPrompts) continue;
     nlohmann::json line = stage_json(rewarded, i);
+    if (sources.contains(stage.prompt)) line["sources"] = sources.at(stage.prompt);
     if (!stage.candidate.images.empty()) {
       const std::string image = cat("prompt", stage.prompt, "_sample", stage.sample, "_round", stage.round);
       write_png(folder / cat(image, ".png"), stage.candidate.images.back());

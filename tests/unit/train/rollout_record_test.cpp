@@ -129,6 +129,18 @@ TEST_F(RolloutRecordTest, StripsShowTheImageThatIsExpectedAtEachTrainedStep) {
   EXPECT_EQ(strip.pixels, image_grid({last, last, last}, 3, 2, 1).pixels);
 }
 
+TEST_F(RolloutRecordTest, PicturesThatStagesStartFromAreKept) {
+  RewardedRollout step = two_stages_each();
+  step.prompts[1].sources = {picture(8, 8, 5), picture(8, 8, 6)};
+  record(0, step);
+  const std::vector<nlohmann::json> rows = this->rows("step_000000");
+  EXPECT_FALSE(rows[0].contains("sources"));
+  for (size_t i : {2, 3}) {
+    ASSERT_EQ(rows[i].at("sources").size(), 2u);
+    EXPECT_EQ(read_image(records_ / rows[i].at("sources").at(1).get<std::string>()).pixels, picture(8, 8, 6).pixels);
+  }
+}
+
 TEST_F(RolloutRecordTest, WritingAStepAgainReplacesIt) {
   RewardedRollout step = two_stages_each();
   record(3, step);
