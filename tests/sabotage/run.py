@@ -120,12 +120,10 @@ class Build:
 
     def tests_to_try(self, bug):
         """(program, filter of its tests): those of the bug's entry, then all others that hold the changed file."""
-        named = [test.partition(":") for test in bug.tests]
-        whole = {program for program, _, tests in named if not tests}
         library = f"libdiptych_{bug.folder}.a"
-        return [(program, tests or "*") for program, _, tests in named] + [
-            (program, "*") for program, command in self.link_commands.items()
-            if library in command and program not in whole]
+        holders = [program for program, command in self.link_commands.items() if library in command]
+        named = [(program, tests or "*") for program, _, tests in (test.partition(":") for test in bug.tests)]
+        return list(dict.fromkeys([*named, *((program, "*") for program in [*bug.programs, *holders])]))
 
     def compile(self, bug, place):
         """Compiles bug.file with the bug in it; returns the object file."""
