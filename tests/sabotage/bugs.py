@@ -21,7 +21,7 @@ class Bug:
     file: str  # a .cpp file of src/diptych
     old: str
     new: str
-    tests: tuple[str, ...]  # who is likely to notice, most likely first: a test program, or program:filter of GoogleTest
+    tests: tuple[str, ...]  # who should notice, most likely first: a test program, or program:filter of GoogleTest
 
     @property
     def folder(self):

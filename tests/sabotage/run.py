@@ -91,8 +91,8 @@ class Build:
         copy_sources(self.source)
         self.configure()
         entries = json.loads((self.build / "compile_commands.json").read_text())
-        self.compile_commands = {str(pathlib.Path(entry["file"]).relative_to(self.source)): shlex.split(entry["command"])
-                                 for entry in entries if entry["file"].startswith(f"{self.source}/src/")}
+        self.compile_commands = {entry["file"].removeprefix(f"{self.source}/"): shlex.split(entry["command"])
+                                 for entry in entries}
         self.link_commands = {program: self.link_command(program) for program in bugs.test_programs()}
 
     def configure(self):
@@ -223,8 +223,7 @@ def timed(build, bug, keep_going):
 
 def markdown(rows):
     lines = ["| bug | what it does | caught by | seconds |", "|---|---|---|---|"]
-    lines += [f"| {row.bug.name} | {row.bug.story} | {row.caught_by()} | {row.seconds:.0f} |"
-              for row in rows]
+    lines += [f"| {row.bug.name} | {row.bug.story} | {row.caught_by()} | {row.seconds:.0f} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 

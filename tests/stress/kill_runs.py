@@ -123,7 +123,7 @@ def main():
         while sum(moments.values()) < options.kills:
             aims = sum(moments.values()) % 2 == 1
             delay = chance.uniform(0, seconds[kind])
-            save_delay = chance.uniform(0, 0.05) if aims else None
+            save_delay = chance.uniform(0, 0.02) if aims else None
             before = unfinished(run)
             if not run_and_kill(arguments, run, log, delay, save_delay, before):
                 break
