@@ -31,10 +31,21 @@ using Entries = std::map<std::string, Entry>;
   throw Error(ExitCode::config, {where, expected, got, hint});
 }
 
+/** As it would stand in a file. Lists item by item: toml++ guesses their width, and converts NaN to an integer for it.
+ */
+std::string written(const toml::node& node) {
+  if (const toml::array* list = node.as_array()) {
+    std::vector<std::string> items;
+    for (const toml::node& item : *list) items.push_back(written(item));
+    return cat("[", join(items, ", "), "]");
+  }
+  std::ostringstream text;
+  text << toml::default_formatter(node);
+  return text.str();
+}
+
 std::string describe(const toml::node& node) {
-  std::ostringstream value;
-  value << toml::default_formatter(node);
-  const auto with_value = [&](const char* type) { return cat(type, " ", value.str()); };
+  const auto with_value = [&](const char* type) { return cat(type, " ", written(node)); };
   switch (node.type()) {
     case toml::node_type::table:
       return "a table";

@@ -141,6 +141,7 @@ TEST_F(Config, WrongTypesSayExpectedAndGot) {
   expect_failure("[run]\nfolder = 3\n", {"expected a string", "the integer 3", "quotes"});
   expect_failure("[run]\nfolder = 2024-01-01\n", {"expected a string", "the date or time"});
   expect_failure("[run]\nnames = \"a\"\n", {"expected a list", "the string"});
+  expect_failure("[run]\nseed = [nan, inf]\n", {"recipe.toml:2: run.seed", "the list [nan, inf]"});
   expect_failure("[run]\nsizes = [1, 2.0]\n", {"recipe.toml:2: run.sizes, item 2", "an integer", "the number 2.0"});
   expect_failure("[run.seed]\nx = 1\n", {"run.seed", "expected an integer", "a table"});
   expect_failure("run = 3\n", {"recipe.toml:1: run", "the section [run]", "the integer 3"});
