@@ -69,7 +69,7 @@ double vit_flops(const ModelConfig& config, const std::vector<int64_t>& patches)
 
 double pack_flops(const Bagel& model, const std::vector<Segment>& segments, int64_t cache_rows) {
   const PackLayout layout =
-      lay_out(segments, model.special.vision_start, model.special.vision_end, cache_rows, compute_options(model));
+      lay_out(segments, model.special.vision_start, model.special.vision_end, cache_rows, model.embed_tokens.device());
   std::vector<int64_t> patches;
   for (const Segment& segment : segments)
     if (segment.kind == SegmentKind::vit_image) patches.push_back(segment.content.size(0));

@@ -151,8 +151,13 @@ Tensor double_size(const Conv& conv, const Tensor& x) {
   return convolve(conv, at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}));
 }
 
+// Convolutions of few channels are up to twice as fast with the channels of a pixel side by side.
+Tensor channels_last(const Tensor& maps) {
+  return maps.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
 Tensor run_encoder(const Encoder& encoder, int64_t groups, const Tensor& images) {
-  Tensor x = convolve(encoder.conv_in, images);
+  Tensor x = convolve(encoder.conv_in, channels_last(images));
   for (const Level& level : encoder.levels) {
     for (const ResBlock& block : level.blocks) x = apply(block, groups, x);
     if (level.resample) x = halve(*level.resample, x);
@@ -162,7 +167,7 @@ Tensor run_encoder(const Encoder& encoder, int64_t groups, const Tensor& images)
 }
 
 Tensor run_decoder(const Decoder& decoder, int64_t groups, const Tensor& latents) {
-  Tensor x = apply(decoder.middle, groups, convolve(decoder.conv_in, latents));
+  Tensor x = apply(decoder.middle, groups, convolve(decoder.conv_in, channels_last(latents)));
   for (auto level = decoder.levels.rbegin(); level != decoder.levels.rend(); ++level) {
     for (const ResBlock& block : level->blocks) x = apply(block, groups, x);
     if (level->resample) x = double_size(*level->resample, x);

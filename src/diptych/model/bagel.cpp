@@ -121,7 +121,7 @@ PackOutput forward(const Bagel& model, const std::vector<Segment>& segments, KvC
   PackOutput output;
   output.cache_begin = cache == nullptr ? -1 : cache->used;
   output.layout = lay_out(segments, model.special.vision_start, model.special.vision_end, output.cache_begin,
-                          compute_options(model));
+                          model.embed_tokens.device());
   if (cache != nullptr) reserve_rows(*cache, output.layout.total_rows());
   const Streams hidden =
       decoder_forward(model.decoder, model.config, output.layout, embed(model, segments, output.layout), cache, tap);

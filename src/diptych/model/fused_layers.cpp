@@ -4,12 +4,9 @@
 
 #include <ATen/Parallel.h>
 
-#include <algorithm>
-#include <array>
-#include <bit>
-#include <cmath>
-
 #include "diptych/model/layers.h"
+#include "diptych/model/rms_norm_loops.h"
+#include "diptych/model/vector_exponential.h"
 
 // Two versions of a function, chosen when the program starts. AVX2 without FMA rounds like the plain version, so the
 // results are the same bits on every x86 machine.
@@ -26,32 +23,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr int64_t kLanes = 16;       // independent sums, so that the compiler can use vector registers
-constexpr int64_t kGrain = 1 << 15;  // numbers per task: ATen's own grain
-constexpr int64_t kBlockRows = 64;   // rows summed before they join the total, which keeps float32 sums accurate
-
-// Every float32 and float64 tensor on the CPU; the loops below are called with contiguous pointers.
-bool has_fused_loops(const Tensor& x) {
-  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
-}
-
-int64_t row_grain(int64_t width) {
-  return std::max<int64_t>(1, kGrain / width);
-}
-
-template <class T>
-T dot(const T* a, const T* b, int64_t count) {
-  std::array<T, kLanes> sums{};
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  T total = 0;
-  for (; i < count; ++i) total += a[i] * b[i];
-  for (const T sum : sums) total += sum;
-  return total;
-}
-
 template <class T>
 void rms_norm_forward(const Tensor& x, const Tensor& weight, double eps, Tensor& y, Tensor& inverse_rms) {
   const int64_t width = weight.numel();
@@ -63,57 +34,9 @@ void rms_norm_forward(const Tensor& x, const Tensor& weight, double eps, Tensor&
     for (int64_t row = begin; row < end; ++row) {
       const T* in = x_data + row * width;
       T* out = y_data + row * width;
-      const T scale = T(1) / std::sqrt(dot(in, in, width) / static_cast<T>(width) + static_cast<T>(eps));
+      const T scale = inverse_rms_of(in, width, eps);
       for (int64_t i = 0; i < width; ++i) out[i] = in[i] * scale * w[i];
       inverse[row] = scale;
-    }
-  });
-}
-
-// With n = x s, s = inverse rms: dx = s (g w - n mean(g w n)).
-template <class T>
-void rms_norm_input_gradient(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Tensor& inverse_rms,
-                             Tensor& x_gradient) {
-  const int64_t width = weight.numel();
-  const T* g_data = gradient.const_data_ptr<T>();
-  const T* x_data = x.const_data_ptr<T>();
-  const T* w = weight.const_data_ptr<T>();
-  const T* inverse = inverse_rms.const_data_ptr<T>();
-  T* out_data = x_gradient.mutable_data_ptr<T>();
-  at::parallel_for(0, inverse_rms.numel(), row_grain(width), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const T* g = g_data + row * width;
-      const T* in = x_data + row * width;
-      T* out = out_data + row * width;
-      const T scale = inverse[row];
-      for (int64_t i = 0; i < width; ++i) out[i] = g[i] * w[i];
-      const T pull = dot(out, in, width) / static_cast<T>(width) * scale * scale;
-      for (int64_t i = 0; i < width; ++i) out[i] = scale * (out[i] - in[i] * pull);
-    }
-  });
-}
-
-// dw = sum over rows of g n, each column in the order of the rows whatever the number of threads.
-template <class T>
-void rms_norm_weight_gradient(const Tensor& gradient, const Tensor& x, const Tensor& inverse_rms,
-                              Tensor& weight_gradient) {
-  const int64_t width = weight_gradient.numel();
-  const int64_t rows = inverse_rms.numel();
-  const T* g_data = gradient.const_data_ptr<T>();
-  const T* x_data = x.const_data_ptr<T>();
-  const T* inverse = inverse_rms.const_data_ptr<T>();
-  T* total = weight_gradient.mutable_data_ptr<T>();
-  at::parallel_for(0, width, std::max(kLanes, kGrain / std::max<int64_t>(1, rows)), [&](int64_t begin, int64_t end) {
-    std::vector<T> block(end - begin);
-    for (int64_t first = 0; first < rows; first += kBlockRows) {
-      std::fill(block.begin(), block.end(), T(0));
-      for (int64_t row = first; row < std::min(rows, first + kBlockRows); ++row) {
-        const T* g = g_data + row * width + begin;
-        const T* in = x_data + row * width + begin;
-        const T scale = inverse[row];
-        for (int64_t i = 0; i < end - begin; ++i) block[i] += g[i] * (in[i] * scale);
-      }
-      for (int64_t i = 0; i < end - begin; ++i) total[begin + i] += block[i];
     }
   });
 }
@@ -152,33 +75,6 @@ class FusedRmsNorm : public torch::autograd::Function<FusedRmsNorm> {
     return {x_gradient, weight_gradient, Tensor()};
   }
 };
-
-inline double exponential(double x) {
-  return std::exp(x);
-}
-
-// e^x = 2^k e^r with |r| <= ln(2) / 2 and a Taylor polynomial for e^r, for |x| clamped to 87: within 2 units in the
-// last place. Branch-free, and clamped through the bits, so that the compiler can vectorise the loops that use it.
-inline float exponential(float x) {
-  constexpr float kLog2E = 1.44269504F, kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
-  constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer in the low mantissa bits
-  const uint32_t bits = std::bit_cast<uint32_t>(x);
-  const int32_t magnitude = std::min(static_cast<int32_t>(bits & 0x7fffffffU), std::bit_cast<int32_t>(87.0F));
-  const float clamped = std::bit_cast<float>((bits & 0x80000000U) | static_cast<uint32_t>(magnitude));
-  const float shifted = clamped * kLog2E + kRounder;
-  const float k = shifted - kRounder;
-  const float r = (clamped - k * kLn2High) - k * kLn2Low;
-  float p = 1.0F / 5040;
-  p = p * r + 1.0F / 720;
-  p = p * r + 1.0F / 120;
-  p = p * r + 1.0F / 24;
-  p = p * r + 1.0F / 6;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const uint32_t exponent = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kRounder);
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + (exponent << 23));
-}
 
 template <class T>
 inline T sigmoid(T x) {

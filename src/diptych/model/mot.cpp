@@ -1,14 +1,16 @@
 #include "diptych/model/mot.h"
 
+#include "diptych/model/attention.h"
 #include "diptych/model/config.h"
+#include "diptych/model/rotary.h"
 
 namespace diptych {
 
 namespace {
 
 struct Heads {
-  Tensor query;  // [rows, H, d]
-  Tensor key;    // [rows, K, d]
+  Tensor query;  // [rows, H, d], rotated
+  Tensor key;    // [rows, K, d], rotated
   Tensor value;  // [rows, K, d]
 };
 
@@ -46,36 +48,13 @@ void collect_expert(std::vector<ParameterSlot>& slots, const std::string& prefix
   collect(slots, prefix + "mlp" + suffix + ".down_proj", expert.down);
 }
 
-struct Rotation {
-  Tensor cosine;  // [rows, 1, d]
-  Tensor sine;    // [rows, 1, d], first half negated: rotate-half becomes one roll
-};
-
-// Angles in float32 whatever the compute dtype, as the official code has them; cosines are cast once (Qwen2 rotary
-// embedding, bagel.md 3).
-Rotation rotation(const Tensor& positions, const ModelConfig& config, const at::TensorOptions& options) {
-  const int64_t half = config.head_dim / 2;
-  const Tensor exponents = at::arange(half, positions.options().dtype(at::kFloat)).mul(2.0).div(config.head_dim);
-  const Tensor frequencies = at::pow(at::full({}, config.rope_theta, exponents.options()), exponents).reciprocal();
-  const Tensor angles =
-      at::outer(positions.to(at::kFloat), frequencies).to(options.dtype() == at::kDouble ? at::kDouble : at::kFloat);
-  const Tensor cosine = angles.cos();
-  const Tensor sine = angles.sin();
-  return {at::cat({cosine, cosine}, 1).unsqueeze(1).to(options), at::cat({-sine, sine}, 1).unsqueeze(1).to(options)};
-}
-
-// x cos + rotate_half(x) sin, with rotate_half(x) = [-x2, x1].
-Tensor rotate(const Tensor& heads, const Rotation& rotation) {
-  return heads * rotation.cosine + heads.roll(heads.size(2) / 2, 2) * rotation.sine;
-}
-
-Heads project(const ExpertLayer& expert, const ModelConfig& config, const Tensor& rows) {
+Heads project(const ExpertLayer& expert, const ModelConfig& config, const Tensor& rows, const Rotation& angles) {
   const Tensor normed = rms_norm(rows, expert.input_norm.weight, config.rms_eps);
   const int64_t count = rows.size(0);
   const Tensor query = linear(normed, expert.query).view({count, config.heads, config.head_dim});
   const Tensor key = linear(normed, expert.key).view({count, config.kv_heads, config.head_dim});
-  return {rms_norm(query, expert.query_norm.weight, config.rms_eps),
-          rms_norm(key, expert.key_norm.weight, config.rms_eps),
+  return {norm_rotate(query, expert.query_norm, config.rms_eps, angles),
+          norm_rotate(key, expert.key_norm, config.rms_eps, angles),
           linear(normed, expert.value).view({count, config.kv_heads, config.head_dim})};
 }
 
@@ -85,10 +64,11 @@ Tensor joined(const Tensor& und, const Tensor& gen) {
   return at::cat({und, gen});
 }
 
-Heads project_both(const MotLayer& layer, const ModelConfig& config, const Streams& streams) {
-  if (streams.gen.size(0) == 0) return project(layer.und, config, streams.und);
-  const Heads und = project(layer.und, config, streams.und);
-  const Heads gen = project(layer.gen, config, streams.gen);
+Heads project_both(const MotLayer& layer, const ModelConfig& config, const Streams& streams, const Rotation& angles) {
+  const int64_t und_rows = streams.und.size(0), gen_rows = streams.gen.size(0);
+  if (gen_rows == 0) return project(layer.und, config, streams.und, angles);
+  const Heads und = project(layer.und, config, streams.und, narrow(angles, 0, und_rows));
+  const Heads gen = project(layer.gen, config, streams.gen, narrow(angles, und_rows, gen_rows));
   return {joined(und.query, gen.query), joined(und.key, gen.key), joined(und.value, gen.value)};
 }
 
@@ -100,34 +80,6 @@ Tensor key_source(const Tensor& fresh, Tensor* storage, int64_t cache_begin, boo
     return *storage;
   }
   return detached ? at::cat({fresh, fresh.detach()}) : fresh;
-}
-
-// The query heads that share a key head become more query rows of that head: [batch, K, (H / K) queries, d].
-Tensor attend_group(const AttentionGroup& group, const Tensor& query, const Tensor& keys, const Tensor& values) {
-  const int64_t kv_heads = keys.size(1);
-  const int64_t width = keys.size(2);
-  const int64_t shared = query.size(1) / kv_heads;
-  const auto block = [&](const Tensor& source) {
-    return source.index_select(0, group.key_rows).view({group.batch, group.keys, kv_heads, width}).transpose(1, 2);
-  };
-  const Tensor folded = query.index_select(0, group.query_rows)
-                            .view({group.batch, group.queries, kv_heads, shared, width})
-                            .permute({0, 2, 3, 1, 4})
-                            .reshape({group.batch, kv_heads, shared * group.queries, width});
-  std::optional<Tensor> mask;
-  if (group.mask.defined()) mask = group.mask.repeat({1, 1, shared, 1});
-  const Tensor out = at::scaled_dot_product_attention(folded, block(keys), block(values), mask);
-  return out.view({group.batch, kv_heads, shared, group.queries, width})
-      .permute({0, 3, 1, 2, 4})
-      .reshape({group.batch * group.queries, kv_heads * shared * width});
-}
-
-// [total rows, H d]
-Tensor attend(const PackLayout& layout, const Tensor& query, const Tensor& keys, const Tensor& values) {
-  std::vector<Tensor> outputs;
-  for (const AttentionGroup& group : layout.attention) outputs.push_back(attend_group(group, query, keys, values));
-  const Tensor all = outputs.size() == 1 ? outputs.front() : at::cat(outputs);
-  return all.index_select(0, layout.gather);
 }
 
 Tensor mlp(const ExpertLayer& expert, const ModelConfig& config, const Tensor& rows) {
@@ -165,16 +117,15 @@ void collect(std::vector<ParameterSlot>& slots, MotDecoder& decoder) {
 
 Streams decoder_forward(const MotDecoder& decoder, const ModelConfig& config, const PackLayout& layout, Streams streams,
                         KvCache* cache, const LayerTap& tap) {
-  const Rotation angles = rotation(layout.positions, config, streams.und.options());
+  const Rotation angles = rotation(layout.positions, config.head_dim, config.rope_theta, streams.und.options());
+  const AttentionPlan plan = plan_attention(layout, streams.und.options());
   const int64_t begin = cache == nullptr ? 0 : cache->used;
   for (size_t i = 0; i < decoder.layers.size(); ++i) {
     const MotLayer& layer = decoder.layers[i];
-    const Heads heads = project_both(layer, config, streams);
-    const Tensor query = rotate(heads.query, angles);
-    const Tensor keys =
-        key_source(rotate(heads.key, angles), cache ? &cache->keys[i] : nullptr, begin, layout.detached);
+    const Heads heads = project_both(layer, config, streams, angles);
+    const Tensor keys = key_source(heads.key, cache ? &cache->keys[i] : nullptr, begin, layout.detached);
     const Tensor values = key_source(heads.value, cache ? &cache->values[i] : nullptr, begin, layout.detached);
-    const Tensor attention = attend(layout, query, keys, values);
+    const Tensor attention = attend(plan, heads.query, keys, values);
     const int64_t und_rows = streams.und.size(0);
     streams.und = after_attention(layer.und, config, streams.und, attention.narrow(0, 0, und_rows));
     streams.gen = after_attention(layer.gen, config, streams.gen, attention.narrow(0, und_rows, streams.gen.size(0)));

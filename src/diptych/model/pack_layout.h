@@ -14,14 +14,18 @@ struct SegmentRows {
   int64_t content_count = 0;  // patches; 0 for text
 };
 
-/** Query blocks of equal padded shape, run as one batched attention. */
-struct AttentionGroup {
-  int64_t batch = 0;
-  int64_t queries = 0;  // padded query tokens per block
-  int64_t keys = 0;     // padded visible tokens per block
-  Tensor query_rows;    // [batch * queries] rows of the pack
-  Tensor key_rows;      // [batch * keys] rows of the key source (see PackLayout)
-  Tensor mask;          // undefined, or [1 or batch, 1, queries, keys] with 0 and -inf
+/** The queries of one segment, and what they see. */
+struct QueryBlock {
+  std::vector<int64_t> queries;  // rows of the pack
+  std::vector<int64_t> keys;     // rows of the key source (see PackLayout), the block's own last
+  bool causal = false;           // query i sees all but the last (queries - 1 - i) keys
+  int64_t tree = 0;              // blocks of two trees share no rows of the pack
+};
+
+/** Shared with what a backward pass keeps. */
+struct QueryBlocks : torch::CustomClassHolder {
+  std::vector<QueryBlock> list;  // one per segment
+  int64_t trees = 0;
 };
 
 /** Key source: with a cache, its rows, those of this pack starting at `cache_begin`; without one, rows [0, total) are
@@ -34,8 +38,7 @@ struct PackLayout {
   Tensor token_ids;       // [text_rows] int64
   Tensor positions;       // [total] int64, RoPE ids in row order
   bool detached = false;  // some segment detaches its context
-  std::vector<AttentionGroup> attention;
-  Tensor gather;  // [total] row in the concatenated padded outputs of the groups
+  c10::intrusive_ptr<QueryBlocks> blocks;
 
   int64_t und_rows() const { return text_rows + vit_rows; }
   int64_t total_rows() const { return text_rows + vit_rows + latent_rows; }
@@ -45,8 +48,8 @@ struct PackLayout {
 std::vector<int64_t> token_rows(const SegmentRows& rows);
 
 /** Lays out a pack. vision_start and vision_end are the ids of the boundary tokens; cache_begin is the first cache row
- *  that the pack will occupy, or -1 when there is no cache. Mask dtype and device follow `options`. */
+ *  that the pack will occupy, or -1 when there is no cache. */
 PackLayout lay_out(const std::vector<Segment>& segments, int64_t vision_start, int64_t vision_end, int64_t cache_begin,
-                   const at::TensorOptions& options);
+                   at::Device device);
 
 }  // namespace diptych

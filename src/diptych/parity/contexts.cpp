@@ -76,7 +76,7 @@ std::vector<Segment> noisy_segments(const std::vector<ImageTask>& tasks, const T
 void compare_denoise_packing(Comparison& comparison, const Fixture& fixture, const std::string& prefix,
                              const Bagel& model, const std::vector<ImageTask>& tasks, const Tensor& x) {
   const auto lay_out_tasks = [&](const std::vector<Segment>& segments) {
-    return lay_out(segments, model.special.vision_start, model.special.vision_end, 0, compute_options(model));
+    return lay_out(segments, model.special.vision_start, model.special.vision_end, 0, model.embed_tokens.device());
   };
   const std::vector<Segment> full = noisy_segments(tasks, x, 1);
   compare_packing(comparison, fixture, prefix, model, full, lay_out_tasks(full));

@@ -133,7 +133,7 @@ void compare_training_layout(Comparison& comparison, const Fixture& fixture, con
                              const Bagel& model, const std::vector<Segment>& segments,
                              const std::vector<int64_t>& samples) {
   const PackLayout layout =
-      lay_out(segments, model.special.vision_start, model.special.vision_end, -1, compute_options(model));
+      lay_out(segments, model.special.vision_start, model.special.vision_end, -1, model.embed_tokens.device());
   const TokenPlaces places = token_places(segments);
   const std::vector<int64_t> lengths = token_counts(segments);
   std::vector<int64_t> sample_lengths(samples.empty() ? 0 : samples.back() + 1);
@@ -166,27 +166,13 @@ Tensor visibility(const PackLayout& layout) {
   const Tensor place_of_row = order.argsort();
   Tensor seen = at::zeros({total, total}, at::kBool);
   auto cells = seen.accessor<bool, 2>();
-  const Tensor gather = layout.gather.cpu();
-  std::vector<int64_t> row_of_output;
-  for (int64_t row = 0; row < total; ++row) {
-    const int64_t output = gather[row].item<int64_t>();
-    if (output >= static_cast<int64_t>(row_of_output.size())) row_of_output.resize(output + 1, -1);
-    row_of_output[output] = row;
-  }
-  int64_t output = 0;
-  for (const AttentionGroup& group : layout.attention) {
-    const Tensor keys = group.key_rows.cpu().view({group.batch, group.keys}).remainder(total);
-    for (int64_t b = 0; b < group.batch; ++b) {
-      for (int64_t q = 0; q < group.queries; ++q, ++output) {
-        if (output >= static_cast<int64_t>(row_of_output.size()) || row_of_output[output] < 0) continue;
-        Tensor visible = keys[b];
-        if (group.mask.defined())
-          visible = visible.masked_select(group.mask.cpu().expand({group.batch, 1, -1, -1})[b][0][q] == 0);
-        const int64_t query_place = place_of_row[row_of_output[output]].item<int64_t>();
-        const Tensor key_places = place_of_row.index_select(0, visible).contiguous();
-        for (int64_t k = 0; k < key_places.numel(); ++k)
-          cells[query_place][key_places.const_data_ptr<int64_t>()[k]] = true;
-      }
+  const Tensor places = place_of_row.to(at::kCPU).contiguous();
+  const int64_t* place = places.const_data_ptr<int64_t>();
+  for (const QueryBlock& block : layout.blocks->list) {
+    for (size_t q = 0; q < block.queries.size(); ++q) {
+      const size_t hidden = block.causal ? block.queries.size() - 1 - q : 0;
+      for (size_t k = 0; k + hidden < block.keys.size(); ++k)
+        cells[place[block.queries[q]]][place[block.keys[k] % total]] = true;
     }
   }
   return seen;

@@ -77,7 +77,7 @@ std::multiset<int64_t> seen_rows(const PackLayout& layout, int64_t row) {
 }
 
 void expect_visibility(const std::vector<Segment>& segments, int64_t cache_begin) {
-  const PackLayout layout = lay_out(segments, kStart, kEnd, cache_begin, at::kFloat);
+  const PackLayout layout = lay_out(segments, kStart, kEnd, cache_begin, at::kCPU);
   const auto count = static_cast<int64_t>(segments.size());
   for (int64_t s = 0; s < count; ++s) {
     const std::vector<int64_t> own = token_rows(layout.segments[s]);
@@ -127,7 +127,7 @@ TEST(PackLayoutTest, CachedRowsStandInFrontOfTheTree) {
 TEST(PackLayoutTest, LongBlocksAreNotPadded) {
   const std::vector<Segment> segments = {text_segment(std::vector<int64_t>(257, 4), -1, 0),
                                          text_segment(std::vector<int64_t>(5, 4), 0, 257)};
-  const PackLayout layout = lay_out(segments, kStart, kEnd, -1, at::kFloat);
+  const PackLayout layout = lay_out(segments, kStart, kEnd, -1, at::kCPU);
   ASSERT_EQ(layout.attention.size(), 2u);
   EXPECT_EQ(layout.attention[0].queries, 8);
   EXPECT_EQ(layout.attention[0].keys, 262);
@@ -144,7 +144,7 @@ TEST(PackLayoutTest, RowsIdsAndPositionsFollowTheSegments) {
   EXPECT_EQ(next_position(segments[1]), 4);
   EXPECT_EQ(next_position(segments[2]), 5);
   EXPECT_EQ(next_position(segments[4]), 6);
-  const PackLayout layout = lay_out(segments, kStart, kEnd, -1, at::kFloat);
+  const PackLayout layout = lay_out(segments, kStart, kEnd, -1, at::kCPU);
   EXPECT_EQ(layout.text_rows, 3 + 2 + 2 + 1 + 2);
   EXPECT_EQ(layout.vit_rows, 4);
   EXPECT_EQ(layout.latent_rows, 3);
@@ -161,7 +161,7 @@ TEST(PackLayoutTest, RefusesWhatHasNoMeaning) {
   const Segment text = text_segment({5}, -1, 0);
   const Segment noisy = image_of(SegmentKind::noisy_latent, 1, 1, -1, 0);
   const auto lay = [](const std::vector<Segment>& segments, int64_t cache_begin) {
-    return lay_out(segments, kStart, kEnd, cache_begin, at::kFloat);
+    return lay_out(segments, kStart, kEnd, cache_begin, at::kCPU);
   };
   EXPECT_THROW(lay({text_segment({5}, 0, 0)}, -1), c10::Error);         // its own parent
   EXPECT_THROW(lay({text_segment({5}, 1, 0), text}, -1), c10::Error);   // a later parent

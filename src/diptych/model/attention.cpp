@@ -1,0 +1,230 @@
+#include "diptych/model/attention.h"
+
+#include <ATen/Parallel.h>
+
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "diptych/model/attention_loops.h"
+
+namespace diptych {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// --- Groups ---------------------------------------------------------------------------------------------------------
+
+// Blocks of nearby lengths share one padded shape: fewer, larger kernels. The padded length depends on the block's own
+// length alone, so a sample's shapes do not depend on its neighbours. Long blocks stay exact.
+constexpr int64_t kQueryMultiple = 4;
+constexpr int64_t kKeyMultiple = 8;
+constexpr int64_t kExactFrom = 256;
+
+int64_t padded(int64_t length, int64_t multiple) {
+  return length >= kExactFrom ? length : (length + multiple - 1) / multiple * multiple;
+}
+
+Tensor to_index(const std::vector<int64_t>& values, at::Device device) {
+  return at::tensor(values, at::kLong).to(device);
+}
+
+// Padded queries may see everything: their outputs are never read, and a row that sees nothing would be NaN.
+Tensor block_mask(const QueryBlock& block, int64_t queries, int64_t keys) {
+  Tensor mask = at::zeros({queries, keys}, at::kFloat);
+  const auto own = static_cast<int64_t>(block.queries.size());
+  const auto seen = static_cast<int64_t>(block.keys.size());
+  const float hidden = -std::numeric_limits<float>::infinity();
+  float* row = mask.mutable_data_ptr<float>();
+  for (int64_t q = 0; q < own; ++q, row += keys) {
+    const int64_t visible = block.causal ? seen - own + q + 1 : seen;
+    std::fill(row + visible, row + keys, hidden);
+  }
+  return mask;
+}
+
+// The query heads that share a key head become more query rows of that head: [batch, K, (H / K) queries, d].
+Tensor attend_group(const AttentionGroup& group, const Tensor& query, const Tensor& keys, const Tensor& values) {
+  const int64_t kv_heads = keys.size(1);
+  const int64_t width = keys.size(2);
+  const int64_t shared = query.size(1) / kv_heads;
+  const auto block = [&](const Tensor& source) {
+    return source.index_select(0, group.key_rows).view({group.batch, group.keys, kv_heads, width}).transpose(1, 2);
+  };
+  const Tensor folded = query.index_select(0, group.query_rows)
+                            .view({group.batch, group.queries, kv_heads, shared, width})
+                            .permute({0, 2, 3, 1, 4})
+                            .reshape({group.batch, kv_heads, shared * group.queries, width});
+  std::optional<Tensor> mask;
+  if (group.mask.defined()) mask = group.mask.repeat({1, 1, shared, 1});
+  const Tensor out = at::scaled_dot_product_attention(folded, block(keys), block(values), mask);
+  return out.view({group.batch, kv_heads, shared, group.queries, width})
+      .permute({0, 3, 1, 2, 4})
+      .reshape({group.batch * group.queries, kv_heads * shared * width});
+}
+
+// --- Loops ----------------------------------------------------------------------------------------------------------
+
+constexpr double kFlopsPerTask = 1e5;  // below, a thread is not worth waking
+
+/** What a block and a key head cost, forward. */
+double flops_of(const QueryBlock& block, const Tensor& query) {
+  return 4.0 * static_cast<double>(block.queries.size() * block.keys.size()) * static_cast<double>(query.numel()) /
+         static_cast<double>(query.size(0));
+}
+
+template <class T>
+AttentionTask<T> task_of(const QueryBlock& block, int64_t kv_head, const Tensor& query, const Tensor& keys,
+                         const Tensor& values, const Tensor& output, const Tensor& log_sum) {
+  return {.query = query.const_data_ptr<T>(),
+          .keys = keys.const_data_ptr<T>(),
+          .values = values.const_data_ptr<T>(),
+          .query_rows = block.queries.data(),
+          .queries = static_cast<int64_t>(block.queries.size()),
+          .key_rows = block.keys.data(),
+          .key_count = static_cast<int64_t>(block.keys.size()),
+          .causal = block.causal,
+          .heads = query.size(1),
+          .kv_heads = keys.size(1),
+          .width = keys.size(2),
+          .kv_head = kv_head,
+          .scale = T(1) / std::sqrt(static_cast<T>(keys.size(2))),
+          .output = output.mutable_data_ptr<T>(),
+          .log_sum = log_sum.mutable_data_ptr<T>()};
+}
+
+template <class T>
+T* scratch_of(const AttentionTask<T>& task, std::vector<T>& scratch) {
+  const auto size = static_cast<size_t>(attention_loops<T>().scratch_size(task));
+  if (scratch.size() < size) scratch.resize(size);
+  return scratch.data();
+}
+
+template <class T>
+void run_forward(const QueryBlocks& blocks, const Tensor& query, const Tensor& keys, const Tensor& values,
+                 const Tensor& output, const Tensor& log_sum) {
+  const int64_t kv_heads = keys.size(1);
+  double flops = 0;
+  for (const QueryBlock& block : blocks.list) flops += flops_of(block, query);
+  const auto tasks = static_cast<int64_t>(blocks.list.size()) * kv_heads;
+  const auto grain = static_cast<int64_t>(static_cast<double>(tasks) * kFlopsPerTask / flops) + 1;
+  at::parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
+    std::vector<T> scratch;
+    for (int64_t i = begin; i < end; ++i) {
+      const QueryBlock& block = blocks.list[static_cast<size_t>(i / kv_heads)];
+      const AttentionTask<T> task = task_of<T>(block, i % kv_heads, query, keys, values, output, log_sum);
+      attention_loops<T>().forward(task, scratch_of(task, scratch));
+    }
+  });
+}
+
+// Blocks of one tree add to the gradients of the same keys: they stay together, in their order.
+template <class T>
+void run_backward(const QueryBlocks& blocks, const Tensor& upstream, const Tensor& query, const Tensor& keys,
+                  const Tensor& values, const Tensor& output, const Tensor& log_sum, const Tensor& query_gradient,
+                  const Tensor& key_gradient, const Tensor& value_gradient) {
+  const int64_t kv_heads = keys.size(1);
+  std::vector<std::vector<const QueryBlock*>> trees(static_cast<size_t>(blocks.trees));
+  for (const QueryBlock& block : blocks.list) trees[static_cast<size_t>(block.tree)].push_back(&block);
+  const AttentionGradients<T> gradients{upstream.const_data_ptr<T>(), query_gradient.mutable_data_ptr<T>(),
+                                        key_gradient.mutable_data_ptr<T>(), value_gradient.mutable_data_ptr<T>()};
+  at::parallel_for(0, blocks.trees * kv_heads, 1, [&](int64_t begin, int64_t end) {
+    std::vector<T> scratch;
+    for (int64_t i = begin; i < end; ++i) {
+      for (const QueryBlock* block : trees[static_cast<size_t>(i / kv_heads)]) {
+        const AttentionTask<T> task = task_of<T>(*block, i % kv_heads, query, keys, values, output, log_sum);
+        attention_loops<T>().backward(task, gradients, scratch_of(task, scratch));
+      }
+    }
+  });
+}
+
+class LoopAttention : public torch::autograd::Function<LoopAttention> {
+ public:
+  static Tensor forward(AutogradContext* context, const c10::intrusive_ptr<QueryBlocks>& blocks,
+                        const Tensor& query_in, const Tensor& keys_in, const Tensor& values_in) {
+    const Tensor query = query_in.contiguous(), keys = keys_in.contiguous(), values = values_in.contiguous();
+    const Tensor output = at::empty_like(query);
+    const Tensor log_sum = at::empty({query.size(0), query.size(1)}, query.options());
+    query.scalar_type() == at::kFloat ? run_forward<float>(*blocks, query, keys, values, output, log_sum)
+                                      : run_forward<double>(*blocks, query, keys, values, output, log_sum);
+    context->save_for_backward({query, keys, values, output, log_sum});
+    context->saved_data["blocks"] = c10::IValue::make_capsule(blocks);
+    return output;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &query = saved[0], &keys = saved[1], &values = saved[2], &output = saved[3], &log_sum = saved[4];
+    const auto blocks = c10::static_intrusive_pointer_cast<QueryBlocks>(context->saved_data["blocks"].toCapsule());
+    const Tensor upstream = gradients[0].contiguous();
+    const Tensor query_gradient = at::empty_like(query);
+    const Tensor key_gradient = at::zeros_like(keys), value_gradient = at::zeros_like(values);
+    const auto run = query.scalar_type() == at::kFloat ? run_backward<float> : run_backward<double>;
+    run(*blocks, upstream, query, keys, values, output, log_sum, query_gradient, key_gradient, value_gradient);
+    return {Tensor(), query_gradient, key_gradient, value_gradient};
+  }
+};
+
+}  // namespace
+
+AttentionPlan plan_groups(const PackLayout& layout, const at::TensorOptions& options) {
+  const std::vector<QueryBlock>& blocks = layout.blocks->list;
+  using Shape = std::tuple<int64_t, int64_t, bool>;  // padded queries, padded keys, masked
+  std::map<Shape, std::vector<size_t>> groups;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const auto queries = static_cast<int64_t>(blocks[i].queries.size());
+    const auto keys = static_cast<int64_t>(blocks[i].keys.size());
+    const int64_t padded_keys = padded(keys, kKeyMultiple);
+    const bool masked = blocks[i].causal || padded_keys != keys;
+    groups[{padded(queries, kQueryMultiple), padded_keys, masked}].push_back(i);
+  }
+  AttentionPlan plan;
+  std::vector<int64_t> gather(layout.total_rows());
+  int64_t output_row = 0;
+  for (const auto& [shape, members] : groups) {
+    AttentionGroup group;
+    group.batch = static_cast<int64_t>(members.size());
+    group.queries = std::get<0>(shape);
+    group.keys = std::get<1>(shape);
+    std::vector<int64_t> query_rows;
+    std::vector<int64_t> key_rows;
+    std::vector<Tensor> masks;
+    for (size_t member : members) {
+      const QueryBlock& block = blocks[member];
+      for (size_t q = 0; q < block.queries.size(); ++q) gather[block.queries[q]] = output_row + static_cast<int64_t>(q);
+      output_row += group.queries;
+      query_rows.insert(query_rows.end(), block.queries.begin(), block.queries.end());
+      query_rows.insert(query_rows.end(), group.queries - block.queries.size(), block.queries.front());
+      key_rows.insert(key_rows.end(), block.keys.begin(), block.keys.end());
+      key_rows.insert(key_rows.end(), group.keys - block.keys.size(), block.keys.front());
+      if (std::get<2>(shape)) masks.push_back(block_mask(block, group.queries, group.keys));
+    }
+    group.query_rows = to_index(query_rows, options.device());
+    group.key_rows = to_index(key_rows, options.device());
+    if (!masks.empty()) group.mask = at::stack(masks).unsqueeze(1).to(options);
+    plan.groups.push_back(std::move(group));
+  }
+  plan.gather = to_index(gather, options.device());
+  return plan;
+}
+
+AttentionPlan plan_attention(const PackLayout& layout, const at::TensorOptions& options) {
+  const at::ScalarType type = c10::typeMetaToScalarType(options.dtype());
+  if (!options.device().is_cpu() || (type != at::kFloat && type != at::kDouble)) return plan_groups(layout, options);
+  AttentionPlan plan;
+  plan.blocks = layout.blocks;
+  return plan;
+}
+
+Tensor attend(const AttentionPlan& plan, const Tensor& query, const Tensor& keys, const Tensor& values) {
+  if (plan.blocks) return LoopAttention::apply(plan.blocks, query, keys, values).flatten(1);
+  std::vector<Tensor> outputs;
+  for (const AttentionGroup& group : plan.groups) outputs.push_back(attend_group(group, query, keys, values));
+  const Tensor all = outputs.size() == 1 ? outputs.front() : at::cat(outputs);
+  return all.index_select(0, plan.gather);
+}
+
+}  // namespace diptych

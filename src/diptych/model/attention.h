@@ -1,0 +1,36 @@
+#pragma once
+// Attention over the rows of a pack: every block of the layout attends to the keys that it sees.
+
+#include "diptych/model/pack_layout.h"
+
+namespace diptych {
+
+/** Query blocks of equal padded shape, run as one batched attention. */
+struct AttentionGroup {
+  int64_t batch = 0;
+  int64_t queries = 0;  // padded query tokens per block
+  int64_t keys = 0;     // padded visible tokens per block
+  Tensor query_rows;    // [batch * queries] rows of the pack
+  Tensor key_rows;      // [batch * keys] rows of the key source (see PackLayout)
+  Tensor mask;          // undefined, or [batch, 1, queries, keys] with 0 and -inf
+};
+
+/** How the attention of one pack runs, the same in every layer. */
+struct AttentionPlan {
+  c10::intrusive_ptr<QueryBlocks> blocks;  // on the CPU in float32 and float64: loops over the rows in place
+  std::vector<AttentionGroup> groups;      // elsewhere: batches of scaled_dot_product_attention
+  Tensor gather;                           // [total] row of each token in the concatenated padded outputs of the groups
+};
+
+/** Groups for any device and dtype. */
+AttentionPlan plan_groups(const PackLayout& layout, const at::TensorOptions& options);
+
+/** The faster way for this device and dtype. */
+AttentionPlan plan_attention(const PackLayout& layout, const at::TensorOptions& options);
+
+/** softmax(q k^T / sqrt(d)) v of every row over what its block sees: query [total, H, d], keys and values
+ *  [key source, K, d], query head h attends with key head h / (H / K). Returns [total, H d]. In loops, a block's result
+ *  depends on nothing but the block, and gradients do not depend on the number of threads. */
+Tensor attend(const AttentionPlan& plan, const Tensor& query, const Tensor& keys, const Tensor& values);
+
+}  // namespace diptych
