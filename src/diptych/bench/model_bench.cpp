@@ -6,6 +6,7 @@
 #include "diptych/bench/bench_flops.h"
 #include "diptych/rollout/image_sampler.h"
 #include "diptych/rollout/text_sampler.h"
+#include "diptych/tensor/packs.h"
 #include "diptych/tensor/random.h"
 
 namespace diptych {
@@ -58,60 +59,94 @@ std::vector<CachedContext> shared_prompt(const ModelFolder& folder, KvCache& cac
   return std::vector<CachedContext>(static_cast<size_t>(count), contexts.front());
 }
 
+/** How rollouts deal `batch` chains over packs: one pack a thread. */
+std::vector<int64_t> pack_sizes(const Bagel& model, int64_t batch) {
+  const int64_t packs = packs_at_once(model.embed_tokens.device(), batch);
+  std::vector<int64_t> sizes;
+  for (int64_t pack = 0; pack < packs; ++pack) sizes.push_back(batch * (pack + 1) / packs - batch * pack / packs);
+  return sizes;
+}
+
 BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t batch) {
   // No trained model writes this marker, so that all texts run to their full length.
   Bagel model = input.folder.model;
   model.special.im_end = model.special.vision_end;
   const TextSampling sampling{.max_tokens = input.effort.tokens};
-  KvCache cache = make_cache(model);
-  const std::vector<CachedContext> prompts = shared_prompt(input.folder, cache, batch);
-  const int64_t prompt_rows = cache.used;
-  std::vector<StreamKey> keys;
-  for (size_t i = 0; i < prompts.size(); ++i) keys.push_back({.seed = kSeed, .sample = i});
-
-  std::vector<CachedContext> contexts;
-  std::vector<SampledText> texts;
+  struct Pack {
+    KvCache cache;
+    std::vector<CachedContext> prompts, contexts;
+    std::vector<StreamKey> keys;
+    std::vector<SampledText> texts;
+  };
+  std::vector<Pack> packs;
+  for (const int64_t count : pack_sizes(model, batch)) {
+    Pack& pack = packs.emplace_back();
+    pack.cache = make_cache(model);
+    pack.prompts = shared_prompt(input.folder, pack.cache, count);
+    for (int64_t i = 0; i < count; ++i) pack.keys.push_back({.seed = kSeed, .sample = static_cast<uint64_t>(i)});
+  }
+  const int64_t prompt_rows = packs.front().cache.used;
   const double seconds = median_seconds(input.effort.repeats, [&] {
-    cache.used = prompt_rows;
-    contexts = prompts;
-    texts = sample_texts(model, cache, contexts, sampling, keys);
+    for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(packs.size()), [&](int64_t number) {
+      Pack& pack = packs[static_cast<size_t>(number)];
+      pack.cache.used = prompt_rows;
+      pack.contexts = pack.prompts;
+      pack.texts = sample_texts(model, pack.cache, pack.contexts, sampling, pack.keys);
+    });
   });
 
-  double sampled = 0, fed = 0;
-  std::vector<Segment> half_way;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    sampled += static_cast<double>(texts[i].tokens.size());
-    fed += static_cast<double>(contexts[i].rows.size() - prompts[i].rows.size());
-    half_way.push_back(text_segment({model.special.im_start}, -1, contexts[i].position));
-    half_way.back().cached = contexts[i].rows;
-    half_way.back().cached.resize((contexts[i].rows.size() + prompts[i].rows.size()) / 2);
+  double sampled = 0, fed = 0, operations = 0;
+  for (const Pack& pack : packs) {
+    std::vector<Segment> half_way;
+    double fed_here = 0;
+    for (size_t i = 0; i < pack.texts.size(); ++i) {
+      sampled += static_cast<double>(pack.texts[i].tokens.size());
+      fed_here += static_cast<double>(pack.contexts[i].rows.size() - pack.prompts[i].rows.size());
+      half_way.push_back(text_segment({model.special.im_start}, -1, pack.contexts[i].position));
+      half_way.back().cached = pack.contexts[i].rows;
+      half_way.back().cached.resize((pack.contexts[i].rows.size() + pack.prompts[i].rows.size()) / 2);
+    }
+    operations += fed_here * pack_flops(model, half_way, pack.cache.used) / static_cast<double>(pack.texts.size());
+    fed += fed_here;
   }
-  const double per_row = pack_flops(model, half_way, cache.used) / static_cast<double>(texts.size());
   return matrix_row(input, name, cat(batch, batch == 1 ? " text of " : " texts of ", input.effort.tokens, " tokens"),
-                    "token", sampled, seconds, fed * per_row + logits_flops(model.config, fed));
+                    "token", sampled, seconds, operations + logits_flops(model.config, fed));
 }
 
 BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t batch) {
   const Bagel& model = input.folder.model;
   const int64_t grid = model.config.vae_transform.min_short / latent_token_pixels(model.config);
   const double time = 0.5;
-  KvCache cache = make_cache(model);
-  std::vector<ImageTask> tasks;
-  for (const CachedContext& prompt : shared_prompt(input.folder, cache, batch))
-    tasks.push_back({prompt, {}, {}, grid, grid, {.seed = kSeed, .sample = tasks.size()}});
-  std::vector<Tensor> starts;
-  std::vector<Segment> segments;
-  for (const ImageTask& task : tasks) {
-    starts.push_back(initial_noise(task, latent_token_width(model.config)));
-    segments.push_back(noisy_segment(starts.back(), grid, grid, time, -1, task.context.position));
-    segments.back().cached = task.context.rows;
+  struct Pack {
+    KvCache cache;
+    std::vector<ImageTask> tasks;
+    Tensor x;
+  };
+  std::vector<Pack> packs;
+  double operations = 0;
+  for (const int64_t count : pack_sizes(model, batch)) {
+    Pack& pack = packs.emplace_back();
+    pack.cache = make_cache(model);
+    std::vector<Tensor> starts;
+    std::vector<Segment> segments;
+    for (const CachedContext& prompt : shared_prompt(input.folder, pack.cache, count)) {
+      pack.tasks.push_back({prompt, {}, {}, grid, grid, {.seed = kSeed, .sample = pack.tasks.size()}});
+      starts.push_back(initial_noise(pack.tasks.back(), latent_token_width(model.config)));
+      segments.push_back(noisy_segment(starts.back(), grid, grid, time, -1, prompt.position));
+      segments.back().cached = prompt.rows;
+    }
+    pack.x = at::cat(starts);
+    operations += pack_flops(model, segments, pack.cache.used);
   }
-  const Tensor x = at::cat(starts);
-  const double seconds =
-      median_seconds(input.effort.repeats, [&] { denoise_velocity(model, cache, tasks, x, time, {}); });
+  const double seconds = median_seconds(input.effort.repeats, [&] {
+    for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(packs.size()), [&](int64_t number) {
+      Pack& pack = packs[static_cast<size_t>(number)];
+      denoise_velocity(model, pack.cache, pack.tasks, pack.x, time, {});
+    });
+  });
   return matrix_row(input, name,
                     cat("1 step of ", batch, batch == 1 ? " image of " : " images of ", grid * grid, " tokens"),
-                    "image", static_cast<double>(batch), seconds, pack_flops(model, segments, cache.used));
+                    "image", static_cast<double>(batch), seconds, operations);
 }
 
 }  // namespace
@@ -129,8 +164,17 @@ std::vector<BenchRow> bench_autoencoder(const BenchInput& input) {
   const int64_t latent_side = side / model.config.vae.downsample;
   const Tensor pixels = normal_tensor({.seed = kSeed}, {batch, 3, side, side});
   const Tensor eps = normal_tensor({.seed = kSeed + 1}, {batch, model.config.vae.z_channels, latent_side, latent_side});
-  const double encoding = median_seconds(input.effort.repeats, [&] { encode(model.autoencoder, pixels, eps); });
-  const double decoding = median_seconds(input.effort.repeats, [&] { decode(model.autoencoder, eps); });
+  // In parts of one a thread, as rollouts do.
+  const int64_t parts = packs_at_once(pixels.device(), batch);
+  const std::vector<Tensor> pixel_parts = pixels.chunk(parts), eps_parts = eps.chunk(parts);
+  const auto timed = [&](const std::function<void(size_t)>& work) {
+    return median_seconds(input.effort.repeats, [&] {
+      for_each_pack(pixels.device(), static_cast<int64_t>(eps_parts.size()),
+                    [&](int64_t part) { work(static_cast<size_t>(part)); });
+    });
+  };
+  const double encoding = timed([&](size_t part) { encode(model.autoencoder, pixel_parts[part], eps_parts[part]); });
+  const double decoding = timed([&](size_t part) { decode(model.autoencoder, eps_parts[part]); });
   const AutoencoderFlops flops = autoencoder_flops(model.autoencoder, side * side);
   const auto count = static_cast<double>(batch);
   const std::string work = cat(batch, " images of ", side, " pixels");
@@ -180,17 +224,20 @@ std::vector<BenchRow> bench_edit_context(const BenchInput& input) {
 
 std::vector<BenchRow> bench_prefill(const BenchInput& input) {
   const Bagel& model = input.folder.model;
-  const std::vector<std::vector<Segment>> chains(static_cast<size_t>(input.effort.batch),
-                                                 text_chains({text_ids(input.folder.tokenizer, kPrompt)}).front());
+  const std::vector<Segment> chain = text_chains({text_ids(input.folder.tokenizer, kPrompt)}).front();
+  const std::vector<int64_t> sizes = pack_sizes(model, input.effort.batch);
   const double seconds = median_seconds(input.effort.repeats, [&] {
-    KvCache cache = make_cache(model);
-    std::vector<CachedContext> contexts(chains.size());
-    prefill(model, cache, chains, contexts);
+    for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(sizes.size()), [&](int64_t pack) {
+      const std::vector<std::vector<Segment>> chains(static_cast<size_t>(sizes[static_cast<size_t>(pack)]), chain);
+      KvCache cache = make_cache(model);
+      std::vector<CachedContext> contexts(chains.size());
+      prefill(model, cache, chains, contexts);
+    });
   });
-  const int64_t tokens = token_count(chains.front().front());
+  const int64_t tokens = token_count(chain.front());
   const auto count = static_cast<double>(input.effort.batch);
   return {matrix_row(input, "prefill", cat(input.effort.batch, " prompts of ", tokens, " tokens"), "token",
-                     count * static_cast<double>(tokens), seconds, count * pack_flops(model, chains.front(), 0))};
+                     count * static_cast<double>(tokens), seconds, count * pack_flops(model, chain, 0))};
 }
 
 std::vector<BenchRow> bench_decode(const BenchInput& input) {

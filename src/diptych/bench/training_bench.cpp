@@ -48,12 +48,11 @@ double rollout_flops(const Bagel& model, const Rollout& rollout) {
   return total;
 }
 
-UpdateOptions update_options_of(const BenchEffort& effort) {
+UpdateOptions update_options_of() {
   UpdateOptions options;
   options.loss.velocity_mse_weight = 1e-5;
   options.loss.text_kl_weight = 0.01;
   options.gate_text = options.gate_image = std::numeric_limits<double>::infinity();
-  options.chains_per_pack = effort.batch;
   options.needs_reference = true;
   return options;
 }
@@ -76,7 +75,7 @@ std::vector<BenchRow> bench_training(const BenchInput& input) {
       expert_groups(matching_slots(transformer_slots(model), {"*.layers.*"}), 1e-6, 1e-6, 1.0);
   AdamW optimizer(groups, {});
   ReferencePolicy reference(all_parameters(groups));
-  const UpdateOptions options = update_options_of(input.effort);
+  const UpdateOptions options = update_options_of();
   const EpisodeOptions episode = episode_of(model.config, input.effort);
   std::vector<EpisodePrompt> prompts;
   const int64_t group = std::min(kGroup, input.effort.batch);

@@ -143,8 +143,8 @@ void run_backward(const QueryBlocks& blocks, const Tensor& upstream, const Tenso
 
 class LoopAttention : public torch::autograd::Function<LoopAttention> {
  public:
-  static Tensor forward(AutogradContext* context, const c10::intrusive_ptr<QueryBlocks>& blocks,
-                        const Tensor& query_in, const Tensor& keys_in, const Tensor& values_in) {
+  static Tensor forward(AutogradContext* context, const c10::intrusive_ptr<QueryBlocks>& blocks, const Tensor& query_in,
+                        const Tensor& keys_in, const Tensor& values_in) {
     const Tensor query = query_in.contiguous(), keys = keys_in.contiguous(), values = values_in.contiguous();
     const Tensor output = at::empty_like(query);
     const Tensor log_sum = at::empty({query.size(0), query.size(1)}, query.options());

@@ -19,9 +19,9 @@ struct AttentionTask {
   bool causal;  // query i sees all but the last (queries - 1 - i) keys
   int64_t heads, kv_heads, width;
   int64_t kv_head;
-  T scale;           // of the products of queries and keys
-  T* output;         // [pack rows, heads * width], written at the block's query rows
-  T* log_sum;        // [pack rows, heads], log of the sum of exponentials, likewise
+  T scale;     // of the products of queries and keys
+  T* output;   // [pack rows, heads * width], written at the block's query rows
+  T* log_sum;  // [pack rows, heads], log of the sum of exponentials, likewise
 };
 
 /** What the backward pass has beside that. */
@@ -33,8 +33,8 @@ struct AttentionGradients {
   T* values;        // [source rows, kv_heads * width], added to
 };
 
-/** Functions of one instruction set. `scratch` holds scratch_size(task) numbers of any value. A block's result depends on
- *  nothing but the block. */
+/** Functions of one instruction set. `scratch` holds scratch_size(task) numbers of any value. A block's result depends
+ * on nothing but the block. */
 template <class T>
 struct AttentionLoops {
   int64_t (*scratch_size)(const AttentionTask<T>& task);

@@ -1,3 +1,3 @@
 #define DIPTYCH_LOOPS baseline
 #define DIPTYCH_VECTOR_BYTES 16
-#include "diptych/model/attention_loops.inc"
+#include "diptych/model/attention_loops_body.h"

@@ -5,8 +5,8 @@
 
 namespace diptych {
 
-// Everything here has internal linkage and calls no inline function of the standard library: files that are compiled for
-// newer processors must not lend their code to others.
+// Everything here has internal linkage and calls no inline function of the standard library: files that are compiled
+// for newer processors must not lend their code to others.
 static inline double exponential(double x) {
   return __builtin_exp(x);
 }
@@ -15,7 +15,7 @@ static inline double exponential(double x) {
 // last place. Branch-free, and clamped through the bits, so that the compiler can vectorise the loops that use it.
 static inline float exponential(float x) {
   constexpr float kLog2E = 1.44269504F, kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
-  constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer in the low mantissa bits
+  constexpr float kRounder = 12582912.0F;   // 1.5 * 2^23: adding it rounds to an integer in the low mantissa bits
   constexpr int32_t kLargest = 0x42ae0000;  // the bits of 87
   const auto bits = __builtin_bit_cast(uint32_t, x);
   const auto size = static_cast<int32_t>(bits & 0x7fffffffU);

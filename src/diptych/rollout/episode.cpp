@@ -5,6 +5,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/rollout/stage_context.h"
+#include "diptych/tensor/packs.h"
 #include "diptych/text/think.h"
 
 namespace diptych {
@@ -162,10 +163,16 @@ void Sampler::sample_pack(const StageProgram& program, size_t begin, size_t end)
   if (done_) done_(rollout_, begin, end);
 }
 
+// Enough packs for all threads: what is sampled does not depend on the packing.
 void Sampler::sample_round(const StageProgram& program, size_t begin) {
-  const auto size = static_cast<size_t>(options_.chains_per_pack);
-  const size_t end = rollout_.chains.size();
-  for (; begin < end; begin += size) sample_pack(program, begin, std::min(end, begin + size));
+  const auto chains = static_cast<int64_t>(rollout_.chains.size() - begin);
+  const at::Device device = model_.embed_tokens.device();
+  const int64_t threads = std::max<int64_t>(1, packs_at_once(device, chains));
+  const int64_t size = std::min(options_.chains_per_pack, (chains + threads - 1) / threads);
+  for_each_pack(device, chains == 0 ? 0 : (chains + size - 1) / size, [&](int64_t pack) {
+    const size_t first = begin + static_cast<size_t>(pack * size);
+    sample_pack(program, first, std::min(rollout_.chains.size(), first + static_cast<size_t>(size)));
+  });
 }
 
 Rollout Sampler::run(int64_t group_size) {

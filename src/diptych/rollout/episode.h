@@ -19,7 +19,7 @@ struct EpisodeOptions {
   Guidance edit_guidance;    // of the others
   int64_t image_height = 0;  // pixels; multiples of the latent token's size
   int64_t image_width = 0;
-  int64_t chains_per_pack = 128;  // sampled together; changes memory and speed, not results
+  int64_t chains_per_pack = 128;  // at most sampled together; changes memory and speed, not results
   int64_t first_round = 0;        // number of the first stage's round, for the addresses of its draws
 };
 
@@ -31,7 +31,7 @@ struct EpisodePrompt {
 };
 
 /** Called with a range of finished stages [begin, end) of the rollout, so that rewards can start while sampling goes
- *  on. */
+ *  on: ranges in any order, from the threads that sample. */
 using StagesDone = std::function<void(const Rollout& rollout, size_t begin, size_t end)>;
 
 /** Samples `group_size` episodes per prompt. A context is prefilled once per group. Every draw is addressed by (seed,

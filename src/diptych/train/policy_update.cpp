@@ -3,6 +3,9 @@
 #include "diptych/algorithm/geometry.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/tensor/packs.h"
+#include "diptych/train/gradient_sum.h"
+#include "diptych/train/trainable.h"
 
 namespace diptych {
 
@@ -161,9 +164,14 @@ std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollou
                                        const UpdateOptions& options) {
   at::NoGradGuard no_grad;
   std::vector<ChainValues> values(rollout.chains.size());
+  std::vector<std::vector<size_t>> packs;
   for (const std::vector<size_t>& batch : mini_batches(rollout, chains, options.mini_batches))
-    for (const std::vector<size_t>& pack : parts_of(batch, static_cast<size_t>(options.chains_per_pack)))
-      place_values(pack, chain_values(rollout, pack, replay(model, rollout, pack, options.replay)), values);
+    for (std::vector<size_t>& pack : parts_of(batch, static_cast<size_t>(options.chains_per_pack)))
+      packs.push_back(std::move(pack));
+  for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(packs.size()), [&](int64_t p) {
+    const std::vector<size_t>& pack = packs[static_cast<size_t>(p)];
+    place_values(pack, chain_values(rollout, pack, replay(model, rollout, pack, options.replay)), values);
+  });
   return values;
 }
 
@@ -231,6 +239,9 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
   const std::vector<size_t> chains = trained_chains(rollout, contributing, options.replay);
   const std::vector<std::vector<size_t>> batches = mini_batches(rollout, chains, options.mini_batches);
   const bool one_update = batches.size() == 1 && options.epochs == 1;
+  const at::Device device = model.embed_tokens.device();
+  std::vector<Tensor> parameters;
+  for (const NamedTensor& parameter : all_parameters(optimizer.groups())) parameters.push_back(parameter.tensor);
   UpdateReport report;
   std::vector<ChainValues> old(rollout.chains.size());
   if (options.old_from_rollout || !one_update) {
@@ -249,15 +260,25 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
       const JointDenominators denominators = denominators_of(rollout, batch);
       optimizer.clear_gradients();
       start_update(report);
+      const std::vector<std::vector<size_t>> packs = parts_of(batch, static_cast<size_t>(options.chains_per_pack));
+      const auto count = static_cast<int64_t>(packs.size());
+      std::vector<JointLoss> losses(packs.size());
+      std::vector<double> flops(packs.size());
+      GradientSum sum(parameters, packs_at_once(device, count));
+      for_each_pack(device, count, [&](int64_t number) {
+        const auto p = static_cast<size_t>(number);
+        const ReplayOutput now = replay(model, rollout, packs[p], options.replay);
+        flops[p] = 3 * now.flops;
+        if (one_update && !options.old_from_rollout) place_values(packs[p], chain_values(rollout, packs[p], now), old);
+        losses[p] = joint_loss(rollout, packs[p], now, old, reference, advantages, options.loss, denominators);
+        sum.add(number, losses[p].total);
+        losses[p].total = losses[p].total.detach();
+      });
       bool finite = true;
-      for (const std::vector<size_t>& pack : parts_of(batch, static_cast<size_t>(options.chains_per_pack))) {
-        const ReplayOutput now = replay(model, rollout, pack, options.replay);
-        if (one_update && !options.old_from_rollout) place_values(pack, chain_values(rollout, pack, now), old);
-        const JointLoss loss = joint_loss(rollout, pack, now, old, reference, advantages, options.loss, denominators);
-        finite = finite && std::isfinite(loss.total.item<double>());
-        loss.total.backward();
-        report.flops += 3 * now.flops;
-        add_losses(loss, report);
+      for (size_t p = 0; p < packs.size(); ++p) {
+        finite = finite && std::isfinite(losses[p].total.item<double>());
+        report.flops += flops[p];
+        add_losses(losses[p], report);
       }
       if (first) {
         first = false;

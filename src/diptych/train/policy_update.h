@@ -16,7 +16,7 @@ struct UpdateOptions {
   double gate_image = 0;
   int64_t mini_batches = 1;
   int64_t epochs = 1;
-  int64_t chains_per_pack = 128;
+  int64_t chains_per_pack = 32;
   bool old_from_rollout = false;
   bool needs_reference = false;
 };

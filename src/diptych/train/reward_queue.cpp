@@ -34,15 +34,15 @@ void RewardQueue::submit(const Rollout& rollout, size_t begin, size_t end) {
     batch.candidates.push_back(rollout.chains[i].candidate);
     batch.prompts.push_back(&prompts_[static_cast<size_t>(rollout.chains[i].prompt)]);
   }
-  batches_.push_back(std::move(batch));
-  const Batch& stored = batches_.back();
-  scores_.push_back(
-      std::async(overlap_ ? std::launch::async : std::launch::deferred, [this, &stored] { return stored(reward_); }));
+  const std::lock_guard lock(mutex_);
+  const Batch& stored = batches_[begin] = std::move(batch);
+  scores_[begin] =
+      std::async(overlap_ ? std::launch::async : std::launch::deferred, [this, &stored] { return stored(reward_); });
 }
 
 std::vector<Score> RewardQueue::collect(Judge* judge) {
   std::vector<Score> all;
-  for (std::future<std::vector<Score>>& part : scores_) {
+  for (auto& [begin, part] : scores_) {
     while (part.wait_for(kStopPoll) == std::future_status::timeout)
       if (judge != nullptr && stop_requested()) judge->stop();
     for (Score& score : part.get()) all.push_back(std::move(score));

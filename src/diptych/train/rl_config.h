@@ -54,7 +54,7 @@ struct RlTrainConfig {
   std::string window_start = "random";
   double gate_text = 0.05;
   double gate_image = 0.5;
-  int64_t chains_per_pack = 128;
+  int64_t chains_per_pack = 32;
   int64_t max_skipped = 3;
   int64_t record_every = 50;
   std::vector<std::string> parameters = {"*.layers.*"};
@@ -109,7 +109,8 @@ void visit(Fields& fields, RlTrainConfig& train) {
   fields.range("gate_text", train.gate_text, 0, 1e6, "largest allowed |log-prob| difference of sampler and replay");
   fields.range("gate_image", train.gate_image, 0, 1e6,
                "largest allowed RMS(change of the mean) / sqrt(D) of sampler and replay, in units of the image clip");
-  fields.range("chains_per_pack", train.chains_per_pack, 1, 1000000, "chains in one forward and backward");
+  fields.range("chains_per_pack", train.chains_per_pack, 1, 1000000,
+               "chains in one forward and backward; on the CPU, packs run at the same time, one a thread");
   fields.range("max_skipped", train.max_skipped, 1, 1000000,
                "the run stops after this many non-finite updates in a row");
   fields.range("record_every", train.record_every, 0, INT64_MAX,

@@ -76,7 +76,7 @@ void visit(Fields& fields, RolloutConfig& rollout) {
   fields("window_range", rollout.window_range, "the SDE window lies in [low, high) of the updates");
   fields.range("window_size", rollout.window_size, 1, 1000, "stochastic, trained updates; one window per rollout step");
   fields.range("chains_per_pack", rollout.chains_per_pack, 1, 1000000,
-               "chains sampled together; changes memory and speed, not results");
+               "chains sampled together, at most; changes memory and speed, not results");
   fields.section("guidance", rollout.guidance);
   fields.section("edit_guidance", rollout.edit_guidance);
 }

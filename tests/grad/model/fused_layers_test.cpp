@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "diptych/model/layers.h"
+#include "diptych/model/rotary.h"
 #include "diptych/tensor/random.h"
 #include "support/compare.h"
 
@@ -50,6 +51,28 @@ TEST(FusedLayersGradTest, RmsNormAgreesWithDifferences) {
     check(kRmsNorm, numbers(1, {3, 2, width}), numbers(2, {width}));
   }
   check(kRmsNorm, numbers(1, {130, 3}), numbers(2, {3}));
+}
+
+/** Queries of four rows of two heads, normalised and rotated. */
+Tensor normed_and_rotated(const Tensor& heads, const Tensor& weight) {
+  const int64_t width = heads.size(2);
+  return norm_rotate(heads, {weight}, kEps, rotation(at::arange(4), width, 1e4, at::kDouble));
+}
+
+TEST(FusedLayersGradTest, NormRotateAgreesWithDifferences) {
+  for (const int64_t width : {2, 8, 34}) check(normed_and_rotated, numbers(1, {4, 2, width}), numbers(2, {width}));
+}
+
+TEST(FusedLayersGradTest, NormRotateIsTheFormula) {
+  const Tensor heads = numbers(1, {4, 2, 6}), weight = numbers(2, {6});
+  const Tensor normed = at::rms_norm(heads, {6}, std::nullopt, kEps) * weight;
+  const Tensor angles = at::outer(at::arange(4, at::kDouble), at::pow(1e4, at::arange(3, at::kDouble) * (-2.0 / 6)));
+  const Tensor cosine = at::cat({angles.cos(), angles.cos()}, 1).unsqueeze(1);
+  const Tensor sine = at::cat({angles.sin(), angles.sin()}, 1).unsqueeze(1);
+  const std::vector<Tensor> halves = normed.chunk(2, 2);
+  const Tensor expected = normed * cosine + at::cat({-halves[1], halves[0]}, 2) * sine;
+  // Angles are float32 by the reference.
+  EXPECT_TRUE(close(normed_and_rotated(heads, weight), expected, {.normalised = 1e-6}));
 }
 
 TEST(FusedLayersGradTest, SiluMulAgreesWithDifferences) {

@@ -207,12 +207,11 @@ TEST(ForwardTest, RefusesWhatTheModelCannotDo) {
   EXPECT_THROW(cache_rows(forward(model(), {some_text(1, 2)}), 0), c10::Error);
 }
 
-TEST(FlopsTest, CountsLinearLayersAndPaddedAttention) {
-  // One text of 5 tokens: blocks of 8 queries and 8 keys.
+TEST(FlopsTest, CountsLinearLayersAndAttention) {
   const std::vector<Segment> segments = {some_text(1, 5)};
   const PackLayout layout = lay_out(segments, 2, 3, -1, at::kCPU);
   const double linear = 2.0 * 5 * (32 * 32 + 2 * 32 * 16 + 32 * 32 + 3 * 32 * 48);
-  const double attention = 2.0 * 2 * 8 * 8 * 32;
+  const double attention = 2.0 * 2 * 5 * 5 * 32;
   EXPECT_DOUBLE_EQ(forward_flops(tiny_config(), layout), 2 * (linear + attention));
 }
 

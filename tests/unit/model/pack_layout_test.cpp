@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "diptych/base/rng.h"
@@ -55,24 +56,15 @@ int64_t root_of(const std::vector<Segment>& segments, int64_t i) {
   return i;
 }
 
-/** Rows of the key source that a row of the pack attends to, through gather, groups and masks. */
+/** Rows of the key source that a row of the pack attends to. */
 std::multiset<int64_t> seen_rows(const PackLayout& layout, int64_t row) {
-  int64_t place = layout.gather[row].item<int64_t>();
-  for (const AttentionGroup& group : layout.attention) {
-    if (place >= group.batch * group.queries) {
-      place -= group.batch * group.queries;
-      continue;
-    }
-    EXPECT_EQ(group.query_rows[place].item<int64_t>(), row);
-    const int64_t block = place / group.queries, query = place % group.queries;
-    std::multiset<int64_t> rows;
-    for (int64_t k = 0; k < group.keys; ++k) {
-      const bool visible = !group.mask.defined() || group.mask[block][0][query][k].item<float>() == 0;
-      if (visible) rows.insert(group.key_rows[block * group.keys + k].item<int64_t>());
-    }
-    return rows;
+  for (const QueryBlock& block : layout.blocks->list) {
+    const auto found = std::find(block.queries.begin(), block.queries.end(), row);
+    if (found == block.queries.end()) continue;
+    const int64_t hidden = block.causal ? block.queries.end() - found - 1 : 0;
+    return {block.keys.begin(), block.keys.end() - hidden};
   }
-  ADD_FAILURE() << "row " << row << " lies in no group";
+  ADD_FAILURE() << "row " << row << " lies in no block";
   return {};
 }
 
@@ -124,15 +116,13 @@ TEST(PackLayoutTest, CachedRowsStandInFrontOfTheTree) {
   }
 }
 
-TEST(PackLayoutTest, LongBlocksAreNotPadded) {
-  const std::vector<Segment> segments = {text_segment(std::vector<int64_t>(257, 4), -1, 0),
-                                         text_segment(std::vector<int64_t>(5, 4), 0, 257)};
-  const PackLayout layout = lay_out(segments, kStart, kEnd, -1, at::kCPU);
-  ASSERT_EQ(layout.attention.size(), 2u);
-  EXPECT_EQ(layout.attention[0].queries, 8);
-  EXPECT_EQ(layout.attention[0].keys, 262);
-  EXPECT_EQ(layout.attention[1].queries, 257);
-  EXPECT_EQ(layout.attention[1].keys, 257);
+TEST(PackLayoutTest, BlocksOfOneTreeShareItsNumber) {
+  const auto text = [](int64_t parent) { return text_segment({5, 6}, parent, 0); };
+  const PackLayout layout = lay_out({text(-1), text(-1), text(0), text(2), text(1)}, kStart, kEnd, -1, at::kCPU);
+  std::vector<int64_t> trees;
+  for (const QueryBlock& block : layout.blocks->list) trees.push_back(block.tree);
+  EXPECT_EQ(trees, (std::vector<int64_t>{0, 1, 0, 0, 1}));
+  EXPECT_EQ(layout.blocks->trees, 2);
 }
 
 TEST(PackLayoutTest, RowsIdsAndPositionsFollowTheSegments) {

@@ -2,6 +2,7 @@
 
 #include "diptych/train/policy_update.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "diptych/algorithm/geometry.h"
@@ -98,6 +99,25 @@ TEST_F(PolicyUpdateTest, MicroBatchesMakeTheSameStep) {
         EXPECT_TRUE(close(state.at(name), tensor, {.normalised = 1e-3})) << name;
       }
   }
+}
+
+TEST_F(PolicyUpdateTest, AnyNumberOfThreadsMakesTheSameBits) {
+  const int before = at::get_num_threads();
+  std::vector<std::map<std::string, Tensor>> states;
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    Learner some = learner();  // samples as well
+    some.options.chains_per_pack = 2;
+    some.options.mini_batches = 2;
+    some.options.epochs = 2;
+    some.options.loss.velocity_mse_weight = 0.1;
+    some.reference = replay_values(some.made.model, some.rollout, some.chains, some.options);
+    EXPECT_EQ(some.update().applied, 4);
+    states.push_back(some.state());
+  }
+  at::set_num_threads(before);
+  expect_same_state(states[1], states[0]);
+  expect_same_state(states[2], states[0]);
 }
 
 TEST_F(PolicyUpdateTest, MiniBatchesKeepGroupsTogether) {

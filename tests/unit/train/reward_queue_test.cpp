@@ -68,11 +68,11 @@ TEST(RewardQueueTest, ScoresComeInTheOrderOfTheStages) {
     asked = 0;
     RewardQueue queue(reward, prompts, overlap);
     {
-      // The rollout grows, and is gone before the scores are there.
+      // Ranges come as they are finished; the rollout grows, and is gone before the scores are there.
       const Rollout small = painted(3), large = painted(7);
+      queue.submit(large, 4, 7);
       queue.submit(small, 0, 3);
       queue.submit(large, 3, 4);
-      queue.submit(large, 4, 7);
     }
     const std::vector<Score> scores = queue.collect(nullptr);
     ASSERT_EQ(scores.size(), 7u);

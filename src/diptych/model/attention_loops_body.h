@@ -169,7 +169,7 @@ void forward(const AttentionTask<T>& task, T* scratch) {
   T* query = scratch;
   T* out = query + size.rows * size.width;
   T* scores = out + size.rows * size.width;
-  T* keys = scores + size.rows * size.keys;      // transposed
+  T* keys = scores + size.rows * size.keys;  // transposed
   T* values = keys + task.width * size.keys;
   gather_transposed(task.keys, key_width, key_offset, task.key_rows, task.key_count, size.keys, task.width, keys);
   gather(task.values, key_width, key_offset, task.key_rows, task.key_count, 1, task.width, size.width, T(1), values);
@@ -256,8 +256,7 @@ void backward(const AttentionTask<T>& task, const AttentionGradients<T>& gradien
     multiply<T, true>({slopes, 1, size.keys}, query, size.width, key_gradient, task.key_count, size.width, rows);
     multiply<T, false>({slopes, size.keys, 1}, keys, size.width, query_gradient, rows, size.width, task.key_count);
     for (int64_t r = 0; r < rows; ++r) {
-      T* to = gradients.query + query_rows[r / size.shared] * query_width + query_offset +
-              r % size.shared * task.width;
+      T* to = gradients.query + query_rows[r / size.shared] * query_width + query_offset + r % size.shared * task.width;
       for (int64_t c = 0; c < task.width; ++c) to[c] = task.scale * query_gradient[r * size.width + c];
     }
   }

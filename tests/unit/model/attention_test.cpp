@@ -1,0 +1,152 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/model/attention.h"
+
+#include <gtest/gtest.h>
+
+#include "diptych/model/attention_loops.h"
+#include "diptych/tensor/random.h"
+#include "support/compare.h"
+
+namespace diptych {
+namespace {
+
+constexpr int64_t kHeads = 4;
+constexpr int64_t kKvHeads = 2;
+
+struct Rows {
+  Tensor query, keys, values;
+};
+
+Rows random_rows(const PackLayout& layout, int64_t sources, int64_t width, at::ScalarType type) {
+  const auto draw = [&](uint64_t seed, int64_t rows, int64_t heads) {
+    return normal_tensor({.seed = seed}, {rows, heads, width}).to(type).mul(2).requires_grad_();
+  };
+  return {draw(1, layout.total_rows(), kHeads), draw(2, sources, kKvHeads), draw(3, sources, kKvHeads)};
+}
+
+/** Two trees: a prompt, a text behind it, two images behind that; and a text by itself. */
+std::vector<Segment> forest(int64_t text, int64_t side) {
+  const auto noisy = [&](int64_t parent) {
+    return image_segment(SegmentKind::noisy_latent, at::zeros({side * side, 2}), side, side, parent, 0);
+  };
+  const auto words = [](int64_t count, int64_t parent) {
+    return text_segment(std::vector<int64_t>(static_cast<size_t>(count), 4), parent, 0);
+  };
+  return {words(5, -1), words(text, 0), noisy(1), noisy(1), words(3, -1)};
+}
+
+/** softmax(q k^T / sqrt(d)) v over the keys that each row of the blocks sees, in plain ATen. */
+Tensor by_hand(const PackLayout& layout, const Rows& rows) {
+  const int64_t width = rows.query.size(2);
+  std::vector<Tensor> out(static_cast<size_t>(layout.total_rows()));
+  for (const QueryBlock& block : layout.blocks->list) {
+    for (size_t q = 0; q < block.queries.size(); ++q) {
+      const size_t hidden = block.causal ? block.queries.size() - 1 - q : 0;
+      const std::vector<int64_t> seen(block.keys.begin(), block.keys.end() - static_cast<int64_t>(hidden));
+      const Tensor index = at::tensor(seen, at::kLong);
+      std::vector<Tensor> heads;
+      for (int64_t h = 0; h < kHeads; ++h) {
+        const int64_t shared = h / (kHeads / kKvHeads);
+        const Tensor scores =
+            at::mv(rows.keys.index_select(0, index).select(1, shared), rows.query[block.queries[q]][h]) /
+            std::sqrt(static_cast<double>(width));
+        heads.push_back(at::mv(rows.values.index_select(0, index).select(1, shared).t(), scores.softmax(0)));
+      }
+      out[static_cast<size_t>(block.queries[q])] = at::cat(heads);
+    }
+  }
+  return at::stack(out);
+}
+
+std::vector<Tensor> gradients(const Tensor& out, const Rows& rows) {
+  const Tensor slope = normal_tensor({.seed = 9}, out.sizes()).to(out.scalar_type());
+  return torch::autograd::grad({(out * slope).sum()}, {rows.query, rows.keys, rows.values});
+}
+
+void expect_exact(int64_t text, int64_t side, int64_t width) {
+  const PackLayout layout = lay_out(forest(text, side), 2, 3, -1, at::kCPU);
+  for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+    const Rows rows = random_rows(layout, layout.total_rows(), width, type);
+    const AttentionPlan loops = plan_attention(layout, rows.query.options());
+    ASSERT_TRUE(loops.blocks);
+    const Tolerance tolerance{.normalised = type == at::kDouble ? 1e-13 : 3e-6};
+    const Tensor expected = by_hand(layout, rows);
+    for (const AttentionPlan& plan : {loops, plan_groups(layout, rows.query.options())}) {
+      const Tensor actual = attend(plan, rows.query, rows.keys, rows.values);
+      EXPECT_TRUE(close(actual, expected, tolerance));
+      const std::vector<Tensor> slopes = gradients(actual, rows), exact = gradients(expected, rows);
+      for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(close(slopes[i], exact[i], tolerance)) << i;
+    }
+  }
+}
+
+TEST(AttentionTest, LoopsAndGroupsAreTheFormula) {
+  expect_exact(9, 3, 8);
+  expect_exact(1, 1, 5);     // narrower than a register
+  expect_exact(150, 2, 32);  // more queries than a chunk
+  expect_exact(7, 11, 16);
+}
+
+TEST(AttentionTest, EveryInstructionSetOfThisProcessorAgrees) {
+  const PackLayout layout = lay_out(forest(70, 4), 2, 3, -1, at::kCPU);
+  const Rows rows = random_rows(layout, layout.total_rows(), 24, at::kFloat);
+  const at::NoGradGuard no_grad;
+  const Tensor expected = attend(plan_attention(layout, at::kFloat), rows.query, rows.keys, rows.values);
+  Tensor output = at::zeros_like(rows.query), log_sum = at::zeros({rows.query.size(0), kHeads});
+  for (const QueryBlock& block : layout.blocks->list) {
+    for (int64_t head = 0; head < kKvHeads; ++head) {
+      const AttentionTask<float> task{.query = rows.query.const_data_ptr<float>(),
+                                      .keys = rows.keys.const_data_ptr<float>(),
+                                      .values = rows.values.const_data_ptr<float>(),
+                                      .query_rows = block.queries.data(),
+                                      .queries = static_cast<int64_t>(block.queries.size()),
+                                      .key_rows = block.keys.data(),
+                                      .key_count = static_cast<int64_t>(block.keys.size()),
+                                      .causal = block.causal,
+                                      .heads = kHeads,
+                                      .kv_heads = kKvHeads,
+                                      .width = 24,
+                                      .kv_head = head,
+                                      .scale = 1 / std::sqrt(24.0F),
+                                      .output = output.mutable_data_ptr<float>(),
+                                      .log_sum = log_sum.mutable_data_ptr<float>()};
+      std::vector<float> scratch(static_cast<size_t>(baseline::float_loops.scratch_size(task)));
+      baseline::float_loops.forward(task, scratch.data());
+    }
+  }
+  EXPECT_TRUE(close(output.flatten(1), expected, {.normalised = 2e-6}));
+}
+
+TEST(AttentionTest, ABlockDependsOnNothingElse) {
+  const std::vector<Segment> all = forest(20, 4);
+  const PackLayout both = lay_out(all, 2, 3, -1, at::kCPU);
+  const PackLayout alone = lay_out({all[0], all[1]}, 2, 3, -1, at::kCPU);
+  const Rows rows = random_rows(both, both.total_rows(), 8, at::kFloat);
+  const at::NoGradGuard no_grad;
+  const Tensor large = attend(plan_attention(both, at::kFloat), rows.query, rows.keys, rows.values);
+  const auto first = [&](const Tensor& tensor) { return tensor.narrow(0, 0, alone.total_rows()).contiguous(); };
+  const Tensor small =
+      attend(plan_attention(alone, at::kFloat), first(rows.query), first(rows.keys), first(rows.values));
+  EXPECT_TRUE(same_bits(small, first(large)));
+}
+
+TEST(AttentionTest, OtherDtypesRunInGroups) {
+  const PackLayout layout = lay_out(forest(3, 2), 2, 3, -1, at::kCPU);
+  EXPECT_FALSE(plan_attention(layout, at::kBFloat16).blocks);
+  EXPECT_EQ(plan_attention(layout, at::kBFloat16).groups.size(), plan_groups(layout, at::kFloat).groups.size());
+}
+
+TEST(AttentionGroupTest, LongBlocksAreNotPadded) {
+  const std::vector<Segment> segments = {text_segment(std::vector<int64_t>(257, 4), -1, 0),
+                                         text_segment(std::vector<int64_t>(5, 4), 0, 257)};
+  const AttentionPlan plan = plan_groups(lay_out(segments, 2, 3, -1, at::kCPU), at::kFloat);
+  ASSERT_EQ(plan.groups.size(), 2u);
+  EXPECT_EQ(plan.groups[0].queries, 8);
+  EXPECT_EQ(plan.groups[0].keys, 262);
+  EXPECT_EQ(plan.groups[1].queries, 257);
+  EXPECT_EQ(plan.groups[1].keys, 257);
+}
+
+}  // namespace
+}  // namespace diptych

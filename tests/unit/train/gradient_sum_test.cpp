@@ -1,0 +1,49 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/train/gradient_sum.h"
+
+#include <gtest/gtest.h>
+
+#include "support/compare.h"
+
+namespace diptych {
+namespace {
+
+/** Three parameters; pack p has the loss sum_i a_i (p + 1) x_i, but the last has no part in pack 0. */
+struct Parameters {
+  std::vector<Tensor> list = {at::ones({2}).requires_grad_(), at::ones({2}).requires_grad_(),
+                              at::ones({2}).requires_grad_()};
+  Tensor loss(int64_t pack) const {
+    // The sum of the first two makes autograd hand out one tensor for both.
+    Tensor total = ((list[0] + list[1]) * static_cast<double>(pack + 1)).sum();
+    if (pack > 0) total = total + (list[2] * 0.1 * static_cast<double>(pack)).sum();
+    return total;
+  }
+};
+
+TEST(GradientSumTest, PacksInAnyOrderMakeTheSumOfOneAfterTheOther) {
+  Parameters plain;
+  GradientSum in_order(plain.list, 1);
+  for (const int64_t pack : {0, 1, 2}) in_order.add(pack, plain.loss(pack));
+  EXPECT_TRUE(same_bits(plain.list[0].grad(), at::full({2}, 6.0)));
+  EXPECT_TRUE(close(plain.list[2].grad(), at::full({2}, 0.3), {.normalised = 1e-6}));
+  for (const std::vector<int64_t>& order : {std::vector<int64_t>{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {2, 0, 1}}) {
+    Parameters own;
+    GradientSum sum(own.list, 2);
+    for (const int64_t pack : order) sum.add(pack, own.loss(pack));
+    for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(own.list[i].grad(), plain.list[i].grad()));
+  }
+}
+
+TEST(GradientSumTest, AParameterWithoutAPartHasNoGradient) {
+  Parameters own;
+  GradientSum sum(own.list, 2);
+  sum.add(0, own.loss(0));
+  EXPECT_TRUE(own.list[1].grad().defined());
+  EXPECT_FALSE(own.list[2].grad().defined());
+  own.list[0].mutable_grad().mul_(2);  // as clipping does
+  EXPECT_TRUE(same_bits(own.list[1].grad(), at::ones({2})));
+}
+
+}  // namespace
+}  // namespace diptych
