@@ -170,8 +170,22 @@ class LoopAttention : public torch::autograd::Function<LoopAttention> {
 
 }  // namespace
 
-AttentionPlan plan_groups(const PackLayout& layout, const at::TensorOptions& options) {
-  const std::vector<QueryBlock>& blocks = layout.blocks->list;
+c10::intrusive_ptr<QueryBlocks> whole_blocks(const std::vector<int64_t>& lengths) {
+  auto blocks = c10::make_intrusive<QueryBlocks>();
+  int64_t begin = 0;
+  for (const int64_t length : lengths) {
+    QueryBlock block;
+    for (int64_t row = begin; row < begin + length; ++row) block.queries.push_back(row);
+    block.keys = block.queries;
+    block.tree = blocks->trees++;
+    blocks->list.push_back(std::move(block));
+    begin += length;
+  }
+  return blocks;
+}
+
+AttentionPlan plan_groups(const QueryBlocks& all, int64_t rows, const at::TensorOptions& options) {
+  const std::vector<QueryBlock>& blocks = all.list;
   using Shape = std::tuple<int64_t, int64_t, bool>;  // padded queries, padded keys, masked
   std::map<Shape, std::vector<size_t>> groups;
   for (size_t i = 0; i < blocks.size(); ++i) {
@@ -182,7 +196,7 @@ AttentionPlan plan_groups(const PackLayout& layout, const at::TensorOptions& opt
     groups[{padded(queries, kQueryMultiple), padded_keys, masked}].push_back(i);
   }
   AttentionPlan plan;
-  std::vector<int64_t> gather(layout.total_rows());
+  std::vector<int64_t> gather(static_cast<size_t>(rows));
   int64_t output_row = 0;
   for (const auto& [shape, members] : groups) {
     AttentionGroup group;
@@ -211,11 +225,13 @@ AttentionPlan plan_groups(const PackLayout& layout, const at::TensorOptions& opt
   return plan;
 }
 
-AttentionPlan plan_attention(const PackLayout& layout, const at::TensorOptions& options) {
+AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int64_t rows,
+                             const at::TensorOptions& options) {
   const at::ScalarType type = c10::typeMetaToScalarType(options.dtype());
-  if (!options.device().is_cpu() || (type != at::kFloat && type != at::kDouble)) return plan_groups(layout, options);
+  if (!options.device().is_cpu() || (type != at::kFloat && type != at::kDouble))
+    return plan_groups(*blocks, rows, options);
   AttentionPlan plan;
-  plan.blocks = layout.blocks;
+  plan.blocks = blocks;
   return plan;
 }
 

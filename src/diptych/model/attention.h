@@ -19,17 +19,21 @@ struct AttentionGroup {
 struct AttentionPlan {
   c10::intrusive_ptr<QueryBlocks> blocks;  // on the CPU in float32 and float64: loops over the rows in place
   std::vector<AttentionGroup> groups;      // elsewhere: batches of scaled_dot_product_attention
-  Tensor gather;                           // [total] row of each token in the concatenated padded outputs of the groups
+  Tensor gather;                           // [rows] row of each token in the concatenated padded outputs of the groups
 };
 
-/** Groups for any device and dtype. */
-AttentionPlan plan_groups(const PackLayout& layout, const at::TensorOptions& options);
+/** Blocks of `lengths` rows, one behind the other, each of which sees itself whole: images by themselves. */
+c10::intrusive_ptr<QueryBlocks> whole_blocks(const std::vector<int64_t>& lengths);
+
+/** Groups for any device and dtype. `rows`: of the pack. */
+AttentionPlan plan_groups(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options);
 
 /** The faster way for this device and dtype. */
-AttentionPlan plan_attention(const PackLayout& layout, const at::TensorOptions& options);
+AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int64_t rows,
+                             const at::TensorOptions& options);
 
-/** softmax(q k^T / sqrt(d)) v of every row over what its block sees: query [total, H, d], keys and values
- *  [key source, K, d], query head h attends with key head h / (H / K). Returns [total, H d]. In loops, a block's result
+/** softmax(q k^T / sqrt(d)) v of every row over what its block sees: query [rows, H, d], keys and values
+ *  [key source, K, d], query head h attends with key head h / (H / K). Returns [rows, H d]. In loops, a block's result
  *  depends on nothing but the block, and gradients do not depend on the number of threads. */
 Tensor attend(const AttentionPlan& plan, const Tensor& query, const Tensor& keys, const Tensor& values);
 

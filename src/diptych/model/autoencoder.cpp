@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include "diptych/model/attention.h"
+#include "diptych/model/group_norm.h"
+#include "diptych/model/layers.h"
+
 namespace diptych {
 
 namespace {
@@ -114,28 +118,44 @@ void collect(std::vector<ParameterSlot>& slots, const std::string& levels, const
   }
 }
 
+// Pixels as rows [N H W, C], which costs nothing where channels lie last, and back to the shape of `like`.
+Tensor to_rows(const Tensor& maps) {
+  return maps.permute({0, 2, 3, 1}).reshape({-1, maps.size(1)});
+}
+
+Tensor to_maps(const Tensor& rows, const Tensor& like) {
+  return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
+}
+
+// A convolution of single pixels is a product of rows. On the CPU its bits then depend on neither batch nor threads, as
+// those of ATen's convolution do on processors without AVX-512.
+Tensor per_pixel(const Conv& conv, const Tensor& rows) {
+  return linear(rows, {conv.weight.flatten(1), conv.bias});
+}
+
 Tensor convolve(const Conv& conv, const Tensor& x) {
+  if (conv.weight.size(2) == 1) return to_maps(per_pixel(conv, to_rows(x)), x);
   return at::conv2d(x, conv.weight, conv.bias, 1, conv.weight.size(2) / 2);
 }
 
-Tensor normalise(const GroupNorm& norm, int64_t groups, const Tensor& x) {
-  return at::group_norm(x, groups, norm.weight, norm.bias, kNormEps);
+Tensor normalise(const GroupNorm& norm, int64_t groups, const Tensor& x, bool with_silu) {
+  return group_norm(x, groups, norm.weight, norm.bias, kNormEps, with_silu);
 }
 
 Tensor apply(const ResBlock& block, int64_t groups, const Tensor& x) {
-  const Tensor inner = convolve(block.conv1, at::silu(normalise(block.norm1, groups, x)));
-  const Tensor residual = convolve(block.conv2, at::silu(normalise(block.norm2, groups, inner)));
+  const Tensor inner = convolve(block.conv1, normalise(block.norm1, groups, x, true));
+  const Tensor residual = convolve(block.conv2, normalise(block.norm2, groups, inner, true));
   return (block.shortcut ? convolve(*block.shortcut, x) : x) + residual;
 }
 
-// One head over all places, as wide as the channels.
+// One head over all pixels of an image, as wide as the channels.
 Tensor apply(const AttentionBlock& block, int64_t groups, const Tensor& x) {
-  const Tensor normed = normalise(block.norm, groups, x);
-  const auto places = [](const Tensor& map) { return map.flatten(2).transpose(1, 2).unsqueeze(1); };
-  const Tensor mixed =
-      at::scaled_dot_product_attention(places(convolve(block.query, normed)), places(convolve(block.key, normed)),
-                                       places(convolve(block.value, normed)));
-  return x + convolve(block.output, mixed.squeeze(1).transpose(1, 2).reshape(x.sizes()));
+  const Tensor rows = to_rows(normalise(block.norm, groups, x, false));
+  const std::vector<int64_t> pixels(static_cast<size_t>(x.size(0)), x.size(2) * x.size(3));
+  const AttentionPlan plan = plan_attention(whole_blocks(pixels), rows.size(0), rows.options());
+  const auto head = [&](const Conv& conv) { return per_pixel(conv, rows).unsqueeze(1); };
+  const Tensor mixed = attend(plan, head(block.query), head(block.key), head(block.value));
+  return x + to_maps(per_pixel(block.output, mixed), x);
 }
 
 Tensor apply(const MiddleBlock& middle, int64_t groups, const Tensor& x) {
@@ -163,7 +183,7 @@ Tensor run_encoder(const Encoder& encoder, int64_t groups, const Tensor& images)
     if (level.resample) x = halve(*level.resample, x);
   }
   x = apply(encoder.middle, groups, x);
-  return convolve(encoder.conv_out, at::silu(normalise(encoder.norm_out, groups, x)));
+  return convolve(encoder.conv_out, normalise(encoder.norm_out, groups, x, true));
 }
 
 Tensor run_decoder(const Decoder& decoder, int64_t groups, const Tensor& latents) {
@@ -172,7 +192,7 @@ Tensor run_decoder(const Decoder& decoder, int64_t groups, const Tensor& latents
     for (const ResBlock& block : level->blocks) x = apply(block, groups, x);
     if (level->resample) x = double_size(*level->resample, x);
   }
-  return convolve(decoder.conv_out, at::silu(normalise(decoder.norm_out, groups, x)));
+  return convolve(decoder.conv_out, normalise(decoder.norm_out, groups, x, true));
 }
 
 // A CPU convolution at batch 1 takes other kernels than at 2 or more. Where bits must not depend on the batch, which is

@@ -118,7 +118,7 @@ void collect(std::vector<ParameterSlot>& slots, MotDecoder& decoder) {
 Streams decoder_forward(const MotDecoder& decoder, const ModelConfig& config, const PackLayout& layout, Streams streams,
                         KvCache* cache, const LayerTap& tap) {
   const Rotation angles = rotation(layout.positions, config.head_dim, config.rope_theta, streams.und.options());
-  const AttentionPlan plan = plan_attention(layout, streams.und.options());
+  const AttentionPlan plan = plan_attention(layout.blocks, layout.total_rows(), streams.und.options());
   const int64_t begin = cache == nullptr ? 0 : cache->used;
   for (size_t i = 0; i < decoder.layers.size(); ++i) {
     const MotLayer& layer = decoder.layers[i];

@@ -2,60 +2,17 @@
 
 #include <numeric>
 
+#include "diptych/model/attention.h"
+
 namespace diptych {
 
 namespace {
 
-/** Images of one length, next to each other in the reordered tokens. */
-struct EqualImages {
-  int64_t begin = 0;  // first token
-  int64_t images = 0;
-  int64_t length = 0;  // tokens per image
-};
-
-struct Grouping {
-  std::vector<EqualImages> groups;
-  Tensor order;    // [n] token of the input at each place of the reordered tokens; undefined if the order is unchanged
-  Tensor inverse;  // [n]
-};
-
-Grouping group_by_length(const std::vector<int64_t>& lengths, const at::Device& device) {
-  std::map<int64_t, std::vector<int64_t>> starts_of_length;
-  int64_t start = 0;
-  for (const int64_t length : lengths) {
-    starts_of_length[length].push_back(start);
-    start += length;
-  }
-  Grouping grouping;
-  std::vector<int64_t> order;
-  for (const auto& [length, starts] : starts_of_length) {
-    grouping.groups.push_back({static_cast<int64_t>(order.size()), static_cast<int64_t>(starts.size()), length});
-    for (const int64_t first : starts) {
-      for (int64_t i = 0; i < length; ++i) order.push_back(first + i);
-    }
-  }
-  if (grouping.groups.size() > 1) {
-    const Tensor places = at::tensor(order, at::kLong);
-    grouping.order = places.to(device);
-    grouping.inverse = places.argsort().to(device);
-  }
-  return grouping;
-}
-
-Tensor attend(const VitLayer& layer, int64_t heads, const std::vector<EqualImages>& groups, const Tensor& x) {
-  const int64_t width = x.size(1);
-  const Tensor query = linear(x, layer.query), key = linear(x, layer.key), value = linear(x, layer.value);
-  std::vector<Tensor> outputs;
-  for (const EqualImages& group : groups) {
-    const auto by_head = [&](const Tensor& all) {
-      return all.narrow(0, group.begin, group.images * group.length)
-          .view({group.images, group.length, heads, width / heads})
-          .transpose(1, 2);
-    };
-    const Tensor out = at::scaled_dot_product_attention(by_head(query), by_head(key), by_head(value));
-    outputs.push_back(out.transpose(1, 2).reshape({group.images * group.length, width}));
-  }
-  return linear(outputs.size() == 1 ? outputs.front() : at::cat(outputs), layer.output);
+Tensor self_attention(const VitLayer& layer, int64_t heads, const AttentionPlan& plan, const Tensor& x) {
+  const auto by_head = [&](const Linear& projection) {
+    return linear(x, projection).view({x.size(0), heads, x.size(1) / heads});
+  };
+  return linear(attend(plan, by_head(layer.query), by_head(layer.key), by_head(layer.value)), layer.output);
 }
 
 Tensor mlp(const VitLayer& layer, const Tensor& x) {
@@ -116,15 +73,13 @@ Tensor vit_forward(const Vit& vit, const ModelConfig& config, const Tensor& patc
   TORCH_CHECK(std::accumulate(lengths.begin(), lengths.end(), int64_t{0}) == patches.size(0) &&
                   position_ids.size(0) == patches.size(0),
               "vit_forward: lengths, position ids and patches disagree");
-  const Grouping grouping = group_by_length(lengths, patches.device());
+  const AttentionPlan plan = plan_attention(whole_blocks(lengths), patches.size(0), patches.options());
   Tensor x = linear(patches, vit.patch_embedding) + vit.position_embedding.index_select(0, position_ids);
-  if (grouping.order.defined()) x = x.index_select(0, grouping.order);
   for (const VitLayer& layer : vit.layers) {
-    x = x + attend(layer, config.vit.heads, grouping.groups, layer_norm(x, layer.norm_before_attention));
+    x = x + self_attention(layer, config.vit.heads, plan, layer_norm(x, layer.norm_before_attention));
     x = x + mlp(layer, layer_norm(x, layer.norm_before_mlp));
   }
-  x = layer_norm(x, vit.norm_after);
-  return grouping.inverse.defined() ? x.index_select(0, grouping.inverse) : x;
+  return layer_norm(x, vit.norm_after);
 }
 
 Tensor connect(const Vit& vit, const Tensor& features) {

@@ -20,7 +20,7 @@ struct Rows {
 
 Rows random_rows(const PackLayout& layout, int64_t sources, int64_t width, at::ScalarType type) {
   const auto draw = [&](uint64_t seed, int64_t rows, int64_t heads) {
-    return normal_tensor({.seed = seed}, {rows, heads, width}).to(type).mul(2).requires_grad_();
+    return normal_tensor({.seed = seed}, {rows, heads, width}).to(type).requires_grad_();
   };
   return {draw(1, layout.total_rows(), kHeads), draw(2, sources, kKvHeads), draw(3, sources, kKvHeads)};
 }
@@ -64,19 +64,27 @@ std::vector<Tensor> gradients(const Tensor& out, const Rows& rows) {
   return torch::autograd::grad({(out * slope).sum()}, {rows.query, rows.keys, rows.values});
 }
 
+Rows copies(const Rows& rows, at::ScalarType type) {
+  const auto copy = [&](const Tensor& x) { return x.detach().to(type, false, /*copy=*/true).requires_grad_(); };
+  return {copy(rows.query), copy(rows.keys), copy(rows.values)};
+}
+
 void expect_exact(int64_t text, int64_t side, int64_t width) {
   const PackLayout layout = lay_out(forest(text, side), 2, 3, -1, at::kCPU);
+  const Rows exact_rows = random_rows(layout, layout.total_rows(), width, at::kDouble);
+  const Tensor expected = by_hand(layout, exact_rows);
+  const std::vector<Tensor> exact = gradients(expected, exact_rows);
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
-    const Rows rows = random_rows(layout, layout.total_rows(), width, type);
-    const AttentionPlan loops = plan_attention(layout, rows.query.options());
+    const Rows rows = copies(exact_rows, type);
+    const AttentionPlan loops = plan_attention(layout.blocks, layout.total_rows(), rows.query.options());
     ASSERT_TRUE(loops.blocks);
-    const Tolerance tolerance{.normalised = type == at::kDouble ? 1e-13 : 3e-6};
-    const Tensor expected = by_hand(layout, rows);
-    for (const AttentionPlan& plan : {loops, plan_groups(layout, rows.query.options())}) {
+    // In float32, scores of a few units are off by 1e-6, and probabilities with them.
+    const Tolerance tolerance{.normalised = type == at::kDouble ? 1e-13 : 1e-5};
+    for (const AttentionPlan& plan : {loops, plan_groups(*layout.blocks, layout.total_rows(), rows.query.options())}) {
       const Tensor actual = attend(plan, rows.query, rows.keys, rows.values);
-      EXPECT_TRUE(close(actual, expected, tolerance));
-      const std::vector<Tensor> slopes = gradients(actual, rows), exact = gradients(expected, rows);
-      for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(close(slopes[i], exact[i], tolerance)) << i;
+      EXPECT_TRUE(close(actual, expected.to(type), tolerance));
+      const std::vector<Tensor> slopes = gradients(actual, rows);
+      for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(close(slopes[i], exact[i].to(type), tolerance)) << i;
     }
   }
 }
@@ -92,7 +100,8 @@ TEST(AttentionTest, EveryInstructionSetOfThisProcessorAgrees) {
   const PackLayout layout = lay_out(forest(70, 4), 2, 3, -1, at::kCPU);
   const Rows rows = random_rows(layout, layout.total_rows(), 24, at::kFloat);
   const at::NoGradGuard no_grad;
-  const Tensor expected = attend(plan_attention(layout, at::kFloat), rows.query, rows.keys, rows.values);
+  const Tensor expected =
+      attend(plan_attention(layout.blocks, layout.total_rows(), at::kFloat), rows.query, rows.keys, rows.values);
   Tensor output = at::zeros_like(rows.query), log_sum = at::zeros({rows.query.size(0), kHeads});
   for (const QueryBlock& block : layout.blocks->list) {
     for (int64_t head = 0; head < kKvHeads; ++head) {
@@ -115,7 +124,7 @@ TEST(AttentionTest, EveryInstructionSetOfThisProcessorAgrees) {
       baseline::float_loops.forward(task, scratch.data());
     }
   }
-  EXPECT_TRUE(close(output.flatten(1), expected, {.normalised = 2e-6}));
+  EXPECT_TRUE(close(output.flatten(1), expected, {.normalised = 1e-5}));
 }
 
 TEST(AttentionTest, ABlockDependsOnNothingElse) {
@@ -124,23 +133,25 @@ TEST(AttentionTest, ABlockDependsOnNothingElse) {
   const PackLayout alone = lay_out({all[0], all[1]}, 2, 3, -1, at::kCPU);
   const Rows rows = random_rows(both, both.total_rows(), 8, at::kFloat);
   const at::NoGradGuard no_grad;
-  const Tensor large = attend(plan_attention(both, at::kFloat), rows.query, rows.keys, rows.values);
+  const Tensor large =
+      attend(plan_attention(both.blocks, both.total_rows(), at::kFloat), rows.query, rows.keys, rows.values);
   const auto first = [&](const Tensor& tensor) { return tensor.narrow(0, 0, alone.total_rows()).contiguous(); };
-  const Tensor small =
-      attend(plan_attention(alone, at::kFloat), first(rows.query), first(rows.keys), first(rows.values));
+  const Tensor small = attend(plan_attention(alone.blocks, alone.total_rows(), at::kFloat), first(rows.query),
+                              first(rows.keys), first(rows.values));
   EXPECT_TRUE(same_bits(small, first(large)));
 }
 
 TEST(AttentionTest, OtherDtypesRunInGroups) {
   const PackLayout layout = lay_out(forest(3, 2), 2, 3, -1, at::kCPU);
-  EXPECT_FALSE(plan_attention(layout, at::kBFloat16).blocks);
-  EXPECT_EQ(plan_attention(layout, at::kBFloat16).groups.size(), plan_groups(layout, at::kFloat).groups.size());
+  EXPECT_FALSE(plan_attention(layout.blocks, layout.total_rows(), at::kBFloat16).blocks);
+  EXPECT_EQ(plan_attention(layout.blocks, layout.total_rows(), at::kBFloat16).groups.size(),
+            plan_groups(*layout.blocks, layout.total_rows(), at::kFloat).groups.size());
 }
 
 TEST(AttentionGroupTest, LongBlocksAreNotPadded) {
   const std::vector<Segment> segments = {text_segment(std::vector<int64_t>(257, 4), -1, 0),
                                          text_segment(std::vector<int64_t>(5, 4), 0, 257)};
-  const AttentionPlan plan = plan_groups(lay_out(segments, 2, 3, -1, at::kCPU), at::kFloat);
+  const AttentionPlan plan = plan_groups(*lay_out(segments, 2, 3, -1, at::kCPU).blocks, 262, at::kFloat);
   ASSERT_EQ(plan.groups.size(), 2u);
   EXPECT_EQ(plan.groups[0].queries, 8);
   EXPECT_EQ(plan.groups[0].keys, 262);

@@ -3,6 +3,7 @@
 
 #include "diptych/tensor/torch.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
@@ -16,6 +17,7 @@ namespace diptych {
 class StepFixture : public ::testing::Test {
  protected:
   void SetUp() override {
+    at::set_num_threads(1);  // one pack, so one call of the reward, a round
     recipe_.run.seed = 6;
     recipe_.train.group_size = 3;
     episode_.text.max_tokens = 8;
@@ -24,6 +26,8 @@ class StepFixture : public ::testing::Test {
     episode_.reflection_prompt = "{prompt} failed";
     episode_.review_prompt = "is it {prompt} ?";
   }
+
+  void TearDown() override { at::set_num_threads(threads_); }
 
   /** One call of the reward: the scores of its pairs; a missing one is masked. */
   using Scores = std::vector<std::optional<double>>;
@@ -63,6 +67,7 @@ class StepFixture : public ::testing::Test {
     return rollout_step({recipe_, made_, episode_, prompts, reward, /*judge=*/nullptr, /*step=*/5}, row_);
   }
 
+  const int threads_ = at::get_num_threads();
   TemporaryFolder folder_;
   const ModelFolder made_ = make_scripted_model(folder_.path());
   RlRecipe recipe_;
