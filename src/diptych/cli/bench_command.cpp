@@ -18,6 +18,7 @@ namespace {
 struct BenchArguments {
   std::string model = "assets/shapes_base";
   int64_t threads = 0;
+  int64_t batch = BenchEffort().batch;
   std::string json;
   std::vector<std::string> only;
   bool quick = false;
@@ -74,7 +75,8 @@ int run(const BenchArguments& arguments) {
               environment.threads, environment.instruction_set.c_str(), environment.torch_version.c_str());
   std::printf("%-20s  %-48s %12s %20s %9s  %s\n", "part", "work", "each", "rate", "GFLOP/s", "share of the limit");
 
-  const BenchEffort effort = arguments.quick ? quick_effort() : BenchEffort();
+  BenchEffort effort = arguments.quick ? quick_effort() : BenchEffort();
+  if (!arguments.quick) effort.batch = arguments.batch;
   std::vector<BenchRow> rows = bench_gemm(folder.model.config, effort);
   for (const BenchRow& row : rows) print_row(row);
   const BenchInput input{folder, effort, rows.front().flops.value()};
@@ -100,6 +102,10 @@ void add_bench(CLI::App& app, int& status) {
   command->add_option("--threads", arguments->threads, "CPU threads; 0: all cores")
       ->type_name("N")
       ->check(CLI::Range(0, 1024).description(""))
+      ->capture_default_str();
+  command->add_option("--batch", arguments->batch, "images, texts and chains at once")
+      ->type_name("N")
+      ->check(CLI::Range(8, 65536).description(""))
       ->capture_default_str();
   command
       ->add_option("--only", arguments->only,

@@ -1,12 +1,32 @@
 #include "diptych/model/bagel.h"
 
+#include <ATen/Parallel.h>
+
 #include "diptych/model/embeddings.h"
+#include "diptych/model/flops.h"
+#include "diptych/tensor/packs.h"
 
 namespace diptych {
 
 namespace {
 
 constexpr int64_t kTimeFrequencies = 256;
+
+// On the CPU a pass of less work, a millisecond or two of one core, is slower on several: threads wait for each other
+// in every layer. Bits do not depend on it.
+constexpr double kSingleThreadFlops = 1.5e8;
+
+int kernel_threads(const Bagel& model, double flops) {
+  const bool small = model.embed_tokens.is_cpu() && !at::GradMode::is_enabled() && flops < kSingleThreadFlops;
+  return small ? 1 : at::get_num_threads();
+}
+
+// A head's output, which is float32 at least.
+Tensor head(const Bagel& model, const Linear& layer, const Tensor& hidden) {
+  const KernelThreads threads(kernel_threads(model, 2.0 * static_cast<double>(hidden.size(0) * layer.weight.numel())));
+  const Tensor out = linear(hidden, layer);
+  return out.scalar_type() == at::kDouble ? out : out.to(at::kFloat);
+}
 
 Tensor to_device_index(const std::vector<int64_t>& values, const Bagel& model) {
   return at::tensor(values, at::kLong).to(model.embed_tokens.device());
@@ -122,6 +142,7 @@ PackOutput forward(const Bagel& model, const std::vector<Segment>& segments, KvC
   output.cache_begin = cache == nullptr ? -1 : cache->used;
   output.layout = lay_out(segments, model.special.vision_start, model.special.vision_end, output.cache_begin,
                           model.embed_tokens.device());
+  const KernelThreads threads(kernel_threads(model, forward_flops(model.config, output.layout)));
   if (cache != nullptr) reserve_rows(*cache, output.layout.total_rows());
   const Streams hidden =
       decoder_forward(model.decoder, model.config, output.layout, embed(model, segments, output.layout), cache, tap);
@@ -132,13 +153,11 @@ PackOutput forward(const Bagel& model, const std::vector<Segment>& segments, KvC
 }
 
 Tensor velocity(const Bagel& model, const Tensor& latent_hidden) {
-  const Tensor out = linear(latent_hidden, model.llm2vae);
-  return out.scalar_type() == at::kDouble ? out : out.to(at::kFloat);
+  return head(model, model.llm2vae, latent_hidden);
 }
 
 Tensor logits(const Bagel& model, const Tensor& und_hidden) {
-  const Tensor out = linear(und_hidden, model.lm_head);
-  return out.scalar_type() == at::kDouble ? out : out.to(at::kFloat);
+  return head(model, model.lm_head, und_hidden);
 }
 
 std::vector<int64_t> cache_rows(const PackOutput& output, size_t segment) {

@@ -8,21 +8,13 @@
 
 namespace diptych {
 
-namespace {
+KernelThreads::KernelThreads(int count) : before_(at::get_num_threads()) {
+  at::set_num_threads(count);
+}
 
-/** A number of threads for kernels, until the end of the scope. */
-class KernelThreads {
- public:
-  explicit KernelThreads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
-  ~KernelThreads() { at::set_num_threads(before_); }
-  KernelThreads(const KernelThreads&) = delete;
-  KernelThreads& operator=(const KernelThreads&) = delete;
-
- private:
-  int before_;
-};
-
-}  // namespace
+KernelThreads::~KernelThreads() {
+  at::set_num_threads(before_);
+}
 
 int64_t packs_at_once(at::Device device, int64_t count) {
   return device.is_cpu() ? std::min<int64_t>(count, at::get_num_threads()) : std::min<int64_t>(count, 1);

@@ -14,6 +14,18 @@ namespace diptych {
  * ended. */
 void for_each_pack(at::Device device, int64_t count, const std::function<void(int64_t)>& work);
 
+/** The number of threads that kernels take, until the end of the scope. */
+class KernelThreads {
+ public:
+  explicit KernelThreads(int count);
+  ~KernelThreads();
+  KernelThreads(const KernelThreads&) = delete;
+  KernelThreads& operator=(const KernelThreads&) = delete;
+
+ private:
+  int before_;
+};
+
 /** How many calls of for_each_pack are under way at once. */
 int64_t packs_at_once(at::Device device, int64_t count);
 
