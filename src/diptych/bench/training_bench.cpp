@@ -28,9 +28,10 @@ EpisodeOptions episode_of(const ModelConfig& config, const BenchEffort& effort) 
   return options;
 }
 
-/** Of prefilling, thinking and painting, from what was made. */
-double rollout_flops(const Bagel& model, const Rollout& rollout) {
-  double total = 0;
+/** Of prefilling, thinking, painting and decoding the pictures, from what was made. */
+double rollout_flops(const Bagel& model, const Rollout& rollout, const EpisodeOptions& episode) {
+  double total = static_cast<double>(rollout.chains.size()) *
+                 autoencoder_flops(model.autoencoder, episode.image_height * episode.image_width).decode;
   for (const StageContext& context : rollout.contexts) total += pack_flops(model, context.full, 0);
   for (const Trajectory& chain : rollout.chains) {
     const std::vector<Segment>& context = rollout.contexts[static_cast<size_t>(chain.context)].full;
@@ -116,7 +117,7 @@ std::vector<BenchRow> bench_training(const BenchInput& input) {
   return {row_of(input, "replay", work, count, replay_seconds, update_flops / 3),
           row_of(input, "update", work, count, update_seconds, update_flops),
           row_of(input, "step", cat("rollout of ", kUpdates, " steps, reference, update"), count, step_seconds,
-                 rollout_flops(model, rollout) + update_flops / 3 + update_flops)};
+                 rollout_flops(model, rollout, episode) + update_flops / 3 + update_flops)};
 }
 
 }  // namespace diptych

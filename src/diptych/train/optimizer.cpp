@@ -7,6 +7,8 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/tensor/packs.h"
+#include "diptych/train/trainable.h"
 
 namespace diptych {
 
@@ -16,14 +18,15 @@ constexpr double kNormEpsilon = 1e-6;  // of torch.nn.utils.clip_grad_norm_
 
 /** The L2 norm of every gradient, in one transfer from the device. Undefined gradients have norm 0. */
 std::vector<std::vector<double>> gradient_norms(const std::vector<ParameterGroup>& groups) {
-  std::vector<Tensor> norms;
-  for (const ParameterGroup& group : groups) {
-    for (const NamedTensor& parameter : group.parameters) {
-      const Tensor& gradient = parameter.tensor.grad();
-      norms.push_back(gradient.defined() ? at::linalg_vector_norm(gradient).to(at::kDouble)
-                                         : at::zeros({}, parameter.tensor.options().dtype(at::kDouble)));
-    }
-  }
+  const std::vector<NamedTensor> parameters = all_parameters(groups);
+  std::vector<Tensor> norms(parameters.size());
+  const at::Device device = parameters.front().tensor.device();
+  for_each_pack(device, static_cast<int64_t>(parameters.size()), [&](int64_t i) {
+    const Tensor& parameter = parameters[static_cast<size_t>(i)].tensor;
+    norms[static_cast<size_t>(i)] = parameter.grad().defined()
+                                        ? at::linalg_vector_norm(parameter.grad()).to(at::kDouble)
+                                        : at::zeros({}, parameter.options().dtype(at::kDouble));
+  });
   const Tensor on_host = at::stack(norms).cpu();
   const double* next = on_host.const_data_ptr<double>();
   std::vector<std::vector<double>> result;
@@ -126,11 +129,10 @@ GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, co
       options_.epsilon * options_.epsilon * (1 - std::pow(options_.beta2, static_cast<double>(step_count_)));
   const at::TensorOptions on_device = parameters.front().tensor.options();
   const Tensor step = at::full({}, static_cast<double>(step_count_), on_device.dtype(at::kFloat));
-  Tensor changed = at::zeros({}, on_device.dtype(at::kLong));
-  Tensor below_epsilon = at::zeros({}, on_device.dtype(at::kLong));
-  int64_t weights = 0;
-
-  for (size_t i = 0; i < parameters.size(); ++i) {
+  std::vector<Tensor> changed(parameters.size()), below_epsilon(parameters.size());
+  // Most parameters are small: one a thread.
+  for_each_pack(on_device.device(), static_cast<int64_t>(parameters.size()), [&](int64_t number) {
+    const auto i = static_cast<size_t>(number);
     const Tensor& parameter = parameters[i].tensor;
     const auto& [exp_avg, exp_avg_sq] = moments_[group_index][i];
     // The fused kernel walks memory in order, whatever the strides.
@@ -140,14 +142,18 @@ GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, co
     at::_fused_adamw_({parameter}, {gradient}, {exp_avg}, {exp_avg_sq}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,
                       options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon, /*amsgrad=*/false,
                       /*maximize=*/false);
-    changed += (parameter != before).sum();
-    below_epsilon += (exp_avg_sq < small_second_moment).sum();
-    weights += parameter.numel();
-  }
+    changed[i] = (parameter != before).sum();
+    below_epsilon[i] = (exp_avg_sq < small_second_moment).sum();
+  });
+  int64_t weights = 0;
+  for (const NamedTensor& parameter : parameters) weights += parameter.tensor.numel();
+  const auto share = [&](const std::vector<Tensor>& counts) {
+    return static_cast<double>(at::stack(counts).sum().item<int64_t>()) / static_cast<double>(weights);
+  };
 
   GroupStepReport report = norms;
-  report.changed_share = static_cast<double>(changed.item<int64_t>()) / static_cast<double>(weights);
-  report.below_epsilon_share = static_cast<double>(below_epsilon.item<int64_t>()) / static_cast<double>(weights);
+  report.changed_share = share(changed);
+  report.below_epsilon_share = share(below_epsilon);
   return report;
 }
 
