@@ -5,9 +5,10 @@
     studies/run.py studies/unigrpo.toml unigrpo detached        these rows
     studies/run.py studies/unigrpo.toml --list                  the commands, without running them
 
-A row and a seed are one call of `diptych train` and one of `diptych eval` for each test, printed as they can be typed. Each
-run has a folder below --runs; what is finished there is not run again, what was interrupted continues. At the end
-OUT/NAME_tests.csv holds every test of every finished run and OUT/NAME_curves.csv the training metrics, means over 20 steps.
+A row and a seed are one call of `diptych train` and one of `diptych eval` for each test, printed as they can be typed.
+Each run has a folder below --runs; what is finished there or stands in the tables is not run again, what was interrupted
+continues. At the end every test of every finished run is in OUT/NAME_tests.csv and the training metrics, means over 20
+steps, in OUT/NAME_curves.csv, and the tests are printed as a table, mean and standard deviation over seeds.
 
 Ends with 1 if a command failed; its output is in RUNS/ROW_SEED.log.
 """
@@ -28,7 +29,8 @@ import tomllib
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 CURVE_STEPS = 20
 CURVES = ["reward/mean", "reward/group_std", "loss/velocity_mse", "loss/latent_kl", "loss/text_kl", "think/length",
-          "grad_norm/und", "grad_norm/gen", "clip/image_above", "clip/image_below", "gate/text_max", "gate/image_max", "time/step"]
+          "grad_norm/und", "grad_norm/gen", "clip/image_above", "clip/image_below", "gate/text_max", "gate/image_max",
+          "time/step"]
 
 Job = collections.namedtuple("Job", "row seed folder train tests")
 
@@ -70,7 +72,7 @@ def run(job):
     with open(log, "a") as output:
         for command in open_commands(job):
             print(shlex.join(map(str, command)), flush=True)
-            if subprocess.run(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                               check=False).returncode != 0:
                 print(f"failed: {job.row}, seed {job.seed}; see {log}", flush=True)
                 return False
@@ -105,8 +107,19 @@ def curve_rows(jobs):
                    **{name: statistics.fmean(values[name]) for name in CURVES if values[name]}}
 
 
+def recorded(file):
+    """Rows of an earlier call, as they stand in the table."""
+    if not file.exists():
+        return []
+    with open(file, newline="") as table:
+        return list(csv.DictReader(table))
+
+
 def write_csv(file, rows):
+    """Adds the rows to the table; those of the same run and seed take the place of earlier ones."""
     rows = list(rows)
+    new = {(row["run"], str(row["seed"])) for row in rows}
+    rows = [row for row in recorded(file) if (row["run"], row["seed"]) not in new] + rows
     names = list(dict.fromkeys(name for row in rows for name in row))
     file.parent.mkdir(parents=True, exist_ok=True)
     with open(file, "w", newline="") as output:
@@ -115,6 +128,26 @@ def write_csv(file, rows):
         for row in rows:
             table.writerow({name: f"{value:.5g}" if isinstance(value, float) else value for name, value in row.items()})
     print(f"wrote {file}, {len(rows)} rows")
+
+
+def mean_and_spread(values):
+    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{spread}"
+
+
+def print_table(file):
+    """Markdown: each run and test, over its seeds."""
+    groups = collections.defaultdict(list)
+    for row in recorded(file):
+        groups[row["run"], row["test"]].append(row)
+    print("\n| run | test | seeds | explicit | implicit | mean of both | thoughts that ask for it |")
+    print("|---|---|---|---|---|---|---|")
+    for (run_name, test), rows in groups.items():
+        explicit, implicit, thoughts = ([float(row[name]) for row in rows]
+                                        for name in ("correct_explicit", "correct_implicit", "thoughts_right"))
+        both = [(e + i) / 2 for e, i in zip(explicit, implicit)]
+        numbers = " | ".join(mean_and_spread(values) for values in (explicit, implicit, both, thoughts))
+        print(f"| {run_name} | {test} | {len(rows)} | {numbers} |")
 
 
 def main():
@@ -126,17 +159,24 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at once")
     parser.add_argument("--runs", type=pathlib.Path, help="folder of the runs; default: runs/NAME")
     parser.add_argument("--out", type=pathlib.Path, help="folder of the tables; default: --runs")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="for every run, such as train.steps=2")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE",
+                        help="for every run, such as train.steps=2")
     parser.add_argument("--binary", default="build/release/diptych")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
 
+    # Commands are those of the repository's root, whatever folder this was called from.
+    runs = arguments.runs.resolve() if arguments.runs else pathlib.Path("runs") / arguments.study.stem
+    out = arguments.out.resolve() if arguments.out else runs
     study = tomllib.loads(arguments.study.read_text())
+    os.chdir(REPOSITORY)
     unknown = [row for row in arguments.rows if row not in study["rows"]]
     if unknown:
         parser.error(f"no row {', '.join(unknown)} in {arguments.study}; there are {', '.join(study['rows'])}")
-    runs = arguments.runs or pathlib.Path("runs") / arguments.study.stem
-    jobs = list(jobs_of(study, arguments.rows or study["rows"], arguments.seeds or study["seeds"], runs,
-                        arguments.binary, arguments.set))
+    tests_file, curves_file = (out / f"{arguments.study.stem}_{kind}.csv" for kind in ("tests", "curves"))
+    tested = {(row["run"], row["seed"], row["test"]) for row in recorded(tests_file)}
+    jobs = [job for job in jobs_of(study, arguments.rows or study["rows"], arguments.seeds or study["seeds"], runs,
+                                   arguments.binary, arguments.set)
+            if any((job.row, str(job.seed), test) not in tested for test in job.tests)]
     if arguments.list:
         for job in jobs:
             for command in (job.train, *job.tests.values()):
@@ -144,9 +184,9 @@ def main():
         return 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         done = list(pool.map(run, jobs))
-    out = arguments.out or runs
-    write_csv(out / f"{arguments.study.stem}_tests.csv", test_rows(jobs))
-    write_csv(out / f"{arguments.study.stem}_curves.csv", curve_rows(jobs))
+    write_csv(tests_file, test_rows(jobs))
+    write_csv(curves_file, curve_rows(jobs))
+    print_table(tests_file)
     return 0 if all(done) else 1
 
 

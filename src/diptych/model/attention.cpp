@@ -109,6 +109,7 @@ void run_forward(const QueryBlocks& blocks, const Tensor& query, const Tensor& k
   double flops = 0;
   for (const QueryBlock& block : blocks.list) flops += flops_of(block, query);
   const auto tasks = static_cast<int64_t>(blocks.list.size()) * kv_heads;
+  if (tasks == 0) return;
   const auto grain = static_cast<int64_t>(static_cast<double>(tasks) * kFlopsPerTask / flops) + 1;
   at::parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
     std::vector<T> scratch;
