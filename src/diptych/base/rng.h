@@ -21,6 +21,7 @@ enum class Purpose : uint32_t {
   dropout = 11,
   scene = 12,
   test = 13,
+  adapters = 14,
 };
 
 /** Address of a stream. Unused fields stay 0. */

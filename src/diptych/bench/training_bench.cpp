@@ -72,10 +72,7 @@ std::vector<BenchRow> bench_training(const BenchInput& input) {
   Bagel model = input.folder.model;
   for (const ParameterSlot& slot : transformer_slots(model)) *slot.tensor = slot.tensor->clone();
   model.special.im_end = model.special.vision_end;
-  const std::vector<ParameterGroup> groups =
-      expert_groups(matching_slots(transformer_slots(model), {"*.layers.*"}), 1e-6, 1e-6, 1.0);
-  AdamW optimizer(groups, {});
-  ReferencePolicy reference(all_parameters(groups));
+  TrainedPolicy policy(model, {.und_learning_rate = 1e-6, .gen_learning_rate = 1e-6});
   const UpdateOptions options = update_options_of();
   const EpisodeOptions episode = episode_of(model.config, input.effort);
   std::vector<EpisodePrompt> prompts;
@@ -93,16 +90,16 @@ std::vector<BenchRow> bench_training(const BenchInput& input) {
     advantages[i] = i % 2 == 0 ? 1 : -1;
   }
   const auto refer = [&] {
-    reference.swap();
+    policy.swap_reference();
     std::vector<ChainValues> values = replay_values(model, rollout, chains, options);
-    reference.swap();
+    policy.swap_reference();
     return values;
   };
   const std::vector<ChainValues> values = refer();
   double update_flops = 0;
   const auto update = [&](const std::vector<ChainValues>& of_reference) {
     GateReport gate;
-    update_flops = update_policy(model, rollout, chains, advantages, of_reference, options, optimizer, 1, gate).flops;
+    update_flops = update_policy(model, rollout, chains, advantages, of_reference, options, policy, 1, gate).flops;
   };
 
   const int repeats = input.effort.repeats;

@@ -5,6 +5,7 @@
 #include "diptych/cli/decompose_command.h"
 #include "diptych/cli/doctor_command.h"
 #include "diptych/cli/eval_command.h"
+#include "diptych/cli/export_command.h"
 #include "diptych/cli/init_command.h"
 #include "diptych/cli/judge_command.h"
 #include "diptych/cli/quickstart_command.h"
@@ -26,6 +27,7 @@ void add_commands(CLI::App& app, int& status) {
   add_recipe(app, status);
   add_train(app, status);
   add_report(app, status);
+  add_export(app, status);
   add_eval(app, status);
   add_serve(app, status);
   add_data(app, status);

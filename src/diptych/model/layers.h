@@ -3,13 +3,24 @@
 
 #include "diptych/tensor/torch.h"
 
+#include <memory>
+
 #include "diptych/tensor/named_tensor.h"
 
 namespace diptych {
 
+/** A trained low-rank change of a frozen weight (Hu et al. 2021): weight = base + scale * up down. */
+struct Adapter {
+  Tensor down;  // [rank, in], float32: PEFT's lora_A
+  Tensor up;    // [out, rank], float32: PEFT's lora_B
+  double scale = 1;
+  Tensor base;  // [out, in], the weight without it
+};
+
 struct Linear {
-  Tensor weight;  // [out, in]
-  Tensor bias;    // [out], undefined where the layer has none
+  Tensor weight;                               // [out, in]; with an adapter the merged one
+  Tensor bias;                                 // [out], undefined where the layer has none
+  std::shared_ptr<Adapter> adapter = nullptr;  // null: the layer has none. See model/adapters.h
 };
 
 struct LayerNorm {
@@ -32,8 +43,9 @@ void collect(std::vector<ParameterSlot>& slots, const std::string& prefix, Linea
 void collect(std::vector<ParameterSlot>& slots, const std::string& prefix, LayerNorm& layer);
 void collect(std::vector<ParameterSlot>& slots, const std::string& prefix, RmsNorm& layer);
 
-/** x W^T + b for x [rows, in]. On the CPU fewer than 16 rows are padded with zeros: MKL takes other kernels there, and
- * a row would depend on the size of its batch. */
+/** x W^T + b for x [rows, in], with an adapter too: gradients go to the adapter as if its product were added to the
+ *  output, at the cost of its rank. On the CPU fewer than 16 rows are padded with zeros: MKL takes other kernels there,
+ *  and a row would depend on the size of its batch. */
 Tensor linear(const Tensor& x, const Linear& layer);
 
 /** LayerNorm over the last dimension. */

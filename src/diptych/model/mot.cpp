@@ -1,5 +1,7 @@
 #include "diptych/model/mot.h"
 
+#include <array>
+
 #include "diptych/model/attention.h"
 #include "diptych/model/config.h"
 #include "diptych/model/rotary.h"
@@ -7,6 +9,11 @@
 namespace diptych {
 
 namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+const std::string kRoot = "language_model.model.";
 
 struct Heads {
   Tensor query;  // [rows, H, d], rotated
@@ -33,19 +40,33 @@ ExpertLayer make_expert(const ModelConfig& config) {
 }
 
 // The suffix stands on the linear for attention, but on the module for the MLP (bagel.md 10.1, naming trap).
+std::array<NamedLinear, 7> expert_linears(const std::string& prefix, const std::string& suffix, ExpertLayer& expert) {
+  return {{{prefix + "self_attn.q_proj" + suffix, &expert.query},
+           {prefix + "self_attn.k_proj" + suffix, &expert.key},
+           {prefix + "self_attn.v_proj" + suffix, &expert.value},
+           {prefix + "self_attn.o_proj" + suffix, &expert.output},
+           {prefix + "mlp" + suffix + ".gate_proj", &expert.gate},
+           {prefix + "mlp" + suffix + ".up_proj", &expert.up},
+           {prefix + "mlp" + suffix + ".down_proj", &expert.down}}};
+}
+
 void collect_expert(std::vector<ParameterSlot>& slots, const std::string& prefix, const std::string& suffix,
                     ExpertLayer& expert) {
+  const std::array<NamedLinear, 7> linears = expert_linears(prefix, suffix, expert);
+  const auto collect_linears = [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) collect(slots, linears[i].name, *linears[i].layer);
+  };
   collect(slots, prefix + "input_layernorm" + suffix, expert.input_norm);
-  collect(slots, prefix + "self_attn.q_proj" + suffix, expert.query);
-  collect(slots, prefix + "self_attn.k_proj" + suffix, expert.key);
-  collect(slots, prefix + "self_attn.v_proj" + suffix, expert.value);
+  collect_linears(0, 3);
   collect(slots, prefix + "self_attn.q_norm" + suffix, expert.query_norm);
   collect(slots, prefix + "self_attn.k_norm" + suffix, expert.key_norm);
-  collect(slots, prefix + "self_attn.o_proj" + suffix, expert.output);
+  collect_linears(3, 4);
   collect(slots, prefix + "post_attention_layernorm" + suffix, expert.post_norm);
-  collect(slots, prefix + "mlp" + suffix + ".gate_proj", expert.gate);
-  collect(slots, prefix + "mlp" + suffix + ".up_proj", expert.up);
-  collect(slots, prefix + "mlp" + suffix + ".down_proj", expert.down);
+  collect_linears(4, 7);
+}
+
+std::string layer_prefix(size_t layer) {
+  return kRoot + "layers." + std::to_string(layer) + ".";
 }
 
 Heads project(const ExpertLayer& expert, const ModelConfig& config, const Tensor& rows, const Rotation& angles) {
@@ -94,6 +115,82 @@ Tensor after_attention(const ExpertLayer& expert, const ModelConfig& config, con
   return residual + mlp(expert, config, residual);
 }
 
+// What all layers of a pass share.
+struct DecoderPass : torch::CustomClassHolder {
+  ModelConfig config;
+  Rotation angles;
+  AttentionPlan plan;
+  bool detached = false;
+};
+
+Streams layer_forward(const MotLayer& layer, const DecoderPass& pass, const Streams& streams, Tensor* cached_keys,
+                      Tensor* cached_values, int64_t cache_begin) {
+  const Heads heads = project_both(layer, pass.config, streams, pass.angles);
+  const Tensor keys = key_source(heads.key, cached_keys, cache_begin, pass.detached);
+  const Tensor values = key_source(heads.value, cached_values, cache_begin, pass.detached);
+  const Tensor attention = attend(pass.plan, heads.query, keys, values);
+  const int64_t und_rows = streams.und.size(0), gen_rows = streams.gen.size(0);
+  return {after_attention(layer.und, pass.config, streams.und, attention.narrow(0, 0, und_rows)),
+          after_attention(layer.gen, pass.config, streams.gen, attention.narrow(0, und_rows, gen_rows))};
+}
+
+struct HeldLayer : torch::CustomClassHolder {
+  explicit HeldLayer(const MotLayer& held) : layer(held) {}
+  MotLayer layer;
+};
+
+std::vector<Tensor> trained_weights(MotLayer& layer) {
+  std::vector<Tensor> trained;
+  std::vector<ParameterSlot> slots;
+  for (ExpertLayer* expert : {&layer.und, &layer.gen}) {
+    collect_expert(slots, "", "", *expert);
+    for (const NamedLinear& linear : expert_linears("", "", *expert))
+      if (linear.layer->adapter)
+        trained.insert(trained.end(), {linear.layer->adapter->down, linear.layer->adapter->up});
+  }
+  for (const ParameterSlot& slot : slots)
+    if (slot.tensor->requires_grad()) trained.push_back(*slot.tensor);
+  return trained;
+}
+
+// A layer that keeps its input only. The weights are inputs too, so that their gradients come out of the backward pass
+// like those of any other function, whatever the residual stream needs.
+class RecomputedLayer : public torch::autograd::Function<RecomputedLayer> {
+ public:
+  static variable_list forward(AutogradContext* context, const Tensor& und, const Tensor& gen,
+                               const std::vector<Tensor>& weights, const c10::intrusive_ptr<HeldLayer>& held,
+                               const c10::intrusive_ptr<DecoderPass>& pass) {
+    variable_list saved = {und, gen};
+    saved.insert(saved.end(), weights.begin(), weights.end());
+    context->save_for_backward(saved);
+    context->saved_data["layer"] = c10::IValue::make_capsule(held);
+    context->saved_data["pass"] = c10::IValue::make_capsule(pass);
+    context->set_materialize_grads(false);
+    const Streams out = layer_forward(held->layer, *pass, {und, gen}, nullptr, nullptr, 0);
+    return {out.und, out.gen};
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list upstream) {
+    const auto held = c10::static_intrusive_pointer_cast<HeldLayer>(context->saved_data["layer"].toCapsule());
+    const auto pass = c10::static_intrusive_pointer_cast<DecoderPass>(context->saved_data["pass"].toCapsule());
+    variable_list inputs = context->get_saved_variables();
+    for (size_t i = 0; i < 2; ++i) inputs[i] = inputs[i].detach().requires_grad_(true);
+    const at::AutoGradMode with_gradients(true);
+    const Streams again = layer_forward(held->layer, *pass, {inputs[0], inputs[1]}, nullptr, nullptr, 0);
+    variable_list outputs, gradients;
+    for (const auto& [output, gradient] : {std::pair(again.und, upstream[0]), std::pair(again.gen, upstream[1])}) {
+      if (!gradient.defined() || !output.requires_grad()) continue;
+      outputs.push_back(output);
+      gradients.push_back(gradient);
+    }
+    variable_list result = outputs.empty() ? variable_list(inputs.size())
+                                           : torch::autograd::grad(outputs, inputs, gradients, /*retain_graph=*/false,
+                                                                   /*create_graph=*/false, /*allow_unused=*/true);
+    result.resize(inputs.size() + 2);  // layer and pass have no gradient
+    return result;
+  }
+};
+
 }  // namespace
 
 MotDecoder make_decoder(const ModelConfig& config) {
@@ -105,30 +202,43 @@ MotDecoder make_decoder(const ModelConfig& config) {
 }
 
 void collect(std::vector<ParameterSlot>& slots, MotDecoder& decoder) {
-  const std::string root = "language_model.model.";
   for (size_t i = 0; i < decoder.layers.size(); ++i) {
-    const std::string prefix = root + "layers." + std::to_string(i) + ".";
-    collect_expert(slots, prefix, "", decoder.layers[i].und);
-    collect_expert(slots, prefix, "_moe_gen", decoder.layers[i].gen);
+    collect_expert(slots, layer_prefix(i), "", decoder.layers[i].und);
+    collect_expert(slots, layer_prefix(i), "_moe_gen", decoder.layers[i].gen);
   }
-  collect(slots, root + "norm", decoder.und_norm);
-  collect(slots, root + "norm_moe_gen", decoder.gen_norm);
+  collect(slots, kRoot + "norm", decoder.und_norm);
+  collect(slots, kRoot + "norm_moe_gen", decoder.gen_norm);
+}
+
+std::vector<NamedLinear> decoder_linears(MotDecoder& decoder) {
+  std::vector<NamedLinear> linears;
+  for (size_t i = 0; i < decoder.layers.size(); ++i) {
+    for (const NamedLinear& linear : expert_linears(layer_prefix(i), "", decoder.layers[i].und))
+      linears.push_back(linear);
+    for (const NamedLinear& linear : expert_linears(layer_prefix(i), "_moe_gen", decoder.layers[i].gen))
+      linears.push_back(linear);
+  }
+  return linears;
 }
 
 Streams decoder_forward(const MotDecoder& decoder, const ModelConfig& config, const PackLayout& layout, Streams streams,
                         KvCache* cache, const LayerTap& tap) {
-  const Rotation angles = rotation(layout.positions, config.head_dim, config.rope_theta, streams.und.options());
-  const AttentionPlan plan = plan_attention(layout.blocks, layout.total_rows(), streams.und.options());
+  const auto pass = c10::make_intrusive<DecoderPass>();
+  pass->config = config;
+  pass->angles = rotation(layout.positions, config.head_dim, config.rope_theta, streams.und.options());
+  pass->plan = plan_attention(layout.blocks, layout.total_rows(), streams.und.options());
+  pass->detached = layout.detached;
   const int64_t begin = cache == nullptr ? 0 : cache->used;
   for (size_t i = 0; i < decoder.layers.size(); ++i) {
-    const MotLayer& layer = decoder.layers[i];
-    const Heads heads = project_both(layer, config, streams, angles);
-    const Tensor keys = key_source(heads.key, cache ? &cache->keys[i] : nullptr, begin, layout.detached);
-    const Tensor values = key_source(heads.value, cache ? &cache->values[i] : nullptr, begin, layout.detached);
-    const Tensor attention = attend(plan, heads.query, keys, values);
-    const int64_t und_rows = streams.und.size(0);
-    streams.und = after_attention(layer.und, config, streams.und, attention.narrow(0, 0, und_rows));
-    streams.gen = after_attention(layer.gen, config, streams.gen, attention.narrow(0, und_rows, streams.gen.size(0)));
+    if (decoder.recompute && at::GradMode::is_enabled()) {
+      const auto held = c10::make_intrusive<HeldLayer>(decoder.layers[i]);
+      const variable_list out =
+          RecomputedLayer::apply(streams.und, streams.gen, trained_weights(held->layer), held, pass);
+      streams = {out[0], out[1]};
+    } else {
+      streams = layer_forward(decoder.layers[i], *pass, streams, cache ? &cache->keys[i] : nullptr,
+                              cache ? &cache->values[i] : nullptr, begin);
+    }
     if (tap) tap(static_cast<int64_t>(i), streams);
   }
   streams.und = rms_norm(streams.und, decoder.und_norm.weight, config.rms_eps);

@@ -29,6 +29,8 @@ struct MotDecoder {
   std::vector<MotLayer> layers;
   RmsNorm und_norm;
   RmsNorm gen_norm;
+  bool recompute =
+      false;  // training keeps the rows between layers only, and runs each layer again in the backward pass
 };
 
 /** Weights on the meta device, of the shapes the configuration asks for. */
@@ -37,6 +39,15 @@ MotDecoder make_decoder(const ModelConfig& config);
 /** Slots under the official names, `language_model.model.layers.0.self_attn.q_proj.weight` and so on (bagel.md 10.1).
  */
 void collect(std::vector<ParameterSlot>& slots, MotDecoder& decoder);
+
+/** A linear of the decoder and its official name, such as `language_model.model.layers.0.self_attn.q_proj_moe_gen`. */
+struct NamedLinear {
+  std::string name;
+  Linear* layer;
+};
+
+/** All of them, in the order of the slots. */
+std::vector<NamedLinear> decoder_linears(MotDecoder& decoder);
 
 /** Rows of the two experts; either may be empty. */
 struct Streams {

@@ -34,6 +34,7 @@ struct Trajectory {
   StageEnd end = StageEnd::painted;
   Guidance guidance;    // of the image
   Candidate candidate;  // texts and pixels only, for the reward
+  bool remote = false;  // sampled by another process of the run: no tensors, no context and no pictures
 };
 
 /** All stages of one rollout step: round by round, in a round prompt-major. Without refinement rounds, stage i belongs

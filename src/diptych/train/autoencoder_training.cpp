@@ -8,6 +8,7 @@
 #include "diptych/model/folder.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
+#include "diptych/train/ranks.h"
 
 namespace diptych {
 
@@ -39,6 +40,10 @@ void measure_latents(Bagel& model, const ExampleSource& examples, int64_t step) 
 }  // namespace
 
 EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
+  require_one_process("training of the autoencoder");
+  if (recipe.run.dtype != "float32")
+    throw Error(ExitCode::config,
+                {"run.dtype", "float32: the autoencoder computes in it everywhere", recipe.run.dtype, ""});
   ModelFolder folder = load_model_folder(recipe.model);
   Bagel& model = folder.model;
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
@@ -83,10 +88,7 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
     progress.update(step + 1, cat("loss ", fixed(loss.item<double>(), 4)));
     const bool last = step + 1 == recipe.train.steps;
     const bool stopping = stop_requested() && !last;
-    if (stopping || last)
-      session.save(step + 1, optimizer, weights, {});
-    else
-      session.save_if_due(step + 1, optimizer, weights, {});
+    if (stopping || last || session.due(step + 1)) session.save(step + 1, optimizer, weights, {});
     if (stopping) {
       progress.finish();
       return EndReason::interrupted;

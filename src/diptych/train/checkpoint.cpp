@@ -10,6 +10,7 @@
 #include "diptych/io/files.h"
 #include "diptych/io/json.h"
 #include "diptych/tensor/load.h"
+#include "diptych/train/ranks.h"
 
 namespace diptych {
 
@@ -23,7 +24,6 @@ constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kManifestFile = "manifest.json";
 constexpr const char* kLatestFile = "LATEST";
-constexpr const char* kContentFiles[] = {kWeightsFile, kOptimizerFile, kStateFile};
 constexpr const char* kTemporaryPrefix = "tmp_";
 constexpr const char* kReplacedPrefix = "old_";
 constexpr const char* kStepPrefix = "step_";
@@ -112,11 +112,29 @@ TrainState read_state(const fs::path& file) {
                                 .hint = "it was written by another version of diptych"});
 }
 
-void write_manifest(const fs::path& folder, int64_t step) {
-  json files = json::object();
-  for (const char* name : kContentFiles) {
-    files[name] = {{"bytes", fs::file_size(folder / name)}, {"xxh3", hash_file(folder / name)}};
+/** `name` in one process, else the rank's part of it, as load_tensors() finds it. */
+std::string part_name(const char* name, const ProcessGroup& ranks) {
+  if (ranks.world() == 1) return name;
+  return cat(fs::path(name).stem().string(), ".", ranks.rank(), fs::path(name).extension().string());
+}
+
+json manifest_entry(const fs::path& file) {
+  return {{"bytes", fs::file_size(file)}, {"xxh3", hash_file(file)}};
+}
+
+/** Writes this rank's parts, and returns their manifest entries. */
+json write_parts(const fs::path& folder, const std::vector<NamedTensor>& weights,
+                 const std::vector<NamedTensor>& optimizer, const ProcessGroup& ranks) {
+  json entries = json::object();
+  for (const auto& [file, tensors] : {std::pair(kWeightsFile, &weights), std::pair(kOptimizerFile, &optimizer)}) {
+    const std::string name = part_name(file, ranks);
+    save_tensors(folder / name, *tensors);
+    entries[name] = manifest_entry(folder / name);
   }
+  return entries;
+}
+
+void write_manifest(const fs::path& folder, int64_t step, const json& files) {
   const json manifest = {{"format_version", kFormatVersion}, {"step", step}, {"files", files}};
   write_file_atomic(folder / kManifestFile, manifest.dump(2) + "\n");
 }
@@ -132,6 +150,13 @@ std::string file_damage(const fs::path& file, const json& entry) {
   }
   if (hash_file(file) != entry.at("xxh3").get<std::string>()) return cat(name, " does not match its hash");
   return "";
+}
+
+/** Whether a manifest lists the file or parts of it. */
+bool lists_part(const json& files, const std::string& name) {
+  const std::string stem = fs::path(name).stem().string() + ".";
+  return std::any_of(files.items().begin(), files.items().end(),
+                     [&](const auto& file) { return file.key().starts_with(stem); });
 }
 
 /** The step that LATEST names, if a folder of that step exists. */
@@ -158,31 +183,47 @@ std::vector<fs::path> candidates(const fs::path& run_folder) {
   return folders;
 }
 
+/** Steps 2 to 6 of the header's list. */
+void put_in_place(const fs::path& temporary, const fs::path& folder) {
+  const fs::path parent = folder.parent_path();
+  const fs::path replaced = parent / (kReplacedPrefix + folder.filename().string());
+  sync_folder(temporary);
+  if (fs::exists(folder)) rename_folder(folder, replaced);
+  rename_folder(temporary, folder);
+  sync_folder(parent);
+  write_file_atomic(parent / kLatestFile, folder.filename().string() + "\n");
+  if (fs::exists(replaced)) remove_checkpoint(replaced);
+}
+
 }  // namespace
 
 fs::path save_checkpoint(const fs::path& run_folder, const TrainState& state, const std::vector<NamedTensor>& weights,
-                         const std::vector<NamedTensor>& optimizer, int keep_last) {
+                         const std::vector<NamedTensor>& optimizer, int keep_last, ProcessGroup* ranks) {
   TORCH_CHECK(keep_last >= 1, "keep_last must be at least 1");
+  ProcessGroup alone;
+  ProcessGroup& group = ranks == nullptr ? alone : *ranks;
+  const bool first = group.rank() == 0;
   const fs::path parent = checkpoints_folder(run_folder);
   const std::string name = folder_name(state.step);
   const fs::path folder = parent / name;
   const fs::path temporary = parent / (kTemporaryPrefix + name);
-  const fs::path replaced = parent / (kReplacedPrefix + name);
-  fs::remove_all(temporary);
-  make_folder(temporary);
-  save_tensors(temporary / kWeightsFile, weights);
-  save_tensors(temporary / kOptimizerFile, optimizer);
-  write_file_atomic(temporary / kStateFile, to_json(state).dump(2) + "\n");
-  write_manifest(temporary, state.step);
-  sync_folder(temporary);
-
-  if (fs::exists(folder)) rename_folder(folder, replaced);
-  rename_folder(temporary, folder);
-  sync_folder(parent);
-  write_file_atomic(parent / kLatestFile, name + "\n");
-
-  if (fs::exists(replaced)) remove_checkpoint(replaced);
-  remove_old_checkpoints(run_folder, state.step, keep_last);
+  together(group, "a folder for the checkpoint", [&] {
+    if (!first) return;
+    fs::remove_all(temporary);
+    make_folder(temporary);
+  });
+  json files;
+  together(group, "the checkpoint's parts", [&] { files = write_parts(temporary, weights, optimizer, group); });
+  for (const std::string& part : group.gather_strings(files.dump(), "the checkpoint's manifest"))
+    files.update(json::parse(part));
+  together(group, "the checkpoint", [&] {
+    if (!first) return;
+    write_file_atomic(temporary / kStateFile, to_json(state).dump(2) + "\n");
+    files[kStateFile] = manifest_entry(temporary / kStateFile);
+    write_manifest(temporary, state.step, files);
+    put_in_place(temporary, folder);
+    remove_old_checkpoints(run_folder, state.step, keep_last);
+  });
   return folder;
 }
 
@@ -257,14 +298,30 @@ std::string checkpoint_damage(const fs::path& folder) {
     if (folder_name(integer_at(manifest, "step")) != folder.filename()) {
       return cat(kManifestFile, " belongs to step ", manifest.at("step").dump());
     }
-    for (const char* name : kContentFiles) {
-      const std::string damage = file_damage(folder / name, manifest.at("files").at(name));
+    const json& files = manifest.at("files");
+    for (const char* content : {kWeightsFile, kOptimizerFile, kStateFile})
+      if (!lists_part(files, content)) return cat(kManifestFile, " does not list ", content);
+    for (const auto& [name, entry] : files.items()) {
+      if (fs::path(name).filename() != name) return cat(kManifestFile, " lists the path ", name);
+      const std::string damage = file_damage(folder / name, entry);
       if (!damage.empty()) return damage;
     }
   } catch (const json::exception& error) {
     return cat(kManifestFile, " is not a manifest: ", error.what());
   }
   return "";
+}
+
+void place_weights(const LoadedCheckpoint& loaded, const std::vector<NamedTensor>& weights) {
+  at::NoGradGuard no_grad;
+  for (const NamedTensor& weight : weights) {
+    const auto found = loaded.weights.find(weight.name);
+    if (found == loaded.weights.end() || found->second.sizes() != weight.tensor.sizes())
+      throw Error(ExitCode::model, {loaded.folder.string(), cat("weights of ", weight.name),
+                                    found == loaded.weights.end() ? "none" : "another shape",
+                                    "the checkpoint belongs to another model or choice of trained weights"});
+    Tensor(weight.tensor).copy_(found->second);
+  }
 }
 
 void check_resumable(const TrainState& saved, const TrainState& current) {

@@ -4,8 +4,11 @@
 // RUN/checkpoints/step_000123/  trainable.safetensors  the trained weights
 //                               optimizer.safetensors  moments and step count of the optimizer
 //                               state.json             everything else
-//                               manifest.json          size and XXH3 hash of the three files above
+//                               manifest.json          size and XXH3 hash of the files above
 // RUN/checkpoints/LATEST        the name of one such folder
+//
+// Several ranks write a part each, trainable.0.safetensors, trainable.1.safetensors, ...: whole tensors under their
+// names, so that any number of ranks can read them.
 //
 // Write order, each step on disk before the next: (1) the three files and then the manifest in `tmp_step_000123`, (2)
 // that folder's entries, (3) if the step exists already, its old folder is renamed to `old_step_000123`, (4) `tmp_` is
@@ -22,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "diptych/distributed/process_group.h"
 #include "diptych/tensor/named_tensor.h"
 #include "diptych/train/environment.h"
 
@@ -45,10 +49,12 @@ struct LoadedCheckpoint {
 };
 
 /** Writes RUN/checkpoints/step_NNNNNN in the order above, points LATEST at it, and of the folders up to this step keeps
- *  the newest `keep_last` (at least 1). Returns the folder. Throws Error(io). One process of a run calls it. */
+ *  the newest `keep_last` (at least 1). Returns the folder. Throws Error(io). With several ranks all call it, each with
+ *  the tensors that it owns; the first one writes everything else. */
 std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder, const TrainState& state,
                                       const std::vector<NamedTensor>& weights,
-                                      const std::vector<NamedTensor>& optimizer, int keep_last);
+                                      const std::vector<NamedTensor>& optimizer, int keep_last,
+                                      ProcessGroup* ranks = nullptr);
 
 /** Of the folders up to `newest_step`, keeps the newest `keep_last`; a kill may have come between a save and this.
  * Throws Error(io). */
@@ -69,6 +75,10 @@ std::map<int64_t, std::filesystem::path> list_checkpoints(const std::filesystem:
 
 /** What is wrong with a checkpoint folder, naming the file; empty if its manifest verifies. */
 std::string checkpoint_damage(const std::filesystem::path& folder);
+
+/** Copies the checkpoint's weights into those of the same names. Throws Error(model) for one that it lacks or that has
+ * another shape. */
+void place_weights(const LoadedCheckpoint& loaded, const std::vector<NamedTensor>& weights);
 
 /** Throws Error(model) if the checkpoint was made with another base or reference; warns if the environment differs,
  * since the continuation is then not bit-identical. */

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -47,8 +48,28 @@ double clip_coefficient(double norm, double max_norm) {
   return max_norm > 0 ? std::min(1.0, max_norm / (norm + kNormEpsilon)) : 1.0;
 }
 
+bool has_own_precision(const Tensor& parameter) {
+  return parameter.scalar_type() == at::kFloat || parameter.scalar_type() == at::kDouble;
+}
+
 std::string shape_text(const Tensor& tensor) {
   return cat(tensor.scalar_type(), " [", join(tensor.sizes(), ", "), "]");
+}
+
+/** The rank that owns each parameter: the largest first, each to the rank that has least so far. */
+std::vector<int> owners_of(const std::vector<NamedTensor>& parameters, int world) {
+  std::vector<size_t> order(parameters.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return parameters[a].tensor.numel() > parameters[b].tensor.numel(); });
+  std::vector<int64_t> load(static_cast<size_t>(world));
+  std::vector<int> owners(parameters.size());
+  for (const size_t i : order) {
+    const auto least = std::min_element(load.begin(), load.end());
+    owners[i] = static_cast<int>(least - load.begin());
+    *least += parameters[i].tensor.numel();
+  }
+  return owners;
 }
 
 /** One line for every difference between the expected and the given tensors. */
@@ -73,20 +94,27 @@ std::vector<std::string> differences(const std::vector<NamedTensor>& expected,
 
 }  // namespace
 
-AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options)
-    : groups_(std::move(groups)), options_(options) {
+AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, ProcessGroup* ranks)
+    : groups_(std::move(groups)), options_(options), ranks_(ranks) {
   TORCH_CHECK(!groups_.empty(), "the optimizer has no parameter groups");
   std::set<std::string> names;
+  const std::vector<int> owners = owners_of(all_parameters(groups_), ranks == nullptr ? 1 : ranks->world());
+  auto owner = owners.begin();
   for (const ParameterGroup& group : groups_) {
     TORCH_CHECK(!group.parameters.empty(), "parameter group '", group.name, "' is empty");
-    std::vector<Moments>& moments = moments_.emplace_back();
+    std::vector<State>& states = states_.emplace_back();
     for (const auto& [name, tensor] : group.parameters) {
       TORCH_CHECK(names.insert(name).second, "parameter '", name, "' is in the optimizer twice");
       TORCH_CHECK(tensor.is_leaf() && tensor.requires_grad(), "parameter '", name, "' is not a trainable leaf");
-      TORCH_CHECK(tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble, "parameter '", name,
-                  "' must be an fp32 master copy, not ", tensor.scalar_type());
+      TORCH_CHECK(has_own_precision(tensor) || tensor.scalar_type() == at::kBFloat16, "parameter '", name,
+                  "' must be fp32, fp64 or bf16, not ", tensor.scalar_type());
       TORCH_CHECK(tensor.is_contiguous(), "parameter '", name, "' is not contiguous");
-      moments.push_back({at::zeros_like(tensor), at::zeros_like(tensor)});
+      State& state = states.emplace_back();
+      state.owner = *owner++;
+      state.master = has_own_precision(tensor) || !owns(state) ? tensor : tensor.detach().to(at::kFloat);
+      if (!owns(state)) continue;
+      state.exp_avg = at::zeros_like(state.master);
+      state.exp_avg_sq = at::zeros_like(state.master);
     }
   }
 }
@@ -134,21 +162,30 @@ GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, co
   for_each_pack(on_device.device(), static_cast<int64_t>(parameters.size()), [&](int64_t number) {
     const auto i = static_cast<size_t>(number);
     const Tensor& parameter = parameters[i].tensor;
-    const auto& [exp_avg, exp_avg_sq] = moments_[group_index][i];
+    const auto& [owner, master, exp_avg, exp_avg_sq] = states_[group_index][i];
+    if (!owns(states_[group_index][i])) {
+      changed[i] = below_epsilon[i] = at::zeros({}, on_device.dtype(at::kLong));
+      return;
+    }
     // The fused kernel walks memory in order, whatever the strides.
-    const Tensor gradient = parameter.grad().defined() ? parameter.grad().contiguous() : at::zeros_like(parameter);
+    const Tensor gradient =
+        parameter.grad().defined() ? parameter.grad().to(master.scalar_type()).contiguous() : at::zeros_like(master);
     if (norms.clip_coefficient < 1) gradient.mul_(norms.clip_coefficient);
     const Tensor before = parameter.clone();
-    at::_fused_adamw_({parameter}, {gradient}, {exp_avg}, {exp_avg_sq}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,
+    at::_fused_adamw_({master}, {gradient}, {exp_avg}, {exp_avg_sq}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,
                       options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon, /*amsgrad=*/false,
                       /*maximize=*/false);
+    if (!master.is_same(parameter)) parameter.copy_(master);
     changed[i] = (parameter != before).sum();
     below_epsilon[i] = (exp_avg_sq < small_second_moment).sum();
   });
+  send_updates(group_index);
   int64_t weights = 0;
   for (const NamedTensor& parameter : parameters) weights += parameter.tensor.numel();
   const auto share = [&](const std::vector<Tensor>& counts) {
-    return static_cast<double>(at::stack(counts).sum().item<int64_t>()) / static_cast<double>(weights);
+    const Tensor total = at::stack(counts).sum().reshape({1});
+    if (ranks_ != nullptr) ranks_->all_reduce_sum(total, "counts of changed weights");
+    return static_cast<double>(total.item<int64_t>()) / static_cast<double>(weights);
   };
 
   GroupStepReport report = norms;
@@ -157,35 +194,108 @@ GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, co
   return report;
 }
 
+// One message for each owner, of all that it owns in the group.
+void AdamW::send_updates(size_t group_index) {
+  if (ranks_ == nullptr || ranks_->world() == 1) return;
+  for (int owner = 0; owner < ranks_->world(); ++owner) {
+    std::vector<Tensor> owned;
+    for (size_t i = 0; i < states_[group_index].size(); ++i)
+      if (states_[group_index][i].owner == owner) owned.push_back(groups_[group_index].parameters[i].tensor.detach());
+    if (owned.empty()) continue;
+    std::vector<Tensor> flat;
+    for (const Tensor& tensor : owned) flat.push_back(tensor.reshape({-1}));
+    const Tensor message = at::cat(flat);
+    ranks_->broadcast(message, owner, "updated weights");
+    int64_t begin = 0;
+    for (const Tensor& tensor : owned) {
+      tensor.copy_(message.narrow(0, begin, tensor.numel()).view(tensor.sizes()));
+      begin += tensor.numel();
+    }
+  }
+}
+
+void AdamW::sum_gradients() {
+  if (ranks_ == nullptr || ranks_->world() == 1) return;
+  std::vector<Tensor> gradients;
+  for (const NamedTensor& parameter : all_parameters(groups_)) {
+    Tensor& gradient = parameter.tensor.mutable_grad();
+    gradient = gradient.defined() ? gradient.contiguous() : at::zeros_like(parameter.tensor);
+    gradients.push_back(gradient);
+  }
+  ranks_->all_reduce_sum(gradients, "gradients");
+}
+
 void AdamW::clear_gradients() {
-  for (const ParameterGroup& group : groups_) {
-    for (const NamedTensor& parameter : group.parameters) parameter.tensor.mutable_grad() = Tensor();
+  for (const NamedTensor& parameter : all_parameters(groups_)) {
+    const Tensor& tensor = parameter.tensor;
+    tensor.mutable_grad() =
+        has_own_precision(tensor) ? Tensor() : at::zeros_like(tensor, tensor.options().dtype(at::kFloat));
+  }
+}
+
+std::vector<NamedTensor> AdamW::master_weights() const {
+  std::vector<NamedTensor> masters;
+  for (size_t group = 0; group < groups_.size(); ++group)
+    for (size_t i = 0; i < states_[group].size(); ++i)
+      masters.push_back({groups_[group].parameters[i].name, states_[group][i].master});
+  return masters;
+}
+
+std::vector<NamedTensor> AdamW::owned_master_weights() const {
+  std::vector<NamedTensor> owned;
+  for (size_t group = 0; group < groups_.size(); ++group)
+    for (size_t i = 0; i < states_[group].size(); ++i)
+      if (owns(states_[group][i])) owned.push_back({groups_[group].parameters[i].name, states_[group][i].master});
+  return owned;
+}
+
+void AdamW::round_masters() {
+  const at::NoGradGuard no_grad;
+  for (size_t group = 0; group < groups_.size(); ++group) {
+    for (size_t i = 0; i < states_[group].size(); ++i) {
+      const Tensor& parameter = groups_[group].parameters[i].tensor;
+      if (!states_[group][i].master.is_same(parameter)) Tensor(parameter).copy_(states_[group][i].master);
+    }
   }
 }
 
 std::vector<NamedTensor> AdamW::optimizer_state() const {
-  std::vector<NamedTensor> state = {{"step", at::full({1}, step_count_, at::kLong)}};
+  std::vector<NamedTensor> state;
+  if (ranks_ == nullptr || ranks_->rank() == 0) state.push_back({"step", at::full({1}, step_count_, at::kLong)});
   for (size_t group = 0; group < groups_.size(); ++group) {
-    for (size_t i = 0; i < moments_[group].size(); ++i) {
+    for (size_t i = 0; i < states_[group].size(); ++i) {
+      if (!owns(states_[group][i])) continue;
       const std::string& name = groups_[group].parameters[i].name;
-      state.push_back({cat("exp_avg/", name), moments_[group][i].exp_avg});
-      state.push_back({cat("exp_avg_sq/", name), moments_[group][i].exp_avg_sq});
+      state.push_back({cat("exp_avg/", name), states_[group][i].exp_avg});
+      state.push_back({cat("exp_avg_sq/", name), states_[group][i].exp_avg_sq});
     }
   }
   return state;
 }
 
+// Names and shapes of what optimizer_state() of all ranks holds together.
+std::vector<NamedTensor> AdamW::expected_state() const {
+  std::vector<NamedTensor> expected = {
+      {"step", at::empty({1}, at::TensorOptions().dtype(at::kLong).device(at::kMeta))}};
+  for (const NamedTensor& parameter : all_parameters(groups_)) {
+    const at::ScalarType type = has_own_precision(parameter.tensor) ? parameter.tensor.scalar_type() : at::kFloat;
+    const Tensor moment = at::empty(parameter.tensor.sizes(), at::TensorOptions().dtype(type).device(at::kMeta));
+    expected.push_back({cat("exp_avg/", parameter.name), moment});
+    expected.push_back({cat("exp_avg_sq/", parameter.name), moment});
+  }
+  return expected;
+}
+
 void AdamW::load_optimizer_state(const std::map<std::string, Tensor>& state) {
   const at::NoGradGuard no_grad;
-  const std::vector<NamedTensor> expected = optimizer_state();
-  const std::vector<std::string> lines = differences(expected, state);
+  const std::vector<std::string> lines = differences(expected_state(), state);
   if (!lines.empty()) {
     throw Error(ExitCode::model, {.where = "optimizer state",
                                   .expected = "the moments of the trained parameters and nothing else",
                                   .got = join(lines, "; "),
                                   .hint = "what trains must not change between a run and its continuation"});
   }
-  for (const auto& [name, tensor] : expected) {
+  for (const auto& [name, tensor] : optimizer_state()) {
     if (name != "step") tensor.copy_(state.at(name));
   }
   step_count_ = state.at("step").item<int64_t>();

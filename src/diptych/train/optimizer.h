@@ -1,5 +1,5 @@
 #pragma once
-// AdamW over fp32 master parameters, with gradient clipping per parameter group.
+// AdamW over fp32 master weights, with gradient clipping per parameter group.
 
 #include "diptych/tensor/torch.h"
 
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "diptych/distributed/process_group.h"
 #include "diptych/tensor/named_tensor.h"
 
 namespace diptych {
@@ -14,7 +15,7 @@ namespace diptych {
 /** Parameters that share a learning rate and a gradient norm: usually one group per expert. */
 struct ParameterGroup {
   std::string name;
-  std::vector<NamedTensor> parameters;  // contiguous leaves, fp32 or fp64; names unique over all groups
+  std::vector<NamedTensor> parameters;  // contiguous leaves, fp32, fp64 or bf16; names unique over all groups
   double learning_rate = 0;
   double max_grad_norm = 0;  // the group's gradients are scaled down to this L2 norm; 0: not clipped
 };
@@ -44,25 +45,41 @@ struct StepReport {
 };
 
 /** Loshchilov & Hutter 2019, with the arithmetic of torch.optim.AdamW and torch.nn.utils.clip_grad_norm_: updates agree
- *  with both to rounding. The step is the same on every rank if the gradients are. */
+ *  with both to rounding. A bf16 parameter has an fp32 master: gradients are added up in fp32, the master is updated
+ * and rounded into the parameter, so that updates below bf16's resolution are not lost but saved up. The step is the
+ * same on every rank if the gradients are. */
 class AdamW {
  public:
-  AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options);
+  /** `ranks` must outlive the optimizer; nullptr: this process alone. */
+  AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, ProcessGroup* ranks = nullptr);
 
-  /** One update with learning rates `learning_rate * learning_rate_scale`. Reads each parameter's `grad()`; an
-   * undefined gradient counts as zero. The gradients are used up: their values are unspecified afterwards. If any
-   * gradient is not finite nothing changes and the report names the parameters. */
+  /** Replaces every gradient by its sum over the ranks. A rank without one counts as zero. */
+  void sum_gradients();
+
+  /** One update with learning rates `learning_rate * learning_rate_scale`. Reads each parameter's `grad()`, which may
+   * be fp32 for a bf16 parameter; an undefined gradient counts as zero. The gradients are used up: their values are
+   * unspecified afterwards. If any gradient is not finite nothing changes and the report names the parameters. */
   StepReport step(double learning_rate_scale);
 
-  /** Drops all gradients. */
+  /** Drops all gradients. Those of bf16 parameters start as fp32 zeros, to which autograd adds. */
   void clear_gradients();
 
-  /** `exp_avg/NAME`, `exp_avg_sq/NAME` of every parameter, and `step` (int64 [1]). The tensors share memory with the
-   *  optimizer: store or clone them before the next step. */
+  /** The fp32 masters under the parameters' names, to be written to; an fp32 parameter is its own, and so is one whose
+   * master another rank owns. */
+  std::vector<NamedTensor> master_weights() const;
+
+  /** Those that this rank owns: its part of a checkpoint. */
+  std::vector<NamedTensor> owned_master_weights() const;
+
+  /** Rounds the masters into the parameters, after someone else has written to them. */
+  void round_masters();
+
+  /** `exp_avg/NAME`, `exp_avg_sq/NAME` of every parameter that this rank owns, and from rank 0 `step` (int64 [1]). The
+   *  tensors share memory with the optimizer: store or clone them before the next step. */
   std::vector<NamedTensor> optimizer_state() const;
 
-  /** Restores what optimizer_state() gave, bit for bit. Throws Error(model) that lists every missing, extra and
-   * misshapen tensor; then nothing has changed. */
+  /** Restores what optimizer_state() of all ranks gave together, bit for bit, on any number of ranks. Throws
+   * Error(model) that lists every missing, extra and misshapen tensor; then nothing has changed. */
   void load_optimizer_state(const std::map<std::string, Tensor>& state);
 
   const std::vector<ParameterGroup>& groups() const { return groups_; }
@@ -70,16 +87,23 @@ class AdamW {
   int64_t step_count() const { return step_count_; }
 
  private:
-  struct Moments {
-    Tensor exp_avg;
+  struct State {
+    int owner = 0;   // rank
+    Tensor master;   // the parameter itself where that is fp32 or fp64, or another rank's
+    Tensor exp_avg;  // undefined where another rank owns it
     Tensor exp_avg_sq;
   };
 
   GroupStepReport update_group(size_t group_index, double learning_rate, const GroupStepReport& norms);
 
+  bool owns(const State& state) const { return ranks_ == nullptr || state.owner == ranks_->rank(); }
+  void send_updates(size_t group_index);
+  std::vector<NamedTensor> expected_state() const;
+
   std::vector<ParameterGroup> groups_;
   AdamWOptions options_;
-  std::vector<std::vector<Moments>> moments_;  // [group][parameter], like groups_
+  ProcessGroup* ranks_;
+  std::vector<std::vector<State>> states_;  // [group][parameter], like groups_
   int64_t step_count_ = 0;
 };
 

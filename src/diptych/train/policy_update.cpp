@@ -1,11 +1,13 @@
 #include "diptych/train/policy_update.h"
 
+#include <nlohmann/json.hpp>
+
 #include "diptych/algorithm/geometry.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/tensor/packs.h"
 #include "diptych/train/gradient_sum.h"
-#include "diptych/train/trainable.h"
+#include "diptych/train/ranks.h"
 
 namespace diptych {
 
@@ -104,7 +106,102 @@ void check_first_update(const UpdateReport& report) {
                "a forward pass that is not deterministic on this device; please report it"});
 }
 
+// Gradients and values of the own chains of a mini-batch. Returns whether all losses are finite.
+bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& batch,
+                   const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
+                   const UpdateOptions& options, const TrainedPolicy& policy, bool replays_old,
+                   std::vector<ChainValues>& old, UpdateReport& report) {
+  const JointDenominators denominators = denominators_of(rollout, batch);
+  const std::vector<std::vector<size_t>> packs =
+      parts_of(own_chains(rollout, batch), static_cast<size_t>(options.chains_per_pack));
+  const auto count = static_cast<int64_t>(packs.size());
+  const at::Device device = model.embed_tokens.device();
+  std::vector<JointLoss> losses(packs.size());
+  std::vector<double> flops(packs.size());
+  GradientSum sum(policy.parameters(), packs_at_once(device, count));
+  for_each_pack(device, count, [&](int64_t number) {
+    const auto p = static_cast<size_t>(number);
+    const ReplayOutput now = replay(model, rollout, packs[p], options.replay);
+    flops[p] = 3 * now.flops;
+    if (replays_old) place_values(packs[p], chain_values(rollout, packs[p], now), old);
+    losses[p] = joint_loss(rollout, packs[p], now, old, reference, advantages, options.loss, denominators);
+    sum.add(number, losses[p].total);
+    losses[p].total = losses[p].total.detach();
+  });
+  bool finite = true;
+  for (size_t p = 0; p < packs.size(); ++p) {
+    finite = finite && std::isfinite(losses[p].total.item<double>());
+    report.flops += flops[p];
+    add_losses(losses[p], report);
+  }
+  return finite;
+}
+
+nlohmann::json to_json(const RatioStatistics& ratios) {
+  if (ratios.count == 0) return nullptr;
+  return {ratios.count, ratios.ratio_mean.item<double>(), ratios.max_abs_log_ratio.item<double>(),
+          ratios.fraction_above.item<double>(), ratios.fraction_below.item<double>()};
+}
+
+RatioStatistics ratios_of(const nlohmann::json& stored) {
+  if (stored.is_null()) return {};
+  const auto number = [&](size_t i) { return at::scalar_tensor(stored.at(i).get<double>(), at::kDouble); };
+  return {stored.at(0), number(1), number(2), number(3), number(4)};
+}
+
+// What one process saw of the last update, joined to what all saw.
+void join_reports(ProcessGroup& ranks, UpdateReport& report, GateReport& gate) {
+  if (ranks.world() == 1) return;
+  const nlohmann::json own{
+      {"losses", {report.text_loss, report.image_loss, report.velocity_mse, report.latent_kl, report.text_kl}},
+      {"ratios", {to_json(report.text_ratios), to_json(report.image_ratios)}},
+      {"first", {report.first_text_ratio, report.first_image_ratio}},
+      {"gate", {gate.text_mean, gate.text_max, gate.image_max}},
+      {"flops", report.flops}};
+  const std::vector<uint8_t> bytes = nlohmann::json::to_cbor(own);
+  start_update(report);
+  report.flops = 0;
+  gate = {};
+  for (const std::string& part : ranks.gather_strings({bytes.begin(), bytes.end()}, "report of the update")) {
+    const nlohmann::json other = nlohmann::json::from_cbor(part);
+    const auto number = [&](const char* name, size_t i) { return other.at(name).at(i).get<double>(); };
+    report.text_loss += number("losses", 0);
+    report.image_loss += number("losses", 1);
+    report.velocity_mse += number("losses", 2);
+    report.latent_kl += number("losses", 3);
+    report.text_kl += number("losses", 4);
+    merge_ratios(report.text_ratios, ratios_of(other.at("ratios").at(0)));
+    merge_ratios(report.image_ratios, ratios_of(other.at("ratios").at(1)));
+    report.first_text_ratio = std::max(report.first_text_ratio, number("first", 0));
+    report.first_image_ratio = std::max(report.first_image_ratio, number("first", 1));
+    gate.text_mean += number("gate", 0) / ranks.world();
+    gate.text_max = std::max(gate.text_max, number("gate", 1));
+    gate.image_max = std::max(gate.image_max, number("gate", 2));
+    report.flops += other.at("flops").get<double>();
+  }
+}
+
 }  // namespace
+
+std::vector<size_t> own_chains(const Rollout& rollout, std::vector<size_t> chains) {
+  std::erase_if(chains, [&](size_t index) { return rollout.chains[index].remote; });
+  return chains;
+}
+
+bool needs_reference(const RlTrainConfig& train) {
+  return train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
+}
+
+PolicyOptions policy_options(const RlRecipe& recipe) {
+  return {.parameters = recipe.train.parameters,
+          .adapters = {recipe.lora.rank, recipe.lora.alpha, recipe.lora.targets},
+          .und_learning_rate = recipe.train.und_learning_rate,
+          .gen_learning_rate = recipe.train.gen_learning_rate,
+          .max_grad_norm = recipe.optimizer.max_grad_norm,
+          .adamw = adamw_options(recipe.optimizer),
+          .seed = static_cast<uint64_t>(recipe.run.seed),
+          .keeps_reference = needs_reference(recipe.train)};
+}
 
 UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, int64_t latent_elements) {
   const RlTrainConfig& train = recipe.train;
@@ -128,7 +225,7 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   loss.image_advantage_clamp = train.image_advantage_clamp;
   loss.ratio_norm = train.ratio_norm;
   loss.inverse_dt = train.inverse_dt;
-  options.needs_reference = train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
+  options.needs_reference = needs_reference(train);
 
   ReplayOptions& replay = options.replay;
   replay.temperature = recipe.rollout.temperature == 0 ? 1 : recipe.rollout.temperature;  // as in SampledText
@@ -142,22 +239,6 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   options.chains_per_pack = train.chains_per_pack;
   options.old_from_rollout = train.old_logprob == "rollout";
   return options;
-}
-
-ReferencePolicy::ReferencePolicy(const std::vector<NamedTensor>& trained) {
-  for (const NamedTensor& weight : trained) {
-    live_.push_back(weight.tensor);
-    frozen_.push_back(weight.tensor.detach().clone());
-  }
-}
-
-void ReferencePolicy::swap() {
-  at::NoGradGuard no_grad;
-  for (size_t i = 0; i < live_.size(); ++i) {
-    const Tensor kept = live_[i].detach().clone();
-    live_[i].copy_(frozen_[i]);
-    frozen_[i].copy_(kept);
-  }
 }
 
 std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
@@ -234,69 +315,57 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
 
 UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& contributing,
                            const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
-                           const UpdateOptions& options, AdamW& optimizer, double learning_rate_scale,
+                           const UpdateOptions& options, TrainedPolicy& policy, double learning_rate_scale,
                            GateReport& gate) {
   const std::vector<size_t> chains = trained_chains(rollout, contributing, options.replay);
+  const std::vector<size_t> own = own_chains(rollout, chains);
+  // Of all ranks, so that all agree on how many updates there are and what they are divided by.
   const std::vector<std::vector<size_t>> batches = mini_batches(rollout, chains, options.mini_batches);
   const bool one_update = batches.size() == 1 && options.epochs == 1;
-  const at::Device device = model.embed_tokens.device();
-  std::vector<Tensor> parameters;
-  for (const NamedTensor& parameter : all_parameters(optimizer.groups())) parameters.push_back(parameter.tensor);
+  ProcessGroup& ranks = policy.ranks();
   UpdateReport report;
   std::vector<ChainValues> old(rollout.chains.size());
   if (options.old_from_rollout || !one_update) {
-    const std::vector<ChainValues> replayed = replay_values(model, rollout, chains, options);
-    if (!all_finite(replayed)) {
+    bool finite = true;
+    together(ranks, "replay of old values", [&] {
+      const std::vector<ChainValues> replayed = replay_values(model, rollout, own, options);
+      finite = all_finite(replayed);
+      if (finite) gate = check_replay(rollout, own, replayed, options);
+      old = options.old_from_rollout ? sampler_values(rollout) : replayed;
+    });
+    if (any_rank(ranks, !finite, "finite old values")) {
       report.skipped = static_cast<int64_t>(batches.size()) * options.epochs;
       return report;
     }
-    gate = check_replay(rollout, chains, replayed, options);
-    old = options.old_from_rollout ? sampler_values(rollout) : replayed;
   }
 
   bool first = true;
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     for (const std::vector<size_t>& batch : batches) {
-      const JointDenominators denominators = denominators_of(rollout, batch);
-      optimizer.clear_gradients();
+      policy.optimizer().clear_gradients();
       start_update(report);
-      const std::vector<std::vector<size_t>> packs = parts_of(batch, static_cast<size_t>(options.chains_per_pack));
-      const auto count = static_cast<int64_t>(packs.size());
-      std::vector<JointLoss> losses(packs.size());
-      std::vector<double> flops(packs.size());
-      GradientSum sum(parameters, packs_at_once(device, count));
-      for_each_pack(device, count, [&](int64_t number) {
-        const auto p = static_cast<size_t>(number);
-        const ReplayOutput now = replay(model, rollout, packs[p], options.replay);
-        flops[p] = 3 * now.flops;
-        if (one_update && !options.old_from_rollout) place_values(packs[p], chain_values(rollout, packs[p], now), old);
-        losses[p] = joint_loss(rollout, packs[p], now, old, reference, advantages, options.loss, denominators);
-        sum.add(number, losses[p].total);
-        losses[p].total = losses[p].total.detach();
-      });
       bool finite = true;
-      for (size_t p = 0; p < packs.size(); ++p) {
-        finite = finite && std::isfinite(losses[p].total.item<double>());
-        report.flops += flops[p];
-        add_losses(losses[p], report);
-      }
-      if (first) {
-        first = false;
-        if (finite && one_update && !options.old_from_rollout) gate = check_replay(rollout, chains, old, options);
+      together(ranks, "losses", [&] {
+        const bool replays_old = one_update && !options.old_from_rollout;
+        finite = add_gradients(model, rollout, batch, advantages, reference, options, policy, replays_old, old, report);
+        if (!first) return;
+        if (finite && replays_old) gate = check_replay(rollout, own, old, options);
         report.first_text_ratio =
             report.text_ratios.count == 0 ? 0 : report.text_ratios.max_abs_log_ratio.item<double>();
         report.first_image_ratio = in_clips(report.image_ratios, options.loss.image_clip);
         if (finite && !options.old_from_rollout) check_first_update(report);
-      }
-      if (!finite) {
+      });
+      first = false;
+      if (any_rank(ranks, !finite, "finite losses")) {
         ++report.skipped;
         continue;
       }
-      const StepReport step = optimizer.step(learning_rate_scale);
+      const StepReport step = policy.step(learning_rate_scale);
       report.groups = step.groups;
       ++(step.applied ? report.applied : report.skipped);
     }
   }
+  join_reports(ranks, report, gate);
   return report;
 }
 

@@ -2,8 +2,8 @@
 // One rollout's worth of learning: old values, reference values, the ratio gates, and the optimizer steps.
 
 #include "diptych/train/joint_loss.h"
-#include "diptych/train/optimizer.h"
 #include "diptych/train/rl_config.h"
+#include "diptych/train/trained_policy.h"
 
 namespace diptych {
 
@@ -21,20 +21,14 @@ struct UpdateOptions {
   bool needs_reference = false;
 };
 
+/** Whether some penalty compares the policy with the weights it started from. */
+bool needs_reference(const RlTrainConfig& train);
+
+/** What the recipe trains, and how. */
+PolicyOptions policy_options(const RlRecipe& recipe);
+
 /** latent_elements: tokens * channels of one image. */
 UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, int64_t latent_elements);
-
-/** The frozen start weights of everything that trains, swapped in for the reference pass: no second model. */
-class ReferencePolicy {
- public:
-  explicit ReferencePolicy(const std::vector<NamedTensor>& trained);
-  /** Exchanges live and reference weights; a second call exchanges them back. */
-  void swap();
-
- private:
-  std::vector<Tensor> live_;
-  std::vector<Tensor> frozen_;
-};
 
 struct GateReport {
   double text_mean = 0;  // mean |log-prob of replay - of sampler|
@@ -53,6 +47,9 @@ struct UpdateReport {
   double flops = 0;     // of all forward and backward passes with gradient, counted as 3 forwards
 };
 
+/** Those of the chains that this process sampled. */
+std::vector<size_t> own_chains(const Rollout& rollout, std::vector<size_t> chains);
+
 /** Values of the policy for the chains, in packs of the given size, without gradient; indexed by chain number, empty
  *  where the chain is not in the list. */
 std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
@@ -70,7 +67,7 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
  *  first update. */
 UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& contributing,
                            const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
-                           const UpdateOptions& options, AdamW& optimizer, double learning_rate_scale,
+                           const UpdateOptions& options, TrainedPolicy& policy, double learning_rate_scale,
                            GateReport& gate);
 
 }  // namespace diptych

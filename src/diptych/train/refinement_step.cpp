@@ -57,8 +57,11 @@ RewardedRollout refine(const StepInput& input, const InitialPictures& pictures, 
     if (!pictures.chosen[p]) continue;
     const size_t chosen = *pictures.chosen[p];
     before.push_back(*pictures.scores[chosen].value);
-    episodes.push_back(
-        {prompts[p].text, draw * prompts.size() + p, {pictures.rollout.chains[chosen].candidate.images.back()}});
+    EpisodePrompt episode{prompts[p].text, draw * prompts.size() + p};
+    // Another rank's picture is not here, but then its prompt is that rank's too.
+    const Trajectory& picture = pictures.rollout.chains[chosen];
+    if (!picture.remote) episode.sources = {picture.candidate.images.back()};
+    episodes.push_back(std::move(episode));
     step.prompts.push_back(std::move(prompts[p]));
   }
   EpisodeOptions options = input.episode;

@@ -9,10 +9,11 @@
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
 #include "diptych/train/evaluation_record.h"
+#include "diptych/train/export.h"
+#include "diptych/train/ranks.h"
 #include "diptych/train/rl_metrics.h"
 #include "diptych/train/rollout_record.h"
 #include "diptych/train/rollout_step.h"
-#include "diptych/train/trainable.h"
 
 namespace diptych {
 
@@ -35,7 +36,7 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
                        {"texts", chain.candidate.texts},
                        {"reward", rewarded.rewards[i]},
                        {"advantage", rewarded.advantages.values[i]}};
-    if (chain.image) row["latent_finite"] = chain.image->latent.isfinite().all().item<bool>();
+    if (chain.image && !chain.remote) row["latent_finite"] = chain.image->latent.isfinite().all().item<bool>();
     rows.push_back(std::move(row));
   }
   write_file_atomic(folder / cat("non_finite_step_", step, ".json"),
@@ -99,30 +100,29 @@ std::vector<std::string> free_keys(const RlRecipe& recipe) {
 class RlRun {
  public:
   // Everything that a wrong recipe can spoil is checked before the run folder is touched.
-  explicit RlRun(const RlRecipe& recipe)
+  RlRun(const RlRecipe& recipe, ProcessGroup& ranks)
       : recipe_(checked(recipe)),
-        folder_(load_model_folder(recipe.model)),
+        ranks_(ranks),
+        folder_(load_model_folder(recipe.model, compute_dtype(recipe.run))),
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
-        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe)),
-        groups_(expert_groups(matching_slots(transformer_slots(folder_.model), recipe.train.parameters),
-                              recipe.train.und_learning_rate, recipe.train.gen_learning_rate,
-                              recipe.optimizer.max_grad_norm)),
-        weights_(all_parameters(groups_)),
-        reference_(weights_),
-        optimizer_(groups_, adamw_options(recipe.optimizer)) {
+        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), &ranks),
+        policy_(folder_.model, policy_options(recipe), &ranks) {
+    folder_.model.decoder.recompute = recipe.train.recompute_layers;
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
     if (needs_judge(recipe.reward)) {
-      judge_ = std::make_unique<Judge>(recipe.reward.judge, session_.folder());
+      // Each rank asks for its own prompts, and keeps a cache file of its own.
+      judge_ = std::make_unique<Judge>(recipe.reward.judge, judge_folder());
       reward_ =
           make_reward(recipe.reward, [this](const std::vector<ChatRequest>& asked) { return judge_->ask(asked); });
     } else {
       reward_ = make_reward(recipe.reward);
     }
     options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
-    session_.restore(optimizer_, weights_);
+    session_.restore(policy_.optimizer(), policy_.restorable());
+    policy_.restored();
     for (const auto& [name, value] : session_.counters())
       if (name == "skipped_in_a_row") skipped_in_a_row_ = value;
   }
@@ -134,9 +134,14 @@ class RlRun {
   void update(int64_t step, const RewardedRollout& rewarded, MetricRow& row);
   std::optional<EvaluationResult> evaluate(int64_t step, MetricRow& row);
   RlResult interrupted_at(int64_t step, RlResult result);
+  void save(int64_t step);
+  std::filesystem::path judge_folder() const;
+  // One rank's wish is enough: all end after the same step.
+  bool stopping() { return any_rank(ranks_, stop_requested(), "the wish to stop"); }
   std::map<std::string, int64_t> counters() const { return {{"skipped_in_a_row", skipped_in_a_row_}}; }
 
   RlRecipe recipe_;
+  ProcessGroup& ranks_;
   ModelFolder folder_;
   EpisodeOptions episode_;
   EpisodeOptions evaluation_episode_;
@@ -144,10 +149,7 @@ class RlRun {
   Session session_;
   std::unique_ptr<Judge> judge_;  // absent where no reward asks one
   RewardFunction reward_;
-  std::vector<ParameterGroup> groups_;
-  std::vector<NamedTensor> weights_;
-  ReferencePolicy reference_;
-  AdamW optimizer_;
+  TrainedPolicy policy_;
   UpdateOptions options_;
   int64_t skipped_in_a_row_ = 0;
 };
@@ -162,12 +164,12 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
           : window_start(static_cast<uint64_t>(recipe_.run.seed), static_cast<uint64_t>(step), config.window_range[0],
                          config.window_range[1], config.window_size);
   const JudgeStatistics before = judge_ ? judge_->statistics() : JudgeStatistics();
-  RewardedRollout rewarded =
-      rollout_step({recipe_, folder_, episode, prompts_, reward_, judge_.get(), static_cast<uint64_t>(step)}, row);
+  RewardedRollout rewarded = rollout_step(
+      {recipe_, folder_, episode, prompts_, reward_, ranks_, judge_.get(), static_cast<uint64_t>(step)}, row);
   if (judge_) add_judge_metrics(before, judge_->statistics(), row);
   add_reward_metrics(rewarded, row);
   add_text_metrics(rewarded.rollout, row);
-  if (recipe_.train.record_every > 0 && step % recipe_.train.record_every == 0)
+  if (session_.writes() && recipe_.train.record_every > 0 && step % recipe_.train.record_every == 0)
     record_rollout(session_.folder(), step, rewarded, folder_.model);
   return rewarded;
 }
@@ -180,16 +182,17 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   const auto referencing = Clock::now();
   std::vector<ChainValues> reference;
   if (options_.needs_reference) {
-    reference_.swap();
-    reference = replay_values(folder_.model, rewarded.rollout, rewarded.contributing, options_);
-    reference_.swap();
+    policy_.swap_reference();
+    reference =
+        replay_values(folder_.model, rewarded.rollout, own_chains(rewarded.rollout, rewarded.contributing), options_);
+    policy_.swap_reference();
   }
   row["time/reference"] = seconds_since(referencing);
   const auto updating = Clock::now();
   GateReport gate;
   const UpdateReport report = update_policy(
-      folder_.model, rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference, options_,
-      optimizer_, learning_rate_scale(recipe_.optimizer, optimizer_.step_count(), step, recipe_.train.steps), gate);
+      folder_.model, rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference, options_, policy_,
+      learning_rate_scale(recipe_.optimizer, policy_.optimizer().step_count(), step, recipe_.train.steps), gate);
   const double seconds = seconds_since(updating);
   row["time/update"] = seconds;
   row["time/update_gflops"] = report.flops / seconds * 1e-9;
@@ -198,7 +201,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
     skipped_in_a_row_ = 0;
     return;
   }
-  dump_step(session_.folder(), step, rewarded);
+  if (session_.writes()) dump_step(session_.folder(), step, rewarded);
   skipped_in_a_row_ += report.skipped;
   log_warning(cat("step ", step, ": ", report.skipped, " updates were not finite and were skipped"));
   if (skipped_in_a_row_ < recipe_.train.max_skipped) return;
@@ -213,11 +216,12 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
   EvaluationResult result =
       evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_);
   add_evaluation(result, row);
-  record_samples(session_.folder(), step, result, session_.metrics().tensorboard());
+  if (session_.writes()) record_samples(session_.folder(), step, result, session_.metrics().tensorboard());
   if (recipe_.eval.edits > 0) {
     const EditEvaluation edits = evaluate_edits(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval);
     add_edits(edits, row);
-    write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);
+    if (session_.writes())
+      write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);
   }
   row["time/evaluation"] = seconds_since(started);
   log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
@@ -226,10 +230,21 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
 }
 
 RlResult RlRun::interrupted_at(int64_t step, RlResult result) {
-  session_.save(step, optimizer_, weights_, counters());
+  save(step);
   result.steps = step;
   result.reason = EndReason::interrupted;
   return result;
+}
+
+void RlRun::save(int64_t step) {
+  session_.save(step, policy_.optimizer(), policy_.optimizer().owned_master_weights(), counters());
+}
+
+std::filesystem::path RlRun::judge_folder() const {
+  if (session_.writes()) return session_.folder();
+  const std::filesystem::path own = session_.folder() / cat("rank_", ranks_.rank());
+  make_folder(own);
+  return own;
 }
 
 RlResult RlRun::train() {
@@ -241,7 +256,7 @@ RlResult RlRun::train() {
   if (!session_.continues()) {
     MetricRow row;
     result.before = evaluate(0, row);
-    if (result.before) session_.metrics().write(0, row);
+    if (result.before && session_.writes()) session_.metrics().write(0, row);
   }
   Progress progress(recipe_.train.steps, "train");
   for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
@@ -250,13 +265,14 @@ RlResult RlRun::train() {
     try {
       const RewardedRollout rewarded = sample(step, row);
       // A judge that was told to give up leaves a step without its rewards: it is dropped and done again.
-      if (judge_ && stop_requested()) return interrupted_at(step, result);
+      if (judge_ && stopping()) return interrupted_at(step, result);
       update(step, rewarded, row);
-    } catch (const Error&) {
-      if (judge_ && stop_requested()) return interrupted_at(step, result);
+    } catch (const Error& error) {
+      if (error.code() == ExitCode::peer) throw;  // nothing can be done together any more
+      if (judge_ && stopping()) return interrupted_at(step, result);
       // A failed step leaves the state before it, so that a mended cause costs nothing.
       skipped_in_a_row_ = 0;
-      session_.save(step, optimizer_, weights_, counters());
+      save(step);
       throw;
     }
     row["time/step"] = seconds_since(started);
@@ -268,29 +284,39 @@ RlResult RlRun::train() {
       if (last) result.after = std::move(evaluated);
     }
     row["time/peak_memory_gb"] = static_cast<double>(peak_resident_bytes()) * 1e-9;
-    session_.metrics().write(done, row);
-    progress.update(done, cat("reward ", fixed(row.at("reward/mean"), 3)));
+    if (session_.writes()) {
+      session_.metrics().write(done, row);
+      progress.update(done, cat("reward ", fixed(row.at("reward/mean"), 3)));
+    }
     result.steps = done;
-    const bool stopping = stop_requested() && !last;
-    if (stopping || last)
-      session_.save(done, optimizer_, weights_, counters());
-    else
-      session_.save_if_due(done, optimizer_, weights_, counters());
-    if (stopping) {
+    const bool interrupted = !last && stopping();
+    if (interrupted || last || session_.due(done)) save(done);
+    if (interrupted) {
       progress.finish();
       result.reason = EndReason::interrupted;
       return result;
     }
   }
   progress.finish();
-  save_model_folder(session_.folder() / "model", folder_.model, recipe_.model, /*compact=*/false);
+  together(ranks_, "the trained model", [&] {
+    if (session_.writes())
+      export_policy(session_.folder(), folder_.model, policy_options(recipe_).adapters, recipe_.model);
+  });
   return result;
 }
 
 }  // namespace
 
 RlResult train_rl(const RlRecipe& recipe) {
-  return RlRun(recipe).train();
+  const ProcessPlace place = place_from_environment();
+  ProcessGroup ranks =
+      place.world > 1 ? ProcessGroup(place, std::chrono::seconds(recipe.run.peer_deadline)) : ProcessGroup();
+  try {
+    return RlRun(recipe, ranks).train();
+  } catch (const std::exception& error) {
+    ranks.announce_failure(error.what());
+    throw;
+  }
 }
 
 }  // namespace diptych

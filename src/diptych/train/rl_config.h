@@ -55,6 +55,7 @@ struct RlTrainConfig {
   double gate_text = 0.05;
   double gate_image = 0.5;
   int64_t chains_per_pack = 32;
+  bool recompute_layers = false;
   int64_t max_skipped = 3;
   int64_t record_every = 50;
   std::vector<std::string> parameters = {"*.layers.*"};
@@ -111,11 +112,29 @@ void visit(Fields& fields, RlTrainConfig& train) {
                "largest allowed RMS(change of the mean) / sqrt(D) of sampler and replay, in units of the image clip");
   fields.range("chains_per_pack", train.chains_per_pack, 1, 1000000,
                "chains in one forward and backward; on the CPU, packs run at the same time, one a thread");
+  fields("recompute_layers", train.recompute_layers,
+         "keep only what goes in and out of a layer and run it again in the backward pass: less memory, a third more "
+         "work, the same bits");
   fields.range("max_skipped", train.max_skipped, 1, 1000000,
                "the run stops after this many non-finite updates in a row");
   fields.range("record_every", train.record_every, 0, INT64_MAX,
                "steps between records of chains in RUN/rollouts; 0: none");
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
+}
+
+/** Low-rank adapters; with them nothing else trains. */
+struct LoraConfig {
+  int64_t rank = 0;
+  double alpha = 64;
+  std::vector<std::string> targets = {"*_proj*"};
+};
+
+template <class Fields>
+void visit(Fields& fields, LoraConfig& lora) {
+  fields.range("rank", lora.rank, 0, 1 << 20, "0: none, train.parameters train in full; else adapters train instead");
+  fields.range("alpha", lora.alpha, 0, 1e6, "the adapters' product is scaled by alpha / rank");
+  fields("targets", lora.targets,
+         "name patterns of the decoder's linears, as *q_proj* or *_moe_gen*, that get one; ! excludes");
 }
 
 /** Self-reflective refinement and refinement rounds. */
@@ -164,6 +183,7 @@ struct RlRecipe {
   RewardConfig reward;
   RefineConfig refine;
   RlTrainConfig train;
+  LoraConfig lora;
   OptimizerConfig optimizer;
   EvaluationConfig eval;
 };
@@ -178,6 +198,7 @@ void visit(Fields& fields, RlRecipe& recipe) {
   fields.section("reward", recipe.reward);
   fields.section("refine", recipe.refine);
   fields.section("train", recipe.train);
+  fields.section("lora", recipe.lora);
   fields.section("optimizer", recipe.optimizer);
   fields.section("eval", recipe.eval);
 }

@@ -88,7 +88,7 @@ void record_rollout(const std::filesystem::path& run_folder, int64_t step, const
   }
   for (size_t i = 0; i < rewarded.rollout.chains.size(); ++i) {
     const Trajectory& stage = rewarded.rollout.chains[i];
-    if (stage.prompt >= kRecordedPrompts) continue;
+    if (stage.prompt >= kRecordedPrompts || stage.remote) continue;
     nlohmann::json line = stage_json(rewarded, i);
     if (sources.contains(stage.prompt)) line["sources"] = sources.at(stage.prompt);
     if (!stage.candidate.images.empty()) {

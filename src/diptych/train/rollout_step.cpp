@@ -2,7 +2,9 @@
 
 #include <chrono>
 
+#include "diptych/train/ranks.h"
 #include "diptych/train/reward_queue.h"
+#include "diptych/train/rollout_exchange.h"
 
 namespace diptych {
 
@@ -26,16 +28,26 @@ std::vector<EpisodePrompt> episode_prompts(const std::vector<TaskPrompt>& prompt
 Rollout sample_scored(const StepInput& input, const std::vector<TaskPrompt>& prompts,
                       const std::vector<EpisodePrompt>& episodes, int64_t group_size, const EpisodeOptions& options,
                       std::vector<Score>& scores, MetricRow& row) {
-  const auto started = Clock::now();
-  RewardQueue queue(input.reward, prompts, /*overlap=*/input.judge != nullptr);
-  Rollout rollout =
-      roll_out(input.folder.model, input.folder.tokenizer, episodes, group_size, options,
-               static_cast<uint64_t>(input.recipe.run.seed), input.step,
-               [&](const Rollout& so_far, size_t begin, size_t end) { queue.submit(so_far, begin, end); });
-  row["time/rollout"] += seconds_since(started);
-  const auto waiting = Clock::now();
-  scores = queue.collect(input.judge);
-  row["time/reward"] += seconds_since(waiting);
+  const std::vector<size_t> dealt = dealt_episodes(episodes, input.ranks);
+  std::vector<TaskPrompt> own_prompts;
+  std::vector<EpisodePrompt> own_episodes;
+  for (const size_t i : dealt) {
+    own_prompts.push_back(prompts[i]);
+    own_episodes.push_back(episodes[i]);
+  }
+  Rollout rollout;
+  together(input.ranks, "sampling and scoring", [&] {
+    const auto started = Clock::now();
+    RewardQueue queue(input.reward, own_prompts, /*overlap=*/input.judge != nullptr);
+    rollout = roll_out(input.folder.model, input.folder.tokenizer, own_episodes, group_size, options,
+                       static_cast<uint64_t>(input.recipe.run.seed), input.step,
+                       [&](const Rollout& so_far, size_t begin, size_t end) { queue.submit(so_far, begin, end); });
+    row["time/rollout"] += seconds_since(started);
+    const auto waiting = Clock::now();
+    scores = queue.collect(input.judge);
+    row["time/reward"] += seconds_since(waiting);
+  });
+  exchange_stages(input.ranks, dealt, static_cast<int64_t>(episodes.size()), rollout, scores);
   return rollout;
 }
 

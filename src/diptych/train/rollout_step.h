@@ -1,6 +1,7 @@
 #pragma once
 // One rollout step of a recipe: prompts, episodes, scores, advantages.
 
+#include "diptych/distributed/process_group.h"
 #include "diptych/model/folder.h"
 #include "diptych/reward/judge.h"
 #include "diptych/train/metrics.h"
@@ -16,6 +17,7 @@ struct StepInput {
   const EpisodeOptions& episode;
   const PromptStream& prompts;
   const RewardFunction& reward;
+  ProcessGroup& ranks;     // prompts are dealt over them
   Judge* judge = nullptr;  // that the reward asks, if any
   uint64_t step = 0;
 };
@@ -41,7 +43,8 @@ RewardedRollout rounds_step(const StepInput& input, MetricRow& row);
 /** Prompts as episodes: prompt i of the draw is occurrence draw * count + i of the run. */
 std::vector<EpisodePrompt> episode_prompts(const std::vector<TaskPrompt>& prompts, uint64_t draw);
 
-/** Samples and scores; the seconds are added to the row. */
+/** Samples and scores the prompts dealt to this rank, and joins them with the other ranks' (exchange_stages). The
+ *  seconds are added to the row. An Error on one rank is thrown on all. */
 Rollout sample_scored(const StepInput& input, const std::vector<TaskPrompt>& prompts,
                       const std::vector<EpisodePrompt>& episodes, int64_t group_size, const EpisodeOptions& options,
                       std::vector<Score>& scores, MetricRow& row);

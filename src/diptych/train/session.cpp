@@ -7,6 +7,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/train/ranks.h"
 
 namespace diptych {
 
@@ -19,7 +20,19 @@ std::string hash_model_folder(const std::filesystem::path& folder) {
 }
 
 std::vector<std::string> always_free_keys() {
-  return {"run.dir", "run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints"};
+  return {"run.dir", "run.peer_deadline", "run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints"};
+}
+
+namespace {
+
+uint64_t hash_number(const std::string& bytes) {
+  return std::stoull(hash_bytes(bytes).substr(0, 15), nullptr, 16);
+}
+
+}  // namespace
+
+at::ScalarType compute_dtype(const RunConfig& run) {
+  return run.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat;
 }
 
 void use_threads(int64_t threads) {
@@ -27,19 +40,32 @@ void use_threads(int64_t threads) {
 }
 
 Session::Session(const RunConfig& run, const std::string& recipe, const std::string& base_hash,
-                 const std::vector<std::string>& free_keys)
-    : run_(run), folder_(run.dir), base_hash_(base_hash), lock_(run.dir) {
+                 const std::vector<std::string>& free_keys, ProcessGroup* ranks)
+    : run_(run),
+      folder_(run.dir),
+      base_hash_(base_hash),
+      alone_(ranks == nullptr ? std::make_unique<ProcessGroup>() : nullptr),
+      ranks_(ranks == nullptr ? alone_.get() : ranks) {
   use_threads(run.threads);
-  if (prepare_run_folder(folder_, parse_resume(run.resume), recipe, free_keys)) loaded_ = load_latest(folder_);
+  ranks_->check_same("recipe and base model", hash_number(recipe + base_hash));
+  bool continues = false;
+  together(*ranks_, "the run folder", [&] {
+    if (!writes()) return;
+    lock_ = std::make_unique<RunLock>(folder_);
+    continues = prepare_run_folder(folder_, parse_resume(run.resume), recipe, free_keys);
+  });
+  if (any_rank(*ranks_, continues, "whether there is a checkpoint"))
+    together(*ranks_, "the checkpoint", [&] { loaded_ = load_latest(folder_); });
+  ranks_->check_same("the checkpoint's step", static_cast<uint64_t>(first_step()));
   if (loaded_) {
     TrainState current;
     current.base_hash = base_hash_;
     current.reference_hash = base_hash_;
     current.environment = current_environment();
     check_resumable(loaded_->state, current);
-    remove_old_checkpoints(folder_, loaded_->state.step, static_cast<int>(run.keep_checkpoints));
+    if (writes()) remove_old_checkpoints(folder_, loaded_->state.step, static_cast<int>(run.keep_checkpoints));
   }
-  metrics_ = std::make_unique<Metrics>(folder_, loaded_ ? loaded_->state.step : -1);
+  if (writes()) metrics_ = std::make_unique<Metrics>(folder_, loaded_ ? loaded_->state.step : -1);
 }
 
 int64_t Session::first_step() const {
@@ -48,16 +74,9 @@ int64_t Session::first_step() const {
 
 void Session::restore(AdamW& optimizer, const std::vector<NamedTensor>& weights) {
   if (!loaded_) return;
-  at::NoGradGuard no_grad;
-  for (const NamedTensor& weight : weights) {
-    const auto found = loaded_->weights.find(weight.name);
-    if (found == loaded_->weights.end() || found->second.sizes() != weight.tensor.sizes())
-      throw Error(ExitCode::model, {loaded_->folder.string(), cat("weights of ", weight.name),
-                                    found == loaded_->weights.end() ? "none" : "another shape",
-                                    "the checkpoint belongs to another model or choice of trained weights"});
-    Tensor(weight.tensor).copy_(found->second);
-  }
+  place_weights(*loaded_, weights);
   optimizer.load_optimizer_state(loaded_->optimizer);
+  optimizer.round_masters();
   loaded_->weights.clear();
   loaded_->optimizer.clear();
 }
@@ -74,12 +93,8 @@ void Session::save(int64_t step, const AdamW& optimizer, const std::vector<Named
   state.base_hash = base_hash_;
   state.reference_hash = base_hash_;
   state.environment = current_environment();
-  save_checkpoint(folder_, state, weights, optimizer.optimizer_state(), static_cast<int>(run_.keep_checkpoints));
-}
-
-void Session::save_if_due(int64_t step, const AdamW& optimizer, const std::vector<NamedTensor>& weights,
-                          const std::map<std::string, int64_t>& counters) {
-  if (run_.checkpoint_every > 0 && step % run_.checkpoint_every == 0) save(step, optimizer, weights, counters);
+  save_checkpoint(folder_, state, weights, optimizer.optimizer_state(), static_cast<int>(run_.keep_checkpoints),
+                  ranks_);
 }
 
 }  // namespace diptych

@@ -7,6 +7,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/moving_average.h"
+#include "diptych/train/ranks.h"
 #include "diptych/train/supervised_pack.h"
 #include "diptych/train/trainable.h"
 
@@ -47,7 +48,8 @@ std::vector<SupervisedExample> draw_batch(const ExampleSource& examples, int64_t
 }  // namespace
 
 EndReason train_sft(const SftRecipe& recipe) {
-  ModelFolder folder = load_model_folder(recipe.model);
+  require_one_process("sft");
+  ModelFolder folder = load_model_folder(recipe.model, compute_dtype(recipe.run));
   Bagel& model = folder.model;
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
   const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
@@ -64,11 +66,12 @@ EndReason train_sft(const SftRecipe& recipe) {
       expert_groups(matching_slots(transformer_slots(model), recipe.train.parameters), recipe.train.learning_rate,
                     recipe.train.learning_rate, recipe.optimizer.max_grad_norm);
   const std::vector<NamedTensor> weights = all_parameters(groups);
-  const bool averaged = recipe.train.ema_decay > 0;
-  const std::vector<NamedTensor> average = averaged ? start_average(weights) : std::vector<NamedTensor>();
-  std::vector<NamedTensor> saved = weights;
-  saved.insert(saved.end(), average.begin(), average.end());
   AdamW optimizer(std::move(groups), adamw_options(recipe.optimizer));
+  const std::vector<NamedTensor> masters = optimizer.master_weights();
+  const bool averaged = recipe.train.ema_decay > 0;
+  const std::vector<NamedTensor> average = averaged ? start_average(masters) : std::vector<NamedTensor>();
+  std::vector<NamedTensor> saved = masters;
+  saved.insert(saved.end(), average.begin(), average.end());
   session.restore(optimizer, saved);
 
   const bool evaluates = recipe.data.source == "shapes" && recipe.eval.prompts > 0;
@@ -85,7 +88,7 @@ EndReason train_sft(const SftRecipe& recipe) {
     loss.total.backward();
     const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
     check_applied(report, cat("sft step ", step));
-    if (averaged) update_average(average, weights, recipe.train.ema_decay);
+    if (averaged) update_average(average, masters, recipe.train.ema_decay);
 
     MetricRow row{{"loss/cross_entropy", loss.cross_entropy},
                   {"loss/flow", loss.flow},
@@ -102,10 +105,7 @@ EndReason train_sft(const SftRecipe& recipe) {
     session.metrics().write(step + 1, row);
     progress.update(step + 1, cat("text ", fixed(loss.cross_entropy, 3), "  flow ", fixed(loss.flow, 4)));
     const bool stopping = stop_requested() && !last;
-    if (stopping || last)
-      session.save(step + 1, optimizer, saved, {});
-    else
-      session.save_if_due(step + 1, optimizer, saved, {});
+    if (stopping || last || session.due(step + 1)) session.save(step + 1, optimizer, saved, {});
     if (stopping) {
       progress.finish();
       return EndReason::interrupted;

@@ -1,44 +1,18 @@
 #include "diptych/train/trainable.h"
 
-#include <fnmatch.h>
-
 #include "diptych/base/error.h"
+#include "diptych/base/name_patterns.h"
 #include "diptych/base/text_format.h"
 
 namespace diptych {
 
-namespace {
-
-bool matches(const std::string& name, const std::string& pattern) {
-  return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-}
-
-void check_pattern(const std::vector<ParameterSlot>& slots, const std::string& pattern) {
-  for (const ParameterSlot& slot : slots)
-    if (matches(slot.name, pattern)) return;
-  throw Error(ExitCode::config, {"train.parameters", "patterns that match names of weights",
-                                 "'" + pattern + "' matches none", cat("a name is for example ", slots.front().name)});
-}
-
-}  // namespace
-
 std::vector<ParameterSlot> matching_slots(const std::vector<ParameterSlot>& slots,
                                           const std::vector<std::string>& patterns) {
-  for (const std::string& pattern : patterns)
-    if (!pattern.starts_with("!")) check_pattern(slots, pattern);
-  std::vector<ParameterSlot> chosen;
-  for (const ParameterSlot& slot : slots) {
-    bool included = false;
-    bool excluded = false;
-    for (const std::string& pattern : patterns) {
-      if (pattern.starts_with("!"))
-        excluded = excluded || matches(slot.name, pattern.substr(1));
-      else
-        included = included || matches(slot.name, pattern);
-    }
-    if (included && !excluded) chosen.push_back(slot);
-  }
-  return chosen;
+  std::vector<std::string> names;
+  for (const ParameterSlot& slot : slots) names.push_back(slot.name);
+  std::vector<ParameterSlot> matching;
+  for (const size_t place : matching_names(names, patterns, "train.parameters")) matching.push_back(slots[place]);
+  return matching;
 }
 
 bool is_generation_expert(const std::string& name) {

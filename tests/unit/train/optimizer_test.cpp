@@ -181,6 +181,47 @@ TEST(AdamW, ClearsGradients) {
   EXPECT_FALSE(optimizer.groups()[0].parameters[0].tensor.grad().defined());
 }
 
+/** The master moves like an fp32 parameter; the bf16 weight follows when the sum is worth a step of its own. */
+TEST(AdamW, Bfloat16WeightsHaveMasters) {
+  const Tensor weight = at::tensor({1.0F, -2.0F}).to(at::kBFloat16).set_requires_grad(true);
+  AdamW rounded({{.name = "all", .parameters = {{"a", weight}}, .learning_rate = 1e-3}}, {});
+  AdamW exact({{.name = "all", .parameters = {parameter("a", {1, -2})}, .learning_rate = 1e-3}}, {});
+  double changed = 0;
+  for (int step = 0; step < 5; ++step) {
+    set_gradient(exact.groups()[0].parameters[0], {0.3F, -0.1F});
+    rounded.clear_gradients();
+    weight.mutable_grad().add_(at::tensor({0.3F, -0.1F}));
+    exact.step(1);
+    const StepReport report = rounded.step(1);
+    if (step == 0) EXPECT_EQ(report.groups[0].changed_share, 0);  // .001 is less than half of bf16's step at 1
+    changed += report.groups[0].changed_share;
+    EXPECT_TRUE(same_bits(rounded.master_weights()[0].tensor, exact.master_weights()[0].tensor.detach()));
+    EXPECT_TRUE(same_bits(weight.detach(), exact.master_weights()[0].tensor.detach().to(at::kBFloat16)));
+  }
+  EXPECT_GT(changed, 0);
+}
+
+/** Three gradients of which bf16 would lose two. */
+TEST(AdamW, GradientsOfBfloat16WeightsAddUpInFloat32) {
+  const Tensor weight = at::ones({4}, at::kBFloat16).set_requires_grad(true);
+  AdamW optimizer({{.name = "all", .parameters = {{"a", weight}}, .learning_rate = 1e-3}}, {});
+  optimizer.clear_gradients();
+  for (const double scale : {1.0, 1.0 / 512, 1.0 / 512}) (weight * scale).sum().backward();
+  EXPECT_EQ(weight.grad().scalar_type(), at::kFloat);
+  EXPECT_EQ(weight.grad()[0].item<float>(), 1.0F + 2.0F / 512);
+}
+
+TEST(AdamW, ContinuesFromMasters) {
+  const Tensor weight = at::ones({2}, at::kBFloat16).set_requires_grad(true);
+  AdamW optimizer({{.name = "all", .parameters = {{"a", weight}}, .learning_rate = 1e-3}}, {});
+  const std::vector<NamedTensor> masters = optimizer.master_weights();
+  ASSERT_EQ(masters[0].tensor.scalar_type(), at::kFloat);
+  at::NoGradGuard no_grad;
+  Tensor(masters[0].tensor).fill_(2.5);
+  optimizer.round_masters();
+  EXPECT_EQ(weight[1].item<float>(), 2.5F);
+}
+
 TEST(WarmupScale, RisesLinearlyThenStays) {
   EXPECT_DOUBLE_EQ(warmup_scale(0, 4), 0.25);
   EXPECT_DOUBLE_EQ(warmup_scale(2, 4), 0.75);

@@ -7,7 +7,6 @@
 
 #include "diptych/algorithm/geometry.h"
 #include "diptych/flow/timestep_grid.h"
-#include "diptych/train/trainable.h"
 #include "support/compare.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
@@ -16,12 +15,12 @@
 namespace diptych {
 namespace {
 
-/** A fresh tiny model with an optimizer, and a rollout of two groups of three chains. */
+/** A fresh tiny model with an optimizer, and a rollout of two groups of three chains. Stays where it is. */
 struct Learner {
   explicit Learner(const std::filesystem::path& folder) : made(load_model_folder(folder)) {
-    groups = expert_groups(matching_slots(transformer_slots(made.model), {"*.layers.*"}), 1e-3, 1e-3, 1.0);
-    weights = all_parameters(groups);
-    optimizer = std::make_unique<AdamW>(groups, AdamWOptions{.weight_decay = 0});
+    policy = std::make_unique<TrainedPolicy>(
+        made.model, PolicyOptions{.und_learning_rate = 1e-3, .gen_learning_rate = 1e-3, .adamw = {.weight_decay = 0}});
+    weights = policy->restorable();
     EpisodeOptions episode;
     episode.text.max_tokens = 6;
     episode.schedule = {.grid = timestep_grid(5, 2), .noise_level = 0.8, .window_begin = 0, .window_size = 2};
@@ -33,20 +32,19 @@ struct Learner {
   }
 
   UpdateReport update() {
-    return update_policy(made.model, rollout, chains, advantages, reference, options, *optimizer, 1.0, gate);
+    return update_policy(made.model, rollout, chains, advantages, reference, options, *policy, 1.0, gate);
   }
 
   std::map<std::string, Tensor> state() const {
     std::map<std::string, Tensor> copy;
-    for (const NamedTensor& named : optimizer->optimizer_state()) copy[named.name] = named.tensor.clone();
+    for (const NamedTensor& named : policy->optimizer().optimizer_state()) copy[named.name] = named.tensor.clone();
     for (const NamedTensor& weight : weights) copy["weight/" + weight.name] = weight.tensor.detach().clone();
     return copy;
   }
 
   ModelFolder made;
-  std::vector<ParameterGroup> groups;
+  std::unique_ptr<TrainedPolicy> policy;
   std::vector<NamedTensor> weights;
-  std::unique_ptr<AdamW> optimizer;
   Rollout rollout;
   std::vector<size_t> chains = {0, 1, 2, 3, 4, 5};
   std::vector<double> advantages = {1.2, -0.4, -0.8, 0.3, 0.9, -1.2};
@@ -125,7 +123,7 @@ TEST_F(PolicyUpdateTest, MiniBatchesKeepGroupsTogether) {
   some.options.mini_batches = 2;
   const UpdateReport report = some.update();
   EXPECT_EQ(report.applied, 2);
-  EXPECT_EQ(some.optimizer->step_count(), 2);
+  EXPECT_EQ(some.policy->optimizer().step_count(), 2);
   // The report is of the second update: the chains of the second prompt, after a move of the policy.
   EXPECT_EQ(report.text_ratios.count, actions(some, {3, 4, 5}));
   EXPECT_EQ(report.image_ratios.count, 6);
@@ -302,17 +300,16 @@ TEST_F(PolicyUpdateTest, PenaltiesNeedADistanceFromTheReference) {
 
 TEST_F(PolicyUpdateTest, ReferenceSwapsTwiceToWhereItWas) {
   Learner some = learner();
-  ReferencePolicy reference(some.weights);
   const std::vector<ChainValues> start = replay_values(some.made.model, some.rollout, some.chains, some.options);
   some.update();
   const std::map<std::string, Tensor> live = some.state();
-  reference.swap();
+  some.policy->swap_reference();
   const std::vector<ChainValues> frozen = replay_values(some.made.model, some.rollout, some.chains, some.options);
   for (const size_t c : some.chains) {
     EXPECT_TRUE(same_bits(frozen[c].logprobs, start[c].logprobs));
     EXPECT_TRUE(same_bits(frozen[c].velocities, start[c].velocities));
   }
-  reference.swap();
+  some.policy->swap_reference();
   expect_same_state(some.state(), live);
   for (const NamedTensor& weight : some.weights) EXPECT_TRUE(weight.tensor.requires_grad());
 }

@@ -8,7 +8,6 @@
 #include "diptych/rollout/stage_context.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/train/policy_update.h"
-#include "diptych/train/trainable.h"
 #include "support/expect_error.h"
 #include "unit/train/step_fixture.h"
 
@@ -169,12 +168,10 @@ TEST_F(RefinementStepTest, AMixedStepTrains) {
     recipe_.train.chains_per_pack = 3;
     const RewardedRollout step = run({initial_, refined_});
     ModelFolder fresh = load_model_folder(folder_.path());
-    const std::vector<ParameterGroup> groups =
-        expert_groups(matching_slots(transformer_slots(fresh.model), {"*.layers.*"}), 1e-3, 1e-3, 1.0);
-    AdamW optimizer(groups, AdamWOptions{});
+    TrainedPolicy policy(fresh.model, {.und_learning_rate = 1e-3, .gen_learning_rate = 1e-3});
     GateReport gate;
     const UpdateReport report = update_policy(fresh.model, step.rollout, step.contributing, step.advantages.values, {},
-                                              update_options(recipe_, episode_, 256), optimizer, 1.0, gate);
+                                              update_options(recipe_, episode_, 256), policy, 1.0, gate);
     EXPECT_EQ(report.applied, 1);
     EXPECT_GT(report.groups[0].grad_norm, 0);
     EXPECT_EQ(report.image_ratios.count, text_only ? 0 : 24);

@@ -1,0 +1,29 @@
+#pragma once
+// Which of the processes of a run this one is, told by the program that started it.
+
+#include <functional>
+#include <string>
+
+namespace diptych {
+
+/** The place of this process among those of a run. */
+struct ProcessPlace {
+  int rank = 0;                // 0 ... world - 1
+  int world = 1;               // number of processes
+  int local_rank = 0;          // among those on the same machine: the number of its GPU
+  std::string master_address;  // where the ranks meet; empty with one process
+  int master_port = 0;
+  bool agent_store = false;  // the launcher holds the store there, so that no rank may bind the port
+};
+
+/** Value of an environment variable, nullptr if it is not set: std::getenv. */
+using EnvironmentVariables = std::function<const char*(const char*)>;
+
+/** Reads the variables of, in this order, torchrun (also set by `diptych launch`), srun, Open MPI's mpirun, and the
+ *  mpirun of MPICH and Intel. None of them: a single process. MASTER_ADDR and MASTER_PORT beat what srun or mpirun
+ *  tell. Throws Error(config) where only some of a launcher's variables are set, or contradict each other. */
+ProcessPlace place_from_environment(const EnvironmentVariables& environment);
+/** The same with this process's own environment. */
+ProcessPlace place_from_environment();
+
+}  // namespace diptych

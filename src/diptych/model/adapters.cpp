@@ -1,0 +1,92 @@
+#include "diptych/model/adapters.h"
+
+#include <nlohmann/json.hpp>
+
+#include "diptych/base/error.h"
+#include "diptych/base/name_patterns.h"
+#include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+#include "diptych/tensor/load.h"
+#include "diptych/tensor/random.h"
+
+namespace diptych {
+
+namespace {
+
+std::vector<NamedLinear> adapted_linears(Bagel& model) {
+  std::vector<NamedLinear> adapted = decoder_linears(model.decoder);
+  std::erase_if(adapted, [](const NamedLinear& linear) { return linear.layer->adapter == nullptr; });
+  return adapted;
+}
+
+}  // namespace
+
+std::vector<ParameterSlot> attach_adapters(Bagel& model, const AdapterOptions& options, uint64_t seed) {
+  const std::vector<NamedLinear> linears = decoder_linears(model.decoder);
+  std::vector<std::string> names;
+  for (const NamedLinear& linear : linears) names.push_back(linear.name);
+  std::vector<ParameterSlot> slots;
+  for (const size_t place : matching_names(names, options.targets, "lora.targets")) {
+    Linear& layer = *linears[place].layer;
+    const int64_t out = layer.weight.size(0), in = layer.weight.size(1);
+    if (options.rank < 1 || options.rank > std::min(in, out))
+      throw Error(ExitCode::config,
+                  {"lora.rank", cat("1 to ", std::min(in, out), ", the smaller side of ", names[place]),
+                   cat(options.rank), "leave that weight out with a pattern that begins with \"!\""});
+    const StreamKey key{.seed = seed, .purpose = Purpose::adapters, .position = place};
+    const at::TensorOptions precise = layer.weight.options().dtype(at::kFloat);
+    layer.adapter = std::make_shared<Adapter>();
+    layer.adapter->down = normal_tensor(key, {options.rank, in}).div(static_cast<double>(options.rank)).to(precise);
+    layer.adapter->up = at::zeros({out, options.rank}, precise);
+    layer.adapter->scale = options.alpha / static_cast<double>(options.rank);
+    layer.adapter->base = layer.weight;
+    layer.weight = layer.weight.clone();
+    slots.push_back({names[place] + ".lora_A.weight", &layer.adapter->down});
+    slots.push_back({names[place] + ".lora_B.weight", &layer.adapter->up});
+  }
+  return slots;
+}
+
+void merge_adapters(Bagel& model) {
+  const at::NoGradGuard no_grad;
+  for (const NamedLinear& linear : adapted_linears(model)) {
+    const Adapter& adapter = *linear.layer->adapter;
+    linear.layer->weight.copy_(
+        at::addmm(adapter.base.to(at::kFloat), adapter.up, adapter.down, /*beta=*/1, adapter.scale));
+  }
+}
+
+void swap_adapters(Bagel& model) {
+  for (const NamedLinear& linear : adapted_linears(model)) std::swap(linear.layer->weight, linear.layer->adapter->base);
+}
+
+void save_adapters(const std::filesystem::path& folder, Bagel& model, const AdapterOptions& options,
+                   const std::string& base) {
+  make_folder(folder);
+  std::vector<NamedTensor> tensors;
+  std::vector<std::string> targets;
+  for (const NamedLinear& linear : adapted_linears(model)) {
+    const std::string prefix = "base_model.model." + linear.name;
+    tensors.push_back({prefix + ".lora_A.weight", linear.layer->adapter->down});
+    tensors.push_back({prefix + ".lora_B.weight", linear.layer->adapter->up});
+    targets.push_back(linear.name);
+  }
+  save_tensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
+  const nlohmann::ordered_json config{{"peft_type", "LORA"},
+                                      {"task_type", nullptr},
+                                      {"base_model_name_or_path", base},
+                                      {"r", options.rank},
+                                      {"lora_alpha", options.alpha},
+                                      {"lora_dropout", 0.0},
+                                      {"bias", "none"},
+                                      {"fan_in_fan_out", false},
+                                      {"use_rslora", false},
+                                      {"use_dora", false},
+                                      {"init_lora_weights", "gaussian"},
+                                      {"inference_mode", true},
+                                      {"modules_to_save", nullptr},
+                                      {"target_modules", targets}};
+  write_file_atomic(folder / "adapter_config.json", config.dump(2) + "\n");
+}
+
+}  // namespace diptych

@@ -1,0 +1,34 @@
+#pragma once
+// LoRA: low-rank adapters in front of frozen linears of the decoder.
+//
+// A linear's weight is always the merged one, so rollout and training run the same product, and the frozen weight
+// stands beside it: the reference policy is an exchange of two tensors. What trains is the adapters alone.
+
+#include "diptych/model/bagel.h"
+
+namespace diptych {
+
+struct AdapterOptions {
+  int64_t rank = 0;
+  double alpha = 0;                  // scale = alpha / rank
+  std::vector<std::string> targets;  // shell patterns of names of linears; "!" excludes
+};
+
+/** Gives every matching linear of the decoder an adapter whose product is 0: down is normal with standard deviation
+ *  1 / rank (PEFT's init_lora_weights="gaussian"), addressed by seed and the linear's name; up is 0. Returns the
+ *  trainable tensors as NAME.lora_A.weight and NAME.lora_B.weight, float32, on the weights' device. Throws
+ * Error(config) for a pattern that matches nothing and for a rank above the smaller side of a weight. */
+std::vector<ParameterSlot> attach_adapters(Bagel& model, const AdapterOptions& options, uint64_t seed);
+
+/** weight = base + scale * up down of every adapter, computed in float32 and rounded once; after each update. */
+void merge_adapters(Bagel& model);
+
+/** Exchanges merged and frozen weights: the model without its adapters, and back again. */
+void swap_adapters(Bagel& model);
+
+/** Writes PEFT's folder: adapter_model.safetensors with base_model.model.NAME.lora_A.weight and lora_B.weight, and
+ *  adapter_config.json. `base`: what base_model_name_or_path says. Throws Error(io). */
+void save_adapters(const std::filesystem::path& folder, Bagel& model, const AdapterOptions& options,
+                   const std::string& base);
+
+}  // namespace diptych

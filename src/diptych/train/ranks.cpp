@@ -1,0 +1,50 @@
+#include "diptych/train/ranks.h"
+
+#include <nlohmann/json.hpp>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+void together(ProcessGroup& ranks, const std::string& what, const std::function<void()>& work) {
+  if (ranks.world() == 1) return work();
+  std::string own;
+  std::exception_ptr thrown;
+  try {
+    work();
+  } catch (const Error& error) {
+    thrown = std::current_exception();
+    own = nlohmann::json{{"code", static_cast<int>(error.code())}, {"text", error.what()}}.dump(
+        -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  const std::vector<std::string> all = ranks.gather_strings(own, what);
+  if (thrown) std::rethrow_exception(thrown);
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    if (all[rank].empty()) continue;
+    const nlohmann::json failure = nlohmann::json::parse(all[rank]);
+    throw Error(
+        static_cast<ExitCode>(failure.at("code").get<int>()),
+        {what, "no error on any rank", cat("one on rank ", rank, ": ", failure.at("text").get<std::string>()), ""});
+  }
+}
+
+void require_one_process(const std::string& what) {
+  const int world = place_from_environment().world;
+  if (world == 1) return;
+  throw Error(ExitCode::config, {what, "one process", cat(world, " of a launcher"),
+                                 "start it without the launcher; only `diptych train` runs in several processes"});
+}
+
+std::vector<double> sum_over_ranks(ProcessGroup& ranks, const std::vector<double>& values, const std::string& what) {
+  if (ranks.world() == 1) return values;
+  const Tensor sums = at::tensor(values, at::kDouble);
+  ranks.all_reduce_sum(sums, what);
+  return {sums.const_data_ptr<double>(), sums.const_data_ptr<double>() + sums.numel()};
+}
+
+bool any_rank(ProcessGroup& ranks, bool holds, const std::string& what) {
+  return sum_over_ranks(ranks, {holds ? 1.0 : 0.0}, what).front() > 0;
+}
+
+}  // namespace diptych

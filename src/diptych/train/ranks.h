@@ -1,0 +1,22 @@
+#pragma once
+// What the processes of a run do together, on top of their collectives.
+
+#include <functional>
+
+#include "diptych/distributed/process_group.h"
+
+namespace diptych {
+
+/** Runs `work` on every rank. Where it throws an Error on some, all throw one of the same exit code that names them. */
+void together(ProcessGroup& ranks, const std::string& what, const std::function<void()>& work);
+
+/** Throws Error(config) where a launcher started this process as one of several, for what runs in one only. */
+void require_one_process(const std::string& what);
+
+/** Sums over the ranks. */
+std::vector<double> sum_over_ranks(ProcessGroup& ranks, const std::vector<double>& values, const std::string& what);
+
+/** Whether it holds on any rank. */
+bool any_rank(ProcessGroup& ranks, bool holds, const std::string& what);
+
+}  // namespace diptych

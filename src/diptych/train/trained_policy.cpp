@@ -1,0 +1,58 @@
+#include "diptych/train/trained_policy.h"
+
+#include "diptych/train/trainable.h"
+
+namespace diptych {
+
+namespace {
+
+std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& options) {
+  const std::vector<ParameterSlot> slots = options.adapters.rank > 0
+                                               ? attach_adapters(model, options.adapters, options.seed)
+                                               : matching_slots(transformer_slots(model), options.parameters);
+  return expert_groups(slots, options.und_learning_rate, options.gen_learning_rate, options.max_grad_norm);
+}
+
+}  // namespace
+
+TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup* ranks)
+    : model_(model),
+      alone_(ranks == nullptr ? std::make_unique<ProcessGroup>() : nullptr),
+      ranks_(ranks == nullptr ? alone_.get() : ranks),
+      adapted_(options.adapters.rank > 0),
+      optimizer_(trained_groups(model, options), options.adamw, ranks_) {
+  if (adapted_ || !options.keeps_reference) return;
+  for (const Tensor& parameter : parameters()) frozen_.push_back(parameter.detach().clone());
+}
+
+std::vector<Tensor> TrainedPolicy::parameters() const {
+  std::vector<Tensor> tensors;
+  for (const NamedTensor& parameter : all_parameters(optimizer_.groups())) tensors.push_back(parameter.tensor);
+  return tensors;
+}
+
+StepReport TrainedPolicy::step(double learning_rate_scale) {
+  optimizer_.sum_gradients();
+  const StepReport report = optimizer_.step(learning_rate_scale);
+  if (adapted_ && report.applied) merge_adapters(model_);
+  return report;
+}
+
+void TrainedPolicy::swap_reference() {
+  if (adapted_) return swap_adapters(model_);
+  const at::NoGradGuard no_grad;
+  const std::vector<Tensor> live = parameters();
+  TORCH_CHECK(frozen_.size() == live.size(), "this policy keeps no reference");
+  for (size_t i = 0; i < live.size(); ++i) {
+    const Tensor kept = live[i].detach().clone();
+    live[i].copy_(frozen_[i]);
+    frozen_[i].copy_(kept);
+  }
+}
+
+void TrainedPolicy::restored() {
+  optimizer_.round_masters();
+  if (adapted_) merge_adapters(model_);
+}
+
+}  // namespace diptych

@@ -1,0 +1,57 @@
+#pragma once
+// The part of a model that reinforcement trains, with its optimizer and its frozen start: weights in place, or
+// adapters.
+
+#include "diptych/model/adapters.h"
+#include "diptych/train/optimizer.h"
+
+namespace diptych {
+
+struct PolicyOptions {
+  std::vector<std::string> parameters = {"*.layers.*"};  // name patterns of what trains; unused with adapters
+  AdapterOptions adapters = {};                          // rank 0: none
+  double und_learning_rate = 0;
+  double gen_learning_rate = 0;
+  double max_grad_norm = 1;
+  AdamWOptions adamw = {};
+  uint64_t seed = 0;            // of new adapters
+  bool keeps_reference = true;  // false: no copies of the start weights, and no swap_reference()
+};
+
+class TrainedPolicy {
+ public:
+  /** Takes the model as it is for the reference. `model` must stay where it is, and `ranks` too; nullptr: this process
+   * alone. */
+  TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup* ranks = nullptr);
+
+  /** What gradients are wanted of. */
+  std::vector<Tensor> parameters() const;
+
+  /** The optimizer's step with the gradients of all ranks added up, after which the model computes with the new
+   * weights, the same on every rank. */
+  StepReport step(double learning_rate_scale);
+
+  /** Exchanges the policy and the reference that it started from, in the model itself: no second model. Every other
+   * call gives the policy back. */
+  void swap_reference();
+
+  /** Weights to be filled from a checkpoint: float32 masters or adapters, of all that train. */
+  std::vector<NamedTensor> restorable() const { return optimizer_.master_weights(); }
+
+  /** To be called when restorable() was written to. */
+  void restored();
+
+  ProcessGroup& ranks() const { return *ranks_; }
+  AdamW& optimizer() { return optimizer_; }
+  const AdamW& optimizer() const { return optimizer_; }
+
+ private:
+  Bagel& model_;
+  std::unique_ptr<ProcessGroup> alone_;  // where no ranks were given
+  ProcessGroup* ranks_;
+  bool adapted_;
+  AdamW optimizer_;
+  std::vector<Tensor> frozen_;  // copies of the parameters at the start; none with adapters
+};
+
+}  // namespace diptych
