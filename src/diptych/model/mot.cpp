@@ -1,5 +1,7 @@
 #include "diptych/model/mot.h"
 
+#include <torch/csrc/autograd/functions/utils.h>
+
 #include <array>
 
 #include "diptych/model/attention.h"
@@ -10,7 +12,6 @@ namespace diptych {
 
 namespace {
 
-using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 const std::string kRoot = "language_model.model.";
@@ -116,7 +117,7 @@ Tensor after_attention(const ExpertLayer& expert, const ModelConfig& config, con
 }
 
 // What all layers of a pass share.
-struct DecoderPass : torch::CustomClassHolder {
+struct DecoderPass {
   ModelConfig config;
   Rotation angles;
   AttentionPlan plan;
@@ -134,11 +135,6 @@ Streams layer_forward(const MotLayer& layer, const DecoderPass& pass, const Stre
           after_attention(layer.gen, pass.config, streams.gen, attention.narrow(0, und_rows, gen_rows))};
 }
 
-struct HeldLayer : torch::CustomClassHolder {
-  explicit HeldLayer(const MotLayer& held) : layer(held) {}
-  MotLayer layer;
-};
-
 std::vector<Tensor> trained_weights(MotLayer& layer) {
   std::vector<Tensor> trained;
   std::vector<ParameterSlot> slots;
@@ -154,41 +150,88 @@ std::vector<Tensor> trained_weights(MotLayer& layer) {
 }
 
 // A layer that keeps its input only. The weights are inputs too, so that their gradients come out of the backward pass
-// like those of any other function, whatever the residual stream needs.
-class RecomputedLayer : public torch::autograd::Function<RecomputedLayer> {
+// like those of any other function, whatever the residual stream needs. A Node, since torch::autograd::Function takes
+// no lists of tensors.
+class RecomputedLayer : public torch::autograd::Node {
  public:
-  static variable_list forward(AutogradContext* context, const Tensor& und, const Tensor& gen,
-                               const std::vector<Tensor>& weights, const c10::intrusive_ptr<HeldLayer>& held,
-                               const c10::intrusive_ptr<DecoderPass>& pass) {
-    variable_list saved = {und, gen};
-    saved.insert(saved.end(), weights.begin(), weights.end());
-    context->save_for_backward(saved);
-    context->saved_data["layer"] = c10::IValue::make_capsule(held);
-    context->saved_data["pass"] = c10::IValue::make_capsule(pass);
-    context->set_materialize_grads(false);
-    const Streams out = layer_forward(held->layer, *pass, {und, gen}, nullptr, nullptr, 0);
-    return {out.und, out.gen};
+  RecomputedLayer(const MotLayer& layer, std::shared_ptr<const DecoderPass> pass, const Streams& streams)
+      : layer_(layer),
+        pass_(std::move(pass)),
+        und_(streams.und.detach()),
+        gen_(streams.gen.detach()),
+        weights_(trained_weights(layer_)) {}
+
+  static Streams run(const MotLayer& layer, std::shared_ptr<const DecoderPass> pass, const Streams& streams) {
+    const auto node = make_node<decltype(torch::autograd::Edge::function)>(layer, std::move(pass), streams);
+    auto& self = static_cast<RecomputedLayer&>(*node);
+    variable_list inputs = {streams.und, streams.gen};
+    inputs.insert(inputs.end(), self.weights_.begin(), self.weights_.end());
+    Streams out;
+    {
+      const at::NoGradGuard no_grad;
+      out = layer_forward(layer, *self.pass_, streams, nullptr, nullptr, 0);
+    }
+    if (!torch::autograd::any_variable_requires_grad(inputs)) return out;
+    node->set_next_edges(torch::autograd::collect_next_edges(inputs));
+    // Views of the input would be taken for outputs of this node.
+    out = {out.und.is_same(streams.und) ? out.und.clone() : out.und,
+           out.gen.is_same(streams.gen) ? out.gen.clone() : out.gen};
+    torch::autograd::set_history(out.und, node);
+    torch::autograd::set_history(out.gen, node);
+    return out;
   }
 
-  static variable_list backward(AutogradContext* context, variable_list upstream) {
-    const auto held = c10::static_intrusive_pointer_cast<HeldLayer>(context->saved_data["layer"].toCapsule());
-    const auto pass = c10::static_intrusive_pointer_cast<DecoderPass>(context->saved_data["pass"].toCapsule());
-    variable_list inputs = context->get_saved_variables();
-    for (size_t i = 0; i < 2; ++i) inputs[i] = inputs[i].detach().requires_grad_(true);
+  std::string name() const override { return "RecomputedLayer"; }
+
+  void release_variables() override {
+    und_.reset();
+    gen_.reset();
+  }
+
+ protected:
+  variable_list apply(variable_list&& upstream) override {
+    TORCH_CHECK(und_.defined(), "a recomputed layer can be differentiated once");
+    variable_list inputs = {und_.detach(), gen_.detach()};
+    inputs.insert(inputs.end(), weights_.begin(), weights_.end());
+    variable_list wanted;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!task_should_compute_output(i)) continue;
+      if (i < 2) inputs[i].requires_grad_(true);
+      wanted.push_back(inputs[i]);
+      places.push_back(i);
+    }
+    variable_list result(inputs.size());
     const at::AutoGradMode with_gradients(true);
-    const Streams again = layer_forward(held->layer, *pass, {inputs[0], inputs[1]}, nullptr, nullptr, 0);
+    const Streams again = layer_forward(layer_, *pass_, {inputs[0], inputs[1]}, nullptr, nullptr, 0);
     variable_list outputs, gradients;
     for (const auto& [output, gradient] : {std::pair(again.und, upstream[0]), std::pair(again.gen, upstream[1])}) {
       if (!gradient.defined() || !output.requires_grad()) continue;
       outputs.push_back(output);
       gradients.push_back(gradient);
     }
-    variable_list result = outputs.empty() ? variable_list(inputs.size())
-                                           : torch::autograd::grad(outputs, inputs, gradients, /*retain_graph=*/false,
-                                                                   /*create_graph=*/false, /*allow_unused=*/true);
-    result.resize(inputs.size() + 2);  // layer and pass have no gradient
+    if (outputs.empty() || wanted.empty()) return result;
+    const variable_list computed =
+        torch::autograd::grad(outputs, wanted, gradients, /*retain_graph=*/false, /*create_graph=*/false,
+                              /*allow_unused=*/true);
+    for (size_t k = 0; k < places.size(); ++k) result[places[k]] = computed[k];
     return result;
   }
+
+ private:
+  // Older LibTorch holds nodes by shared_ptr, newer by intrusive_ptr.
+  template <class Pointer, class... Arguments>
+  static Pointer make_node(Arguments&&... arguments) {
+    if constexpr (std::is_same_v<Pointer, std::shared_ptr<torch::autograd::Node>>)
+      return std::make_shared<RecomputedLayer>(std::forward<Arguments>(arguments)...);
+    else
+      return c10::make_intrusive<RecomputedLayer>(std::forward<Arguments>(arguments)...);
+  }
+
+  MotLayer layer_;
+  std::shared_ptr<const DecoderPass> pass_;
+  Tensor und_, gen_;
+  std::vector<Tensor> weights_;
 };
 
 }  // namespace
@@ -223,7 +266,7 @@ std::vector<NamedLinear> decoder_linears(MotDecoder& decoder) {
 
 Streams decoder_forward(const MotDecoder& decoder, const ModelConfig& config, const PackLayout& layout, Streams streams,
                         KvCache* cache, const LayerTap& tap) {
-  const auto pass = c10::make_intrusive<DecoderPass>();
+  const auto pass = std::make_shared<DecoderPass>();
   pass->config = config;
   pass->angles = rotation(layout.positions, config.head_dim, config.rope_theta, streams.und.options());
   pass->plan = plan_attention(layout.blocks, layout.total_rows(), streams.und.options());
@@ -231,10 +274,7 @@ Streams decoder_forward(const MotDecoder& decoder, const ModelConfig& config, co
   const int64_t begin = cache == nullptr ? 0 : cache->used;
   for (size_t i = 0; i < decoder.layers.size(); ++i) {
     if (decoder.recompute && at::GradMode::is_enabled()) {
-      const auto held = c10::make_intrusive<HeldLayer>(decoder.layers[i]);
-      const variable_list out =
-          RecomputedLayer::apply(streams.und, streams.gen, trained_weights(held->layer), held, pass);
-      streams = {out[0], out[1]};
+      streams = RecomputedLayer::run(decoder.layers[i], pass, streams);
     } else {
       streams = layer_forward(decoder.layers[i], *pass, streams, cache ? &cache->keys[i] : nullptr,
                               cache ? &cache->values[i] : nullptr, begin);
