@@ -193,7 +193,9 @@ TEST(AdamW, Bfloat16WeightsHaveMasters) {
     weight.mutable_grad().add_(at::tensor({0.3F, -0.1F}));
     exact.step(1);
     const StepReport report = rounded.step(1);
-    if (step == 0) EXPECT_EQ(report.groups[0].changed_share, 0);  // .001 is less than half of bf16's step at 1
+    if (step == 0) {
+      EXPECT_EQ(report.groups[0].changed_share, 0);  // .001 is less than half of bf16's step at 1
+    }
     changed += report.groups[0].changed_share;
     EXPECT_TRUE(same_bits(rounded.master_weights()[0].tensor, exact.master_weights()[0].tensor.detach()));
     EXPECT_TRUE(same_bits(weight.detach(), exact.master_weights()[0].tensor.detach().to(at::kBFloat16)));

@@ -55,7 +55,7 @@ class StepFixture : public ::testing::Test {
       }
       return answers;
     };
-    return rollout_step({recipe_, made_, episode_, prompts, reward, /*judge=*/nullptr, /*step=*/5}, row_);
+    return rollout_step({recipe_, made_, episode_, prompts, reward, ranks_, /*judge=*/nullptr, /*step=*/5}, row_);
   }
 
   RewardedRollout run(const RewardFunction& reward) {
@@ -64,7 +64,7 @@ class StepFixture : public ::testing::Test {
       for (size_t p = 0; p < 2; ++p) both[p].text = std::to_string(draw) + "." + std::to_string(p);
       return both;
     };
-    return rollout_step({recipe_, made_, episode_, prompts, reward, /*judge=*/nullptr, /*step=*/5}, row_);
+    return rollout_step({recipe_, made_, episode_, prompts, reward, ranks_, /*judge=*/nullptr, /*step=*/5}, row_);
   }
 
   const int threads_ = at::get_num_threads();
@@ -72,6 +72,7 @@ class StepFixture : public ::testing::Test {
   const ModelFolder made_ = make_scripted_model(folder_.path());
   RlRecipe recipe_;
   EpisodeOptions episode_;
+  ProcessGroup ranks_;
   MetricRow row_;
   std::vector<std::vector<Candidate>> scored_;  // of each call
   std::vector<uint64_t> draws_;

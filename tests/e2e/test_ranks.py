@@ -1,0 +1,169 @@
+"""Training in several processes: the same rollouts, the same update within rounding, parts of checkpoints for any number
+of ranks, and failures that name the rank."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import unittest
+
+from support import BINARY, CONFIG, INTERRUPTED, MODEL, OK, REPOSITORY, EndToEndTest, end_process, metric_rows
+
+PEER = 10
+RECIPE = "recipes/shapes_unigrpo.toml"
+SMALL = ["run.threads=1", "prompts.per_step=4", "train.group_size=4", "eval.prompts=0", "optimizer.decay=constant",
+         "train.record_every=1"]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class RanksTest(EndToEndTest):
+
+    def start_ranks(self, world, run, *changes, own=None):
+        """Starts the ranks as torchrun would; `own`: further changes of one rank."""
+        port = free_port()
+        processes = []
+        for rank in range(world):
+            environment = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_RANK": str(rank),
+                           "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+            command = [BINARY, "train", RECIPE, f"run.dir={run}", *SMALL, *changes, *(own or {}).get(rank, [])]
+            with open(self.folder / f"rank{rank}.txt", "wb") as output:
+                process = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output,
+                                           stderr=output, env=environment)
+            self.addCleanup(end_process, process)
+            processes.append(process)
+        return processes
+
+    def output_of(self, rank):
+        return (self.folder / f"rank{rank}.txt").read_text(errors="replace")
+
+    def train(self, world, name, *changes):
+        run = self.folder / name
+        for rank, process in enumerate(self.start_ranks(world, run, *changes)):
+            self.assertEqual(process.wait(300), OK, self.output_of(rank))
+        return run
+
+    def assert_same_updates(self, run, expected):
+        rows, others = metric_rows(run), metric_rows(expected)
+        self.assertEqual(len(rows), len(others))
+        for row, other in zip(rows, others):
+            self.assertEqual({name for name in row if "time/" not in name}, {name for name in other if "time/" not in name})
+            for name, value in other.items():
+                if name.startswith(("time/", "gate/")):
+                    continue
+                # Losses are sums that cancel; everything else is far from 0 or exactly 0.
+                self.assertAlmostEqual(row[name], value, delta=2e-5 + 2e-3 * abs(value), msg=name)
+
+    def pictures(self, run, step=0):
+        folder = run / "rollouts" / f"step_{step:06d}"
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("prompt*.png")}
+
+    def test_ranks_make_the_same_rollouts_and_updates(self):
+        alone = self.train(1, "one", "train.steps=3")
+        expected = self.pictures(alone)
+        self.assertGreaterEqual(len(expected), 16)
+        for world in (2, 4):
+            run = self.train(world, f"ranks{world}", "train.steps=3")
+            pictures = self.pictures(run)
+            # Rank 0 records what it sampled: every world-th prompt.
+            own = {name: digest for name, digest in expected.items() if int(name[len("prompt")]) % world == 0}
+            self.assertEqual(pictures, own)
+            # Rewards of the first step come from equal weights, so they are equal to the last bit.
+            for name in ("reward/mean", "reward/std", "reward/group_std", "think/length"):
+                self.assertEqual(metric_rows(run)[0][name], metric_rows(alone)[0][name])
+            self.assert_same_updates(run, alone)
+
+    def test_refinements_and_adapters_are_dealt_too(self):
+        for changes in (["rollout.episode=rounds:1"], ["lora.rank=2", "lora.alpha=4", "train.mini_batches=2"]):
+            name = changes[0].replace(":", "")
+            alone = self.train(1, f"one {name}", "train.steps=2", *changes)
+            both = self.train(2, f"two {name}", "train.steps=2", *changes)
+            self.assert_same_updates(both, alone)
+
+    def test_any_number_of_ranks_continues(self):
+        whole = self.train(4, "whole", "train.steps=4")
+        first = self.train(4, "first", "train.steps=2")
+        files = sorted(file.name for file in (first / "checkpoints" / "step_000002").iterdir())
+        self.assertEqual(files, ["manifest.json", *(f"optimizer.{rank}.safetensors" for rank in range(4)), "state.json",
+                                 *(f"trainable.{rank}.safetensors" for rank in range(4))])
+        for world in (1, 2, 4):
+            run = self.folder / f"on{world}"
+            shutil.copytree(first, run)
+            self.train(world, run.name, "train.steps=4")
+            self.assert_same_updates(run, whole)
+        # On as many ranks as before, bit for bit.
+        digests = {(run / "model" / "ema.safetensors").read_bytes() for run in (whole, self.folder / "on4")}
+        self.assertEqual(len(digests), 1)
+
+    def test_a_killed_rank_is_named_and_the_run_continues(self):
+        run = self.folder / "run"
+        changes = ["train.steps=1000", "run.checkpoint_every=1", "run.peer_deadline=20"]
+        processes = self.start_ranks(2, run, *changes)
+        self.wait_until(lambda: (run / "checkpoints" / "step_000002").exists(), processes[0])
+        processes[1].kill()
+        self.assertEqual(processes[0].wait(60), PEER, self.output_of(0))
+        self.assertIn("rank 1", self.output_of(0))
+        processes = self.start_ranks(2, run, *changes)
+        resumed = len(metric_rows(run))
+        self.wait_until(lambda: len(metric_rows(run)) > resumed + 1, processes[0])
+        processes[1].send_signal(signal.SIGTERM)  # one rank's stop stops all
+        self.assertEqual([process.wait(60) for process in processes], [INTERRUPTED] * 2, self.output_of(0))
+        steps = [row["step"] for row in metric_rows(run)]
+        self.assertEqual(steps, list(range(1, len(steps) + 1)))
+
+    def test_a_stopped_rank_is_named(self):
+        run = self.folder / "run"
+        processes = self.start_ranks(2, run, "train.steps=1000", "run.peer_deadline=4")
+        self.wait_until(lambda: len(metric_rows(run)) > 1, processes[0])
+        processes[1].send_signal(signal.SIGSTOP)
+        self.assertEqual(processes[0].wait(60), PEER, self.output_of(0))
+        self.assertIn("rank 1", self.output_of(0))
+
+    def test_ranks_of_different_runs_are_told_apart(self):
+        processes = self.start_ranks(3, self.folder / "run", "train.steps=2", own={1: ["run.seed=7"]})
+        self.assertEqual([process.wait(60) for process in processes], [PEER] * 3, self.output_of(0))
+        self.assertIn("recipe", self.output_of(0))
+        self.assertIn("rank 1", self.output_of(0))
+
+    def test_an_error_of_one_rank_ends_all(self):
+        processes = self.start_ranks(2, self.folder / "run", "train.steps=2", own={1: ["model=no/such/folder"]})
+        self.assertEqual([process.wait(60) for process in processes], [PEER, MODEL], self.output_of(0))
+        for rank in (0, 1):
+            self.assertIn("no/such/folder", self.output_of(rank))
+        self.assertIn("rank 1", self.output_of(0))
+
+    def test_supervised_training_refuses_ranks(self):
+        environment = {**os.environ, "RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1",
+                       "MASTER_PORT": "29500"}
+        done = subprocess.run([BINARY, "sft", "recipes/shapes_sft.toml", f"run.dir={self.folder / 'run'}"],
+                              cwd=REPOSITORY, capture_output=True, text=True, env=environment, check=False, timeout=60)
+        self.assertEqual(done.returncode, CONFIG, done.stderr)
+        self.assertIn("expected one process", done.stderr)
+
+
+class ExportTest(EndToEndTest):
+
+    def test_exports_a_checkpoint_as_model_and_adapter(self):
+        run = self.folder / "run"
+        self.run_program("train", RECIPE, f"run.dir={run}", *SMALL, "train.steps=2", "lora.rank=2", "lora.alpha=4")
+        printed = self.run_program("export", run)
+        self.assert_mentions(printed, "step 2", f"{run}/export/model", f"{run}/export/adapter")
+        for name in ("model/ema.safetensors", "adapter/adapter_model.safetensors"):
+            self.assertEqual((run / "export" / name).read_bytes(), (run / name).read_bytes())
+        config = json.loads((run / "adapter" / "adapter_config.json").read_text())
+        self.assertEqual((config["r"], config["lora_alpha"], config["peft_type"]), (2, 4, "LORA"))
+        self.assertEqual(len(config["target_modules"]), 2 * 4 * 7)  # two experts, four layers
+
+    def test_says_what_cannot_be_exported(self):
+        self.assert_mentions(self.run_program("export", self.folder, status=CONFIG), "recipe.toml")
+
+
+if __name__ == "__main__":
+    unittest.main()
