@@ -214,17 +214,6 @@ void AdamW::send_updates(size_t group_index) {
   }
 }
 
-void AdamW::sum_gradients() {
-  if (ranks_ == nullptr || ranks_->world() == 1) return;
-  std::vector<Tensor> gradients;
-  for (const NamedTensor& parameter : all_parameters(groups_)) {
-    Tensor& gradient = parameter.tensor.mutable_grad();
-    gradient = gradient.defined() ? gradient.contiguous() : at::zeros_like(parameter.tensor);
-    gradients.push_back(gradient);
-  }
-  ranks_->all_reduce_sum(gradients, "gradients");
-}
-
 void AdamW::clear_gradients() {
   for (const NamedTensor& parameter : all_parameters(groups_)) {
     const Tensor& tensor = parameter.tensor;

@@ -53,9 +53,6 @@ class AdamW {
   /** `ranks` must outlive the optimizer; nullptr: this process alone. */
   AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, ProcessGroup* ranks = nullptr);
 
-  /** Replaces every gradient by its sum over the ranks. A rank without one counts as zero. */
-  void sum_gradients();
-
   /** One update with learning rates `learning_rate * learning_rate_scale`. Reads each parameter's `grad()`, which may
    * be fp32 for a bf16 parameter; an undefined gradient counts as zero. The gradients are used up: their values are
    * unspecified afterwards. If any gradient is not finite nothing changes and the report names the parameters. */

@@ -109,8 +109,8 @@ void check_first_update(const UpdateReport& report) {
 // Gradients and values of the own chains of a mini-batch. Returns whether all losses are finite.
 bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& batch,
                    const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
-                   const UpdateOptions& options, const TrainedPolicy& policy, bool replays_old,
-                   std::vector<ChainValues>& old, UpdateReport& report) {
+                   const UpdateOptions& options, TrainedPolicy& policy, bool replays_old, std::vector<ChainValues>& old,
+                   UpdateReport& report) {
   const JointDenominators denominators = denominators_of(rollout, batch);
   const std::vector<std::vector<size_t>> packs =
       parts_of(own_chains(rollout, batch), static_cast<size_t>(options.chains_per_pack));
@@ -118,6 +118,7 @@ bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector
   const at::Device device = model.embed_tokens.device();
   std::vector<JointLoss> losses(packs.size());
   std::vector<double> flops(packs.size());
+  const bool in_turn = packs_at_once(device, count) <= 1;
   GradientSum sum(policy.parameters(), packs_at_once(device, count));
   for_each_pack(device, count, [&](int64_t number) {
     const auto p = static_cast<size_t>(number);
@@ -125,9 +126,13 @@ bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector
     flops[p] = 3 * now.flops;
     if (replays_old) place_values(packs[p], chain_values(rollout, packs[p], now), old);
     losses[p] = joint_loss(rollout, packs[p], now, old, reference, advantages, options.loss, denominators);
+    // Packs in turn end in one plain backward pass, whose gradients can be on their way before it is over.
+    if (in_turn && number + 1 == count) policy.buckets().watch();
     sum.add(number, losses[p].total);
     losses[p].total = losses[p].total.detach();
   });
+  if (!in_turn || count == 0) policy.buckets().watch();
+  policy.buckets().start();
   bool finite = true;
   for (size_t p = 0; p < packs.size(); ++p) {
     finite = finite && std::isfinite(losses[p].total.item<double>());
@@ -357,6 +362,7 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
       });
       first = false;
       if (any_rank(ranks, !finite, "finite losses")) {
+        policy.buckets().finish();
         ++report.skipped;
         continue;
       }

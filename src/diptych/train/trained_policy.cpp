@@ -20,7 +20,8 @@ TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, Process
       alone_(ranks == nullptr ? std::make_unique<ProcessGroup>() : nullptr),
       ranks_(ranks == nullptr ? alone_.get() : ranks),
       adapted_(options.adapters.rank > 0),
-      optimizer_(trained_groups(model, options), options.adamw, ranks_) {
+      optimizer_(trained_groups(model, options), options.adamw, ranks_),
+      buckets_(parameters(), *ranks_) {
   if (adapted_ || !options.keeps_reference) return;
   for (const Tensor& parameter : parameters()) frozen_.push_back(parameter.detach().clone());
 }
@@ -32,7 +33,7 @@ std::vector<Tensor> TrainedPolicy::parameters() const {
 }
 
 StepReport TrainedPolicy::step(double learning_rate_scale) {
-  optimizer_.sum_gradients();
+  buckets_.finish();
   const StepReport report = optimizer_.step(learning_rate_scale);
   if (adapted_ && report.applied) merge_adapters(model_);
   return report;

@@ -3,6 +3,7 @@
 // adapters.
 
 #include "diptych/model/adapters.h"
+#include "diptych/train/gradient_buckets.h"
 #include "diptych/train/optimizer.h"
 
 namespace diptych {
@@ -27,8 +28,11 @@ class TrainedPolicy {
   /** What gradients are wanted of. */
   std::vector<Tensor> parameters() const;
 
-  /** The optimizer's step with the gradients of all ranks added up, after which the model computes with the new
-   * weights, the same on every rank. */
+  /** Where the gradients of all ranks are added up. */
+  GradientBuckets& buckets() { return buckets_; }
+
+  /** Waits for the sums of the gradients over the ranks, which must have been started, and does the optimizer's step,
+   * after which the model computes with the new weights, the same on every rank. */
   StepReport step(double learning_rate_scale);
 
   /** Exchanges the policy and the reference that it started from, in the model itself: no second model. Every other
@@ -51,6 +55,7 @@ class TrainedPolicy {
   ProcessGroup* ranks_;
   bool adapted_;
   AdamW optimizer_;
+  GradientBuckets buckets_;
   std::vector<Tensor> frozen_;  // copies of the parameters at the start; none with adapters
 };
 
