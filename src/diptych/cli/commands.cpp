@@ -8,6 +8,7 @@
 #include "diptych/cli/export_command.h"
 #include "diptych/cli/init_command.h"
 #include "diptych/cli/judge_command.h"
+#include "diptych/cli/launch_command.h"
 #include "diptych/cli/quickstart_command.h"
 #include "diptych/cli/recipe_command.h"
 #include "diptych/cli/report_command.h"
@@ -26,6 +27,7 @@ void add_commands(CLI::App& app, int& status) {
   add_shapes(app, status);
   add_recipe(app, status);
   add_train(app, status);
+  add_launch(app, status);
   add_report(app, status);
   add_export(app, status);
   add_eval(app, status);

@@ -28,6 +28,13 @@ int exit_status(diptych::ExitCode code) {
   return static_cast<int>(code);
 }
 
+// After a broken collective, threads of c10d may still wait for a rank that never comes: the destructors of static
+// objects would take away what they use.
+[[noreturn]] void end_at_once(diptych::ExitCode code) {
+  std::fflush(nullptr);
+  std::_Exit(exit_status(code));
+}
+
 // OpenMP threads spin while they wait, which is ten to a hundred times slower where cores are shared or limited. The
 // runtime reads its environment before main, so the program starts itself once more with waiting threads asleep.
 void let_waiting_threads_sleep(char** arguments) {
@@ -55,6 +62,7 @@ int main(int count, char** arguments) {
     return code == 0 ? 0 : exit_status(diptych::ExitCode::usage);
   } catch (const diptych::Error& error) {
     diptych::log_error(error.what());
+    if (error.code() == diptych::ExitCode::peer) end_at_once(error.code());
     return exit_status(error.code());
   } catch (const std::filesystem::filesystem_error& error) {
     diptych::log_error(error.what());
