@@ -25,7 +25,7 @@ constexpr int64_t kFirstSpecialStep = 0xfffffff0;
 /** The variables of one launcher. */
 class Variables {
  public:
-  Variables(const Environment& environment, std::string launcher)
+  Variables(const EnvironmentVariables& environment, std::string launcher)
       : environment_(environment), launcher_(std::move(launcher)) {}
 
   /** Empty variables count as not set. */
@@ -57,7 +57,7 @@ class Variables {
   }
 
  private:
-  const Environment& environment_;
+  const EnvironmentVariables& environment_;
   std::string launcher_;
 };
 
@@ -152,7 +152,7 @@ ProcessPlace from_mpirun(const Variables& variables, ProcessPlace place, const c
 
 }  // namespace
 
-ProcessPlace place_from_environment(const Environment& environment) {
+ProcessPlace place_from_environment(const EnvironmentVariables& environment) {
   const Variables torchrun(environment, "torchrun");
   const Variables srun(environment, "srun");
   const Variables mpirun(environment, "mpirun");

@@ -17,12 +17,12 @@ struct ProcessPlace {
 };
 
 /** Value of an environment variable, nullptr if it is not set: std::getenv. */
-using Environment = std::function<const char*(const char*)>;
+using EnvironmentVariables = std::function<const char*(const char*)>;
 
 /** Reads the variables of, in this order, torchrun (also set by `diptych launch`), srun, Open MPI's mpirun, and the
  *  mpirun of MPICH and Intel. None of them: a single process. MASTER_ADDR and MASTER_PORT beat what srun or mpirun
  *  tell. Throws Error(config) where only some of a launcher's variables are set, or contradict each other. */
-ProcessPlace place_from_environment(const Environment& environment);
+ProcessPlace place_from_environment(const EnvironmentVariables& environment);
 /** The same with this process's own environment. */
 ProcessPlace place_from_environment();
 
