@@ -314,6 +314,45 @@ TEST_F(PolicyUpdateTest, ReferenceSwapsTwiceToWhereItWas) {
   for (const NamedTensor& weight : some.weights) EXPECT_TRUE(weight.tensor.requires_grad());
 }
 
+/** Adapters move the model that samples, and nothing but them moves. */
+TEST_F(PolicyUpdateTest, AdaptersLearn) {
+  Learner some = learner();
+  some.policy = std::make_unique<TrainedPolicy>(
+      some.made.model, PolicyOptions{.adapters = {.rank = 2, .alpha = 4, .targets = {"*_proj*"}},
+                                     .und_learning_rate = 1e-2,
+                                     .gen_learning_rate = 1e-2,
+                                     .adamw = {.weight_decay = 0}});
+  const std::vector<ChainValues> start = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const UpdateReport report = some.update();
+  EXPECT_EQ(report.applied, 1);
+  EXPECT_GT(report.groups[0].grad_norm, 0);
+  EXPECT_GT(report.groups[1].grad_norm, 0);
+  const std::vector<ChainValues> moved = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  EXPECT_GT((moved[0].velocities - start[0].velocities).abs().max().item<double>(), 1e-5);
+  EXPECT_GT((moved[0].logprobs - start[0].logprobs).abs().max().item<double>(), 1e-5);
+  some.policy->swap_reference();
+  const std::vector<ChainValues> frozen = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  some.policy->swap_reference();
+  EXPECT_TRUE(same_bits(frozen[0].velocities, start[0].velocities));
+  EXPECT_TRUE(same_bits(frozen[0].logprobs, start[0].logprobs));
+}
+
+/** Two processes with a prompt each have the gradients of one with both. */
+TEST_F(PolicyUpdateTest, ChainsOfOtherRanksCountInTheDenominators) {
+  const auto moments_without = [&](int64_t remote_prompt) {
+    Learner some = learner();
+    some.policy = std::make_unique<TrainedPolicy>(
+        some.made.model, PolicyOptions{.und_learning_rate = 1e-3, .gen_learning_rate = 1e-3, .max_grad_norm = 0});
+    for (Trajectory& chain : some.rollout.chains) chain.remote = chain.prompt == remote_prompt;
+    EXPECT_EQ(some.update().applied, 1);
+    return some.policy->optimizer().optimizer_state();
+  };
+  // Adam's first moment after one step is (1 - beta1) times the gradient, which adds up.
+  const auto whole = moments_without(-1), first = moments_without(1), second = moments_without(0);
+  for (size_t i = 1; i < whole.size(); i += 2)
+    EXPECT_TRUE(close(first[i].tensor + second[i].tensor, whole[i].tensor, {.normalised = 1e-4})) << whole[i].name;
+}
+
 TEST_F(PolicyUpdateTest, OptionsFollowTheRecipe) {
   const Learner some = learner();
   RlRecipe recipe;
