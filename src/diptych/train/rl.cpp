@@ -169,8 +169,10 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   if (judge_) add_judge_metrics(before, judge_->statistics(), row);
   add_reward_metrics(rewarded, row);
   add_text_metrics(rewarded.rollout, row);
-  if (session_.writes() && recipe_.train.record_every > 0 && step % recipe_.train.record_every == 0)
-    record_rollout(session_.folder(), step, rewarded, folder_.model);
+  if (recipe_.train.record_every > 0 && step % recipe_.train.record_every == 0)
+    together(ranks_, "the record of chains", [&] {
+      if (session_.writes()) record_rollout(session_.folder(), step, rewarded, folder_.model);
+    });
   return rewarded;
 }
 
@@ -201,7 +203,9 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
     skipped_in_a_row_ = 0;
     return;
   }
-  if (session_.writes()) dump_step(session_.folder(), step, rewarded);
+  together(ranks_, "the record of a step that was not finite", [&] {
+    if (session_.writes()) dump_step(session_.folder(), step, rewarded);
+  });
   skipped_in_a_row_ += report.skipped;
   log_warning(cat("step ", step, ": ", report.skipped, " updates were not finite and were skipped"));
   if (skipped_in_a_row_ < recipe_.train.max_skipped) return;
