@@ -3,7 +3,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <charconv>
+#include <memory>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
@@ -286,7 +288,13 @@ int HttpServer::start(const std::string& host, int port) {
     throw Error(ExitCode::io, {cat(host, ":", port), "an address and a free port of this machine",
                                "one that cannot be bound", "--port 0 takes any free port"});
   listener_->widen_backlog();
-  thread_ = std::thread([this] { listener_->listen_after_bind(); });
+  const auto ended = std::make_shared<std::atomic<bool>>(false);
+  thread_ = std::thread([this, ended] {
+    listener_->listen_after_bind();
+    *ended = true;
+  });
+  // The library ignores a stop that comes before it listens, and would then listen for good.
+  while (!listener_->is_running() && !*ended) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return bound;
 }
 
