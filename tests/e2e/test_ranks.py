@@ -10,9 +10,8 @@ import socket
 import subprocess
 import unittest
 
-from support import BINARY, CONFIG, INTERRUPTED, MODEL, OK, REPOSITORY, EndToEndTest, end_process, metric_rows
+from support import BINARY, CONFIG, INTERRUPTED, MODEL, OK, PEER, REPOSITORY, EndToEndTest, end_process, metric_rows
 
-PEER = 10
 RECIPE = "recipes/shapes_unigrpo.toml"
 SMALL = ["run.threads=1", "prompts.per_step=4", "train.group_size=4", "eval.prompts=0", "optimizer.decay=constant",
          "train.record_every=1"]

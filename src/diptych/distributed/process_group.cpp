@@ -10,6 +10,7 @@
 #include "diptych/distributed/roll_call.h"
 #include "diptych/distributed/task_thread.h"
 #include "diptych/distributed/transport.h"
+#include "diptych/tensor/flat.h"
 
 namespace diptych {
 
@@ -175,6 +176,11 @@ struct ProcessGroup::Members {
   }
 };
 
+ProcessGroup& single_process() {
+  static ProcessGroup alone;
+  return alone;
+}
+
 ProcessGroup::ProcessGroup() = default;
 ProcessGroup::~ProcessGroup() = default;
 ProcessGroup::ProcessGroup(ProcessGroup&&) noexcept = default;
@@ -213,15 +219,10 @@ void ProcessGroup::all_reduce_sum(const std::vector<Tensor>& tensors, const std:
 }
 
 void ProcessGroup::reduce_bucket(const std::vector<Tensor>& tensors, const std::string& what) {
-  std::vector<Tensor> parts;
-  for (const Tensor& tensor : tensors) parts.push_back(tensor.reshape(-1));
-  const Tensor bucket = at::cat(parts);
+  const Tensor bucket = flattened(tensors);
   all_reduce_sum(bucket, what);
-  int64_t begin = 0;
-  for (const Tensor& tensor : tensors) {
-    tensor.copy_(bucket.narrow(0, begin, tensor.numel()).view_as(tensor));
-    begin += tensor.numel();
-  }
+  const std::vector<Tensor> sums = views_of_flat(bucket, tensors);
+  for (size_t i = 0; i < tensors.size(); ++i) tensors[i].copy_(sums[i]);
 }
 
 void ProcessGroup::all_reduce_max(const Tensor& tensor, const std::string& what) {

@@ -94,4 +94,8 @@ class ProcessGroup {
   std::unique_ptr<Members> members_;  // nullptr with one rank
 };
 
+/** The group of a process by itself, in which every collective is the identity. One for the program: it has no state.
+ */
+ProcessGroup& single_process();
+
 }  // namespace diptych

@@ -74,6 +74,13 @@ std::shared_ptr<gloo::transport::Device> listening_device(const std::string& mas
   return ProcessGroupGloo::createDefaultDevice();
 }
 
+/** Runs a collective on a copy of the tensor that it changes. */
+void by_way_of_cpu(const Tensor& tensor, const std::function<void(const Tensor& host)>& collective) {
+  const Tensor host = tensor.cpu();
+  collective(host);
+  tensor.copy_(host);
+}
+
 #ifdef DIPTYCH_NCCL
 c10::intrusive_ptr<c10d::Backend> make_nccl(const c10::intrusive_ptr<c10d::Store>& store, const ProcessPlace& place,
                                             milliseconds timeout) {
@@ -198,12 +205,7 @@ void Transport::abandon() {
 
 void Transport::all_reduce(Tensor tensor, Reduction reduction) {
   c10d::Backend* backend = backends_->of(tensor);
-  if (backend == nullptr) {
-    const Tensor host = tensor.cpu();
-    all_reduce(host, reduction);
-    tensor.copy_(host);
-    return;
-  }
+  if (backend == nullptr) return by_way_of_cpu(tensor, [&](const Tensor& host) { all_reduce(host, reduction); });
   c10d::AllreduceOptions options;
   options.reduceOp = reduction == Reduction::sum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
   std::vector<Tensor> tensors = {tensor};
@@ -212,12 +214,7 @@ void Transport::all_reduce(Tensor tensor, Reduction reduction) {
 
 void Transport::broadcast(Tensor tensor, int root) {
   c10d::Backend* backend = backends_->of(tensor);
-  if (backend == nullptr) {
-    const Tensor host = tensor.cpu();
-    broadcast(host, root);
-    tensor.copy_(host);
-    return;
-  }
+  if (backend == nullptr) return by_way_of_cpu(tensor, [&](const Tensor& host) { broadcast(host, root); });
   c10d::BroadcastOptions options;
   options.rootRank = root;
   std::vector<Tensor> tensors = {tensor};
@@ -240,12 +237,8 @@ void Transport::all_gather(std::vector<Tensor> outputs, Tensor input) {
 
 void Transport::reduce_scatter_sum(Tensor output, Tensor input) {
   c10d::Backend* backend = backends_->of(input);
-  if (backend == nullptr) {
-    const Tensor host = output.cpu();
-    reduce_scatter_sum(host, input.cpu());
-    output.copy_(host);
-    return;
-  }
+  if (backend == nullptr)
+    return by_way_of_cpu(output, [&](const Tensor& host) { reduce_scatter_sum(host, input.cpu()); });
   backends_->finish(backend->_reduce_scatter_base(output, input), input);
 }
 

@@ -11,15 +11,19 @@
 
 namespace diptych {
 
-namespace {
-
 std::vector<NamedLinear> adapted_linears(Bagel& model) {
   std::vector<NamedLinear> adapted = decoder_linears(model.decoder);
   std::erase_if(adapted, [](const NamedLinear& linear) { return linear.layer->adapter == nullptr; });
   return adapted;
 }
 
-}  // namespace
+std::string peft_name(const std::string& linear, const std::string& factor) {
+  return cat("base_model.model.", linear, ".", factor, ".weight");
+}
+
+Tensor merged_weight(const Tensor& base, const Tensor& up, const Tensor& down, double scale) {
+  return at::addmm(base.to(at::kFloat), up, down, /*beta=*/1, scale).to(base.scalar_type());
+}
 
 std::vector<ParameterSlot> attach_adapters(Bagel& model, const AdapterOptions& options, uint64_t seed) {
   const std::vector<NamedLinear> linears = decoder_linears(model.decoder);
@@ -51,8 +55,7 @@ void merge_adapters(Bagel& model) {
   const at::NoGradGuard no_grad;
   for (const NamedLinear& linear : adapted_linears(model)) {
     const Adapter& adapter = *linear.layer->adapter;
-    linear.layer->weight.copy_(
-        at::addmm(adapter.base.to(at::kFloat), adapter.up, adapter.down, /*beta=*/1, adapter.scale));
+    linear.layer->weight.copy_(merged_weight(adapter.base, adapter.up, adapter.down, adapter.scale));
   }
 }
 
@@ -66,9 +69,8 @@ void save_adapters(const std::filesystem::path& folder, Bagel& model, const Adap
   std::vector<NamedTensor> tensors;
   std::vector<std::string> targets;
   for (const NamedLinear& linear : adapted_linears(model)) {
-    const std::string prefix = "base_model.model." + linear.name;
-    tensors.push_back({prefix + ".lora_A.weight", linear.layer->adapter->down});
-    tensors.push_back({prefix + ".lora_B.weight", linear.layer->adapter->up});
+    tensors.push_back({peft_name(linear.name, "lora_A"), linear.layer->adapter->down});
+    tensors.push_back({peft_name(linear.name, "lora_B"), linear.layer->adapter->up});
     targets.push_back(linear.name);
   }
   save_tensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});

@@ -20,8 +20,17 @@ struct AdapterOptions {
  * Error(config) for a pattern that matches nothing and for a rank above the smaller side of a weight. */
 std::vector<ParameterSlot> attach_adapters(Bagel& model, const AdapterOptions& options, uint64_t seed);
 
-/** weight = base + scale * up down of every adapter, computed in float32 and rounded once; after each update. */
+/** base + scale * up down, computed in float32 and rounded once to the dtype of `base`. */
+Tensor merged_weight(const Tensor& base, const Tensor& up, const Tensor& down, double scale);
+
+/** The weight of every linear with an adapter becomes the merged one; after each update. */
 void merge_adapters(Bagel& model);
+
+/** Every linear of the decoder that has an adapter. */
+std::vector<NamedLinear> adapted_linears(Bagel& model);
+
+/** What PEFT calls an adapter's factor, "lora_A" (down) or "lora_B" (up), of a linear of that name. */
+std::string peft_name(const std::string& linear, const std::string& factor);
 
 /** Exchanges merged and frozen weights: the model without its adapters, and back again. */
 void swap_adapters(Bagel& model);

@@ -198,25 +198,23 @@ void put_in_place(const fs::path& temporary, const fs::path& folder) {
 }  // namespace
 
 fs::path save_checkpoint(const fs::path& run_folder, const TrainState& state, const std::vector<NamedTensor>& weights,
-                         const std::vector<NamedTensor>& optimizer, int keep_last, ProcessGroup* ranks) {
+                         const std::vector<NamedTensor>& optimizer, int keep_last, ProcessGroup& ranks) {
   TORCH_CHECK(keep_last >= 1, "keep_last must be at least 1");
-  ProcessGroup alone;
-  ProcessGroup& group = ranks == nullptr ? alone : *ranks;
-  const bool first = group.rank() == 0;
+  const bool first = ranks.rank() == 0;
   const fs::path parent = checkpoints_folder(run_folder);
   const std::string name = folder_name(state.step);
   const fs::path folder = parent / name;
   const fs::path temporary = parent / (kTemporaryPrefix + name);
-  together(group, "a folder for the checkpoint", [&] {
+  together(ranks, "a folder for the checkpoint", [&] {
     if (!first) return;
     fs::remove_all(temporary);
     make_folder(temporary);
   });
   json files;
-  together(group, "the checkpoint's parts", [&] { files = write_parts(temporary, weights, optimizer, group); });
-  for (const std::string& part : group.gather_strings(files.dump(), "the checkpoint's manifest"))
+  together(ranks, "the checkpoint's parts", [&] { files = write_parts(temporary, weights, optimizer, ranks); });
+  for (const std::string& part : ranks.gather_strings(files.dump(), "the checkpoint's manifest"))
     files.update(json::parse(part));
-  together(group, "the checkpoint", [&] {
+  together(ranks, "the checkpoint", [&] {
     if (!first) return;
     write_file_atomic(temporary / kStateFile, to_json(state).dump(2) + "\n");
     files[kStateFile] = manifest_entry(temporary / kStateFile);

@@ -54,7 +54,7 @@ struct LoadedCheckpoint {
 std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder, const TrainState& state,
                                       const std::vector<NamedTensor>& weights,
                                       const std::vector<NamedTensor>& optimizer, int keep_last,
-                                      ProcessGroup* ranks = nullptr);
+                                      ProcessGroup& ranks = single_process());
 
 /** Of the folders up to `newest_step`, keeps the newest `keep_last`; a kill may have come between a save and this.
  * Throws Error(io). */

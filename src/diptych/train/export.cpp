@@ -39,15 +39,12 @@ void check_model(const std::filesystem::path& file, Bagel& model) {
 void check_adapters(const std::filesystem::path& file, Bagel& model, double scale) {
   const SafetensorsFile stored = SafetensorsFile::open(file);
   std::vector<std::string> different;
-  for (const NamedLinear& linear : decoder_linears(model.decoder)) {
-    if (!linear.layer->adapter) continue;
-    const auto read = [&](const char* part) {
-      return to_tensor(stored.tensors().at("base_model.model." + linear.name + part)).to(linear.layer->weight.device());
+  for (const auto& [name, layer] : adapted_linears(model)) {
+    const auto read = [&](const char* factor) {
+      return to_tensor(stored.tensors().at(peft_name(name, factor))).to(layer->weight.device());
     };
-    const Tensor merged = at::addmm(linear.layer->adapter->base.to(at::kFloat), read(".lora_B.weight"),
-                                    read(".lora_A.weight"), /*beta=*/1, scale);
-    if (!same_bytes(merged.to(linear.layer->weight.scalar_type()), linear.layer->weight))
-      different.push_back(linear.name);
+    const Tensor merged = merged_weight(layer->adapter->base, read("lora_B"), read("lora_A"), scale);
+    if (!same_bytes(merged, layer->weight)) different.push_back(name);
   }
   require_none(different, file);
 }
@@ -79,6 +76,7 @@ int64_t export_run(const std::filesystem::path& run_folder, const std::filesyste
   const PolicyOptions options = policy_options(recipe);
   TrainedPolicy policy(base.model, options);
   place_weights(*loaded, policy.restorable());
+  policy.optimizer().round_masters();
   policy.restored();
   export_policy(out, base.model, options.adapters, recipe.model);
   return loaded->state.step;

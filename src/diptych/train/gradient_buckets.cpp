@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "diptych/tensor/flat.h"
+
 namespace diptych {
 
 namespace {
@@ -61,13 +63,10 @@ void GradientBuckets::arrived(size_t bucket) {
 void GradientBuckets::start_next() {
   const at::NoGradGuard no_grad;
   Bucket& bucket = buckets_[started_++];
-  std::vector<Tensor> flat;
-  for (const Tensor& parameter : bucket.parameters) {
-    Tensor& gradient = parameter.mutable_grad();
-    if (!gradient.defined()) gradient = at::zeros_like(parameter);
-    flat.push_back(gradient.reshape({-1}));
-  }
-  bucket.sum = at::cat(flat);
+  std::vector<Tensor> gradients;
+  for (const Tensor& parameter : bucket.parameters)
+    gradients.push_back(parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter));
+  bucket.sum = flattened(gradients);
   bucket.started = ranks_.start_all_reduce_sum(bucket.sum, "gradients");
 }
 
@@ -79,11 +78,8 @@ void GradientBuckets::finish() {
   const at::NoGradGuard no_grad;
   for (Bucket& bucket : buckets_) {
     ranks_.wait(bucket.started);
-    int64_t begin = 0;
-    for (const Tensor& parameter : bucket.parameters) {
-      parameter.mutable_grad() = bucket.sum.narrow(0, begin, parameter.numel()).view(parameter.sizes());
-      begin += parameter.numel();
-    }
+    const std::vector<Tensor> sums = views_of_flat(bucket.sum, bucket.parameters);
+    for (size_t i = 0; i < sums.size(); ++i) bucket.parameters[i].mutable_grad() = sums[i];
     bucket.sum = Tensor();
   }
 }

@@ -8,6 +8,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/tensor/flat.h"
 #include "diptych/tensor/packs.h"
 #include "diptych/train/trainable.h"
 
@@ -94,11 +95,11 @@ std::vector<std::string> differences(const std::vector<NamedTensor>& expected,
 
 }  // namespace
 
-AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, ProcessGroup* ranks)
+AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, ProcessGroup& ranks)
     : groups_(std::move(groups)), options_(options), ranks_(ranks) {
   TORCH_CHECK(!groups_.empty(), "the optimizer has no parameter groups");
   std::set<std::string> names;
-  const std::vector<int> owners = owners_of(all_parameters(groups_), ranks == nullptr ? 1 : ranks->world());
+  const std::vector<int> owners = owners_of(all_parameters(groups_), ranks.world());
   auto owner = owners.begin();
   for (const ParameterGroup& group : groups_) {
     TORCH_CHECK(!group.parameters.empty(), "parameter group '", group.name, "' is empty");
@@ -184,7 +185,7 @@ GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, co
   for (const NamedTensor& parameter : parameters) weights += parameter.tensor.numel();
   const auto share = [&](const std::vector<Tensor>& counts) {
     const Tensor total = at::stack(counts).sum().reshape({1});
-    if (ranks_ != nullptr) ranks_->all_reduce_sum(total, "counts of changed weights");
+    ranks_.all_reduce_sum(total, "counts of changed weights");
     return static_cast<double>(total.item<int64_t>()) / static_cast<double>(weights);
   };
 
@@ -196,21 +197,16 @@ GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, co
 
 // One message for each owner, of all that it owns in the group.
 void AdamW::send_updates(size_t group_index) {
-  if (ranks_ == nullptr || ranks_->world() == 1) return;
-  for (int owner = 0; owner < ranks_->world(); ++owner) {
+  if (ranks_.world() == 1) return;
+  for (int owner = 0; owner < ranks_.world(); ++owner) {
     std::vector<Tensor> owned;
     for (size_t i = 0; i < states_[group_index].size(); ++i)
       if (states_[group_index][i].owner == owner) owned.push_back(groups_[group_index].parameters[i].tensor.detach());
     if (owned.empty()) continue;
-    std::vector<Tensor> flat;
-    for (const Tensor& tensor : owned) flat.push_back(tensor.reshape({-1}));
-    const Tensor message = at::cat(flat);
-    ranks_->broadcast(message, owner, "updated weights");
-    int64_t begin = 0;
-    for (const Tensor& tensor : owned) {
-      tensor.copy_(message.narrow(0, begin, tensor.numel()).view(tensor.sizes()));
-      begin += tensor.numel();
-    }
+    const Tensor message = flattened(owned);
+    ranks_.broadcast(message, owner, "updated weights");
+    const std::vector<Tensor> sent = views_of_flat(message, owned);
+    for (size_t i = 0; i < owned.size(); ++i) owned[i].copy_(sent[i]);
   }
 }
 
@@ -250,7 +246,7 @@ void AdamW::round_masters() {
 
 std::vector<NamedTensor> AdamW::optimizer_state() const {
   std::vector<NamedTensor> state;
-  if (ranks_ == nullptr || ranks_->rank() == 0) state.push_back({"step", at::full({1}, step_count_, at::kLong)});
+  if (ranks_.rank() == 0) state.push_back({"step", at::full({1}, step_count_, at::kLong)});
   for (size_t group = 0; group < groups_.size(); ++group) {
     for (size_t i = 0; i < states_[group].size(); ++i) {
       if (!owns(states_[group][i])) continue;

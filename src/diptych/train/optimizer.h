@@ -46,12 +46,14 @@ struct StepReport {
 
 /** Loshchilov & Hutter 2019, with the arithmetic of torch.optim.AdamW and torch.nn.utils.clip_grad_norm_: updates agree
  *  with both to rounding. A bf16 parameter has an fp32 master: gradients are added up in fp32, the master is updated
- * and rounded into the parameter, so that updates below bf16's resolution are not lost but saved up. The step is the
- * same on every rank if the gradients are. */
+ *  and rounded into the parameter, so that updates below bf16's resolution are not lost but saved up.
+ *
+ *  With several ranks, masters and moments are dealt over them, whole parameters at a time (ZeRO-1): a rank updates
+ *  what it owns and sends the result to the others, so that equal gradients make the same bits on all. */
 class AdamW {
  public:
-  /** `ranks` must outlive the optimizer; nullptr: this process alone. */
-  AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, ProcessGroup* ranks = nullptr);
+  /** `ranks` must outlive the optimizer. */
+  AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, ProcessGroup& ranks = single_process());
 
   /** One update with learning rates `learning_rate * learning_rate_scale`. Reads each parameter's `grad()`, which may
    * be fp32 for a bf16 parameter; an undefined gradient counts as zero. The gradients are used up: their values are
@@ -93,13 +95,13 @@ class AdamW {
 
   GroupStepReport update_group(size_t group_index, double learning_rate, const GroupStepReport& norms);
 
-  bool owns(const State& state) const { return ranks_ == nullptr || state.owner == ranks_->rank(); }
+  bool owns(const State& state) const { return state.owner == ranks_.rank(); }
   void send_updates(size_t group_index);
   std::vector<NamedTensor> expected_state() const;
 
   std::vector<ParameterGroup> groups_;
   AdamWOptions options_;
-  ProcessGroup* ranks_;
+  ProcessGroup& ranks_;
   std::vector<std::vector<State>> states_;  // [group][parameter], like groups_
   int64_t step_count_ = 0;
 };

@@ -36,15 +36,11 @@ void require_one_process(const std::string& what) {
                                  "start it without the launcher; only `diptych train` runs in several processes"});
 }
 
-std::vector<double> sum_over_ranks(ProcessGroup& ranks, const std::vector<double>& values, const std::string& what) {
-  if (ranks.world() == 1) return values;
-  const Tensor sums = at::tensor(values, at::kDouble);
-  ranks.all_reduce_sum(sums, what);
-  return {sums.const_data_ptr<double>(), sums.const_data_ptr<double>() + sums.numel()};
-}
-
 bool any_rank(ProcessGroup& ranks, bool holds, const std::string& what) {
-  return sum_over_ranks(ranks, {holds ? 1.0 : 0.0}, what).front() > 0;
+  if (ranks.world() == 1) return holds;
+  const Tensor largest = at::full({1}, holds ? 1 : 0, at::kLong);
+  ranks.all_reduce_max(largest, what);
+  return largest.item<int64_t>() != 0;
 }
 
 }  // namespace diptych

@@ -13,9 +13,6 @@ void together(ProcessGroup& ranks, const std::string& what, const std::function<
 /** Throws Error(config) where a launcher started this process as one of several, for what runs in one only. */
 void require_one_process(const std::string& what);
 
-/** Sums over the ranks. */
-std::vector<double> sum_over_ranks(ProcessGroup& ranks, const std::vector<double>& values, const std::string& what);
-
 /** Whether it holds on any rank. */
 bool any_rank(ProcessGroup& ranks, bool holds, const std::string& what);
 

@@ -107,8 +107,8 @@ class RlRun {
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
-        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), &ranks),
-        policy_(folder_.model, policy_options(recipe), &ranks) {
+        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), ranks),
+        policy_(folder_.model, policy_options(recipe), ranks) {
     folder_.model.decoder.recompute = recipe.train.recompute_layers;
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
@@ -312,9 +312,7 @@ RlResult RlRun::train() {
 }  // namespace
 
 RlResult train_rl(const RlRecipe& recipe) {
-  const ProcessPlace place = place_from_environment();
-  ProcessGroup ranks =
-      place.world > 1 ? ProcessGroup(place, std::chrono::seconds(recipe.run.peer_deadline)) : ProcessGroup();
+  ProcessGroup ranks(place_from_environment(), std::chrono::seconds(recipe.run.peer_deadline));
   try {
     return RlRun(recipe, ranks).train();
   } catch (const std::exception& error) {

@@ -40,23 +40,19 @@ void use_threads(int64_t threads) {
 }
 
 Session::Session(const RunConfig& run, const std::string& recipe, const std::string& base_hash,
-                 const std::vector<std::string>& free_keys, ProcessGroup* ranks)
-    : run_(run),
-      folder_(run.dir),
-      base_hash_(base_hash),
-      alone_(ranks == nullptr ? std::make_unique<ProcessGroup>() : nullptr),
-      ranks_(ranks == nullptr ? alone_.get() : ranks) {
+                 const std::vector<std::string>& free_keys, ProcessGroup& ranks)
+    : run_(run), folder_(run.dir), base_hash_(base_hash), ranks_(ranks) {
   use_threads(run.threads);
-  ranks_->check_same("recipe and base model", hash_number(recipe + base_hash));
+  ranks_.check_same("recipe and base model", hash_number(recipe + base_hash));
   bool continues = false;
-  together(*ranks_, "the run folder", [&] {
+  together(ranks_, "the run folder", [&] {
     if (!writes()) return;
     lock_ = std::make_unique<RunLock>(folder_);
     continues = prepare_run_folder(folder_, parse_resume(run.resume), recipe, free_keys);
   });
-  if (any_rank(*ranks_, continues, "whether there is a checkpoint"))
-    together(*ranks_, "the checkpoint", [&] { loaded_ = load_latest(folder_); });
-  ranks_->check_same("the checkpoint's step", static_cast<uint64_t>(first_step()));
+  if (any_rank(ranks_, continues, "whether there is a checkpoint"))
+    together(ranks_, "the checkpoint", [&] { loaded_ = load_latest(folder_); });
+  ranks_.check_same("the checkpoint's step", static_cast<uint64_t>(first_step()));
   if (loaded_) {
     TrainState current;
     current.base_hash = base_hash_;

@@ -49,9 +49,9 @@ enum class EndReason { finished, interrupted };
 class Session {
  public:
   /** `recipe`: the resolved recipe text. `base_hash`: of the weights the run starts from. Keys in `free_keys` may
-   * differ from the interrupted run's. `ranks` must outlive the session; nullptr: this process alone. */
+   * differ from the interrupted run's. `ranks` must outlive the session. */
   Session(const RunConfig& run, const std::string& recipe, const std::string& base_hash,
-          const std::vector<std::string>& free_keys, ProcessGroup* ranks = nullptr);
+          const std::vector<std::string>& free_keys, ProcessGroup& ranks = single_process());
 
   /** Step to continue from; 0 for a new run. */
   int64_t first_step() const;
@@ -64,7 +64,7 @@ class Session {
   std::map<std::string, int64_t> counters() const;
 
   /** Whether this process writes what the run leaves: the only one, or the first of several. */
-  bool writes() const { return ranks_->rank() == 0; }
+  bool writes() const { return ranks_.rank() == 0; }
   /** Only where writes(). */
   Metrics& metrics() { return *metrics_; }
 
@@ -80,8 +80,7 @@ class Session {
   RunConfig run_;
   std::filesystem::path folder_;
   std::string base_hash_;
-  std::unique_ptr<ProcessGroup> alone_;  // where no ranks were given
-  ProcessGroup* ranks_;
+  ProcessGroup& ranks_;
   StopSignals signals_;
   std::unique_ptr<RunLock> lock_;
   std::optional<LoadedCheckpoint> loaded_;

@@ -15,13 +15,12 @@ std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& op
 
 }  // namespace
 
-TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup* ranks)
+TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup& ranks)
     : model_(model),
-      alone_(ranks == nullptr ? std::make_unique<ProcessGroup>() : nullptr),
-      ranks_(ranks == nullptr ? alone_.get() : ranks),
+      ranks_(ranks),
       adapted_(options.adapters.rank > 0),
       optimizer_(trained_groups(model, options), options.adamw, ranks_),
-      buckets_(parameters(), *ranks_) {
+      buckets_(parameters(), ranks_) {
   if (adapted_ || !options.keeps_reference) return;
   for (const Tensor& parameter : parameters()) frozen_.push_back(parameter.detach().clone());
 }
@@ -52,7 +51,6 @@ void TrainedPolicy::swap_reference() {
 }
 
 void TrainedPolicy::restored() {
-  optimizer_.round_masters();
   if (adapted_) merge_adapters(model_);
 }
 

@@ -21,9 +21,8 @@ struct PolicyOptions {
 
 class TrainedPolicy {
  public:
-  /** Takes the model as it is for the reference. `model` must stay where it is, and `ranks` too; nullptr: this process
-   * alone. */
-  TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup* ranks = nullptr);
+  /** Takes the model as it is for the reference. `model` and `ranks` must stay where they are. */
+  TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup& ranks = single_process());
 
   /** What gradients are wanted of. */
   std::vector<Tensor> parameters() const;
@@ -42,17 +41,16 @@ class TrainedPolicy {
   /** Weights to be filled from a checkpoint: float32 masters or adapters, of all that train. */
   std::vector<NamedTensor> restorable() const { return optimizer_.master_weights(); }
 
-  /** To be called when restorable() was written to. */
+  /** To be called when restorable() was written to and rounded (AdamW::round_masters). */
   void restored();
 
-  ProcessGroup& ranks() const { return *ranks_; }
+  ProcessGroup& ranks() const { return ranks_; }
   AdamW& optimizer() { return optimizer_; }
   const AdamW& optimizer() const { return optimizer_; }
 
  private:
   Bagel& model_;
-  std::unique_ptr<ProcessGroup> alone_;  // where no ranks were given
-  ProcessGroup* ranks_;
+  ProcessGroup& ranks_;
   bool adapted_;
   AdamW optimizer_;
   GradientBuckets buckets_;
