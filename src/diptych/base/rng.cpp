@@ -39,11 +39,12 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
   return counter;
 }
 
-Stream::Stream(const StreamKey& key) {
+Stream::Stream(const StreamKey& key, uint64_t first_block) {
   const uint64_t first = hash(key, 0x6469707479636831ull);
   const uint64_t second = hash(key, 0x6469707479636832ull);
   key_ = {static_cast<uint32_t>(first), static_cast<uint32_t>(first >> 32)};
-  counter_ = {0, 0, static_cast<uint32_t>(second), static_cast<uint32_t>(second >> 32)};
+  counter_ = {static_cast<uint32_t>(first_block), static_cast<uint32_t>(first_block >> 32),
+              static_cast<uint32_t>(second), static_cast<uint32_t>(second >> 32)};
 }
 
 uint32_t Stream::next_u32() {

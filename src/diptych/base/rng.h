@@ -37,7 +37,9 @@ struct StreamKey {
 /** Philox 4x32-10 (Salmon et al., SC 2011) over a counter, keyed by a hash of the address. */
 class Stream {
  public:
-  explicit Stream(const StreamKey& key);
+  /** Begins with block `first_block` of the address. A block is four next_u32(), hence two normal(), so that several
+   *  threads can share the numbers of one address. */
+  explicit Stream(const StreamKey& key, uint64_t first_block = 0);
 
   uint32_t next_u32();
   uint64_t next_u64();

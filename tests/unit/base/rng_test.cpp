@@ -25,6 +25,21 @@ TEST(Rng, SameAddressSameDraws) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(first.next_u32(), second.next_u32());
 }
 
+TEST(Rng, AStreamMayBeginAtAnyBlock) {
+  const StreamKey key{.seed = 7, .purpose = Purpose::weights, .position = 3};
+  for (const uint64_t block : {0, 1, 5, 12}) {
+    Stream whole(key), late(key, block), normal_whole(key), normal_late(key, block);
+    for (uint64_t i = 0; i < 4 * block; ++i) whole.next_u32();
+    for (uint64_t i = 0; i < 2 * block; ++i) normal_whole.normal();
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(late.next_u32(), whole.next_u32());
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(normal_late.normal(), normal_whole.normal());
+  }
+  // Beyond 2^32 blocks the second word of the counter goes on.
+  Stream before(key, (uint64_t{1} << 32) - 1), after(key, uint64_t{1} << 32);
+  for (int i = 0; i < 4; ++i) before.next_u32();
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(before.next_u32(), after.next_u32());
+}
+
 TEST(Rng, EveryFieldOfTheAddressMatters) {
   std::set<uint64_t> first_draws;
   const auto draw = [&](const StreamKey& key) { first_draws.insert(Stream(key).next_u64()); };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "diptych/tensor/packs.h"
 #include "support/compare.h"
 
 namespace diptych {
@@ -14,6 +15,18 @@ TEST(RandomTest, ElementsFollowTheStream) {
   Stream stream(kKey);
   for (int64_t i = 0; i < normal.numel(); ++i)
     EXPECT_EQ(normal[i].item<float>(), static_cast<float>(stream.normal())) << i;
+}
+
+// Large enough for several threads, and of odd size: the last pair of the stream is used by half.
+TEST(RandomTest, ThreadsChangeNoNumber) {
+  constexpr int64_t kCount = 200'001;
+  for (const int threads : {1, 2, 3, 7}) {
+    const KernelThreads limited(threads);
+    const Tensor normal = normal_tensor(kKey, {kCount});
+    const float* values = normal.const_data_ptr<float>();
+    Stream stream(kKey);
+    for (int64_t i = 0; i < kCount; ++i) ASSERT_EQ(values[i], static_cast<float>(stream.normal())) << i;
+  }
 }
 
 TEST(RandomTest, ALongerTensorBeginsWithTheShorterOne) {
