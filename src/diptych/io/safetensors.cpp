@@ -174,6 +174,24 @@ size_t dtype_size(const std::string& dtype) {
   return found == dtype_sizes().end() ? 0 : found->second;
 }
 
+std::vector<std::string> SafetensorsFile::names_in_file_order() const {
+  std::vector<std::pair<const std::byte*, std::string>> places;
+  for (const auto& [name, tensor] : tensors_) places.push_back({tensor.bytes.data(), name});
+  std::sort(places.begin(), places.end());
+  std::vector<std::string> names;
+  for (auto& [place, name] : places) names.push_back(std::move(name));
+  return names;
+}
+
+void SafetensorsFile::release(const StoredTensor& tensor) const {
+  if (tensor.bytes.empty()) return;
+  // From the start of a page; of the neighbours on shared pages nothing is lost but time.
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(tensor.bytes.data()) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(tensor.bytes.data()) + tensor.bytes.size();
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // advice: failure changes nothing
+}
+
 SafetensorsFile SafetensorsFile::open(const fs::path& path) {
   const std::string where = path.string();
   SafetensorsFile file;

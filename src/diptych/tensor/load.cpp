@@ -7,6 +7,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/tensor/tensor_writer.h"
 
 namespace diptych {
 
@@ -23,11 +24,11 @@ constexpr std::array<std::pair<const char*, at::ScalarType>, 8> kDtypes = {{{"F6
                                                                             {"U8", at::kByte},
                                                                             {"BOOL", at::kBool}}};
 
-const char* dtype_name(at::ScalarType type) {
-  for (const auto& [name, known] : kDtypes) {
-    if (known == type) return name;
-  }
-  TORCH_CHECK(false, "no safetensors dtype for ", type);
+/** Whether the bytes can be read in place as numbers of that type. */
+bool is_viewable(const StoredTensor& stored, at::ScalarType type) {
+  // A file may hold tensors at odd offsets, and truths that are neither 0 nor 1.
+  const bool aligned = reinterpret_cast<uintptr_t>(stored.bytes.data()) % c10::elementSize(type) == 0;
+  return aligned && type != at::kBool && !stored.bytes.empty();
 }
 
 /** The files NAME.0EXT, NAME.1EXT, ... that exist, up to the first gap. */
@@ -63,6 +64,13 @@ std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
   return std::nullopt;
 }
 
+std::string dtype_of(at::ScalarType type) {
+  for (const auto& [name, known] : kDtypes) {
+    if (known == type) return name;
+  }
+  TORCH_CHECK(false, "no safetensors dtype for ", type);
+}
+
 Tensor to_tensor(const StoredTensor& stored) {
   const std::optional<at::ScalarType> type = scalar_type_of(stored.dtype);
   if (!type) {
@@ -84,6 +92,15 @@ Tensor to_tensor(const StoredTensor& stored) {
   return tensor;
 }
 
+Tensor to_tensor(const StoredTensor& stored, at::ScalarType dtype, at::Device device) {
+  const std::optional<at::ScalarType> type = scalar_type_of(stored.dtype);
+  if (!type || !is_viewable(stored, *type)) return to_tensor(stored).to(device, dtype);
+  const Tensor view = at::from_blob(const_cast<std::byte*>(stored.bytes.data()), stored.shape, *type);
+  if (device.is_cpu()) return view.to(device, dtype, /*non_blocking=*/false, /*copy=*/true);
+  // Another device converts faster, and converting here first would take a second host copy.
+  return view.to(device).to(dtype);
+}
+
 std::map<std::string, Tensor> load_tensors(const fs::path& path) {
   std::map<std::string, Tensor> tensors;
   for (const fs::path& file : files_of_set(path)) {
@@ -102,18 +119,14 @@ std::map<std::string, Tensor> load_tensors(const fs::path& path) {
 
 void save_tensors(const fs::path& path, const std::vector<NamedTensor>& tensors,
                   const std::map<std::string, std::string>& metadata) {
-  std::vector<Tensor> copies;  // keeps the bytes alive until they are written
-  std::vector<TensorToStore> stored;
-  copies.reserve(tensors.size());
-  stored.reserve(tensors.size());
+  std::vector<PlannedTensor> planned;
   for (const auto& [name, tensor] : tensors) {
-    const Tensor& copy = copies.emplace_back(tensor.detach().cpu().contiguous());
-    stored.push_back({.name = name,
-                      .dtype = dtype_name(copy.scalar_type()),
-                      .shape = copy.sizes().vec(),
-                      .bytes = {static_cast<const std::byte*>(copy.const_data_ptr()), copy.nbytes()}});
+    planned.push_back(
+        {.name = name, .dtype = tensor.scalar_type(), .shape = tensor.sizes().vec(), .make = [&tensor = tensor] {
+           return tensor;
+         }});
   }
-  write_safetensors(path, stored, metadata);
+  write_tensors(path, planned, metadata);
 }
 
 }  // namespace diptych

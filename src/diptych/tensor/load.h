@@ -20,6 +20,13 @@ std::optional<at::ScalarType> scalar_type_of(const std::string& dtype);
  *  scalar_type_of does not know, and for a BOOL that is neither 0 nor 1. */
 Tensor to_tensor(const StoredTensor& stored);
 
+/** The safetensors dtype of a scalar type. TORCH_CHECKs that there is one. */
+std::string dtype_of(at::ScalarType type);
+
+/** A stored tensor converted to `dtype` on `device`, in memory of its own. It is read from the file as it is converted:
+ *  no copy in the stored dtype is made in host memory. Throws as to_tensor above. */
+Tensor to_tensor(const StoredTensor& stored, at::ScalarType dtype, at::Device device);
+
 /** All tensors of a file as CPU copies. If `path` does not exist, the parts `path`.0, `path`.1, ... or NAME.0.EXT,
  *  NAME.1.EXT, ... (for `path` = NAME.EXT) are read as one set. Throws Error(model) if neither is there, if a file is
  *  damaged, or if two parts hold the same name. */

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include "diptych/base/error.h"
@@ -80,6 +81,30 @@ TEST_F(LoadTest, BooleansAreZeroOrOne) {
   const std::array<std::byte, 2> bytes = {std::byte{1}, std::byte{2}};
   EXPECT_TRUE(to_tensor({.dtype = "BOOL", .shape = {1}, .bytes = std::span(bytes).first(1)}).item<bool>());
   EXPECT_THROW(to_tensor({.dtype = "BOOL", .shape = {2}, .bytes = bytes}), Error);
+}
+
+TEST_F(LoadTest, ConvertsInMemoryOfItsOwn) {
+  const Tensor numbers = at::arange(6, at::kFloat).sub(2.5).view({2, 3});
+  save_tensors(folder_ / "m.safetensors", {{"a", numbers}});
+  const SafetensorsFile file = SafetensorsFile::open(folder_ / "m.safetensors");
+  const StoredTensor& stored = file.tensors().at("a");
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const Tensor loaded = to_tensor(stored, type, at::kCPU);
+    EXPECT_TRUE(same_bits(loaded, numbers.to(type)));
+    EXPECT_NE(loaded.const_data_ptr(), static_cast<const void*>(stored.bytes.data()));
+  }
+}
+
+// A header of odd length puts every tensor behind it at an odd offset.
+TEST_F(LoadTest, TensorsAtOddOffsetsAreRead) {
+  for (const at::ScalarType type : {at::kBFloat16, at::kFloat, at::kDouble, at::kLong}) {
+    const Tensor numbers = at::arange(-3, 4, at::kDouble).to(type);
+    std::vector<std::byte> bytes(numbers.nbytes() + 1);
+    std::memcpy(bytes.data() + 1, numbers.const_data_ptr(), numbers.nbytes());
+    const StoredTensor stored = {.dtype = dtype_of(type), .shape = {7}, .bytes = std::span(bytes).subspan(1)};
+    EXPECT_TRUE(same_bits(to_tensor(stored, type, at::kCPU), numbers)) << type;
+    EXPECT_TRUE(same_bits(to_tensor(stored, at::kFloat, at::kCPU), numbers.to(at::kFloat))) << type;
+  }
 }
 
 TEST_F(LoadTest, UnknownDtypeIsAModelError) {
