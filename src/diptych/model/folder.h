@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "diptych/model/bagel.h"
+#include "diptych/model/initialise.h"
 #include "diptych/text/tokenizer.h"
 
 namespace diptych {
@@ -13,22 +14,22 @@ struct ModelFolder {
   Tokenizer tokenizer;
 };
 
-/** Loads a folder; weights are converted to `dtype` (the autoencoder to float32, or float64 if that is asked) on the
- *  CPU. Throws one Error(model) that lists every missing, extra and misshapen tensor. */
-ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype = at::kFloat);
-
-/** Fills the slots from a file, by name and shape. Throws one Error(model) that lists every difference. */
-void load_slots(const std::filesystem::path& file, const std::vector<ParameterSlot>& slots, at::ScalarType dtype);
+/** Loads a folder onto a device; weights are converted to `dtype` (the autoencoder to float32, or float64 if that is
+ *  asked). Beside the weights themselves, host memory holds one tensor at a time. Throws one Error(model) that lists
+ *  every missing, extra and misshapen tensor of a weight file, before any weight is read. */
+ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype = at::kFloat,
+                              at::Device device = at::kCPU);
 
 /** Writes ema.safetensors (bfloat16 but for the two position tables if `compact`, else float32) and ae.safetensors,
- * then the config files. Tokenizer files are copied from `tokenizer_folder` unless it is the same folder. */
+ * then the config files. Tokenizer files are copied from `tokenizer_folder` unless it is the same folder. Throws
+ * Error(io), before anything is written if the disk has too little space. */
 void save_model_folder(const std::filesystem::path& folder, Bagel& model, const std::filesystem::path& tokenizer_folder,
                        bool compact);
 
-/** Weights for a new model: normal with standard deviation 1 / sqrt(fan in), embeddings 0.02, norms 1, biases 0, the
- *  generation expert a copy of the understanding expert, the velocity head zero (bagel.md 3, 6). Every draw is
- * addressed by the seed and the number of the tensor. */
-void initialise(Bagel& model, uint64_t seed);
+/** The same with weights that `source` makes, one at a time in the order of the files; the slots of the model say their
+ *  names and shapes alone. */
+void save_model_folder(const std::filesystem::path& folder, Bagel& model, const WeightSource& source,
+                       const std::filesystem::path& tokenizer_folder, bool compact);
 
 /** Every slot of the model converted to dtype, in place. */
 void convert(Bagel& model, at::ScalarType dtype);

@@ -8,6 +8,7 @@
 
 #include "diptych/io/files.h"
 #include "diptych/model/embeddings.h"
+#include "diptych/model/load_weights.h"
 #include "diptych/tensor/load.h"
 #include "support/compare.h"
 #include "support/expect_error.h"
@@ -16,12 +17,6 @@
 
 namespace diptych {
 namespace {
-
-std::vector<ParameterSlot> all_slots(Bagel& model) {
-  std::vector<ParameterSlot> slots = transformer_slots(model);
-  for (const ParameterSlot& slot : autoencoder_slots(model)) slots.push_back(slot);
-  return slots;
-}
 
 void expect_same_weights(Bagel& actual, Bagel& expected) {
   const std::vector<ParameterSlot> slots = all_slots(actual), others = all_slots(expected);
@@ -102,6 +97,52 @@ TEST_F(FolderTest, OneErrorListsEveryDifference) {
                {"ema.safetensors", "4 differences", "missing llm2vae.bias [16]",
                 "missing language_model.model.layers.1.mlp_moe_gen.up_proj.weight [48, 32]",
                 "misshapen vae2llm.weight: expected [32, 16], got [3, 5]", "extra spare [2]"});
+}
+
+TEST_F(FolderTest, DifferencesAreFoundBeforeAnyWeightIsRead) {
+  rewrite([](std::map<std::string, Tensor>& stored) { stored["vae2llm.weight"] = at::zeros({3, 5}); });
+  Bagel model = make_bagel(made_.model.config);
+  expect_error([&] { load_slots(folder_ / "ema.safetensors", transformer_slots(model), at::kFloat); }, ExitCode::model,
+               {"1 differences", "vae2llm.weight"});
+  for (const ParameterSlot& slot : transformer_slots(model)) EXPECT_TRUE(slot.tensor->is_meta()) << slot.name;
+}
+
+TEST_F(FolderTest, WeightsOfAnUnknownDtypeAreNamed) {
+  Bagel model = make_bagel(made_.model.config);
+  std::vector<std::byte> bytes(16);
+  write_safetensors(folder_ / "one.safetensors", {{"llm2vae.bias", "F8_E4M3", {16}, bytes}});
+  std::vector<ParameterSlot> slots;
+  for (const ParameterSlot& slot : transformer_slots(model))
+    if (slot.name == "llm2vae.bias") slots.push_back(slot);
+  expect_error([&] { load_slots(folder_ / "one.safetensors", slots, at::kFloat); }, ExitCode::model,
+               {"unreadable llm2vae.bias: dtype F8_E4M3"});
+}
+
+// Every conversion of a stored dtype, and the very bits where nothing is to be converted.
+TEST_F(FolderTest, LoadsEveryStoredDtype) {
+  for (const at::ScalarType stored : {at::kBFloat16, at::kHalf, at::kDouble}) {
+    rewrite([&](std::map<std::string, Tensor>& tensors) {
+      for (auto& [name, tensor] : tensors) tensor = tensor.to(stored);
+    });
+    for (const at::ScalarType wanted : {at::kFloat, stored}) {
+      Bagel loaded = make_bagel(made_.model.config);
+      load_slots(folder_ / "ema.safetensors", transformer_slots(loaded), wanted);
+      const std::map<std::string, Tensor> tensors = load_tensors(folder_ / "ema.safetensors");
+      for (const ParameterSlot& slot : transformer_slots(loaded))
+        EXPECT_TRUE(same_bits(*slot.tensor, tensors.at(slot.name).to(wanted))) << slot.name << stored << wanted;
+    }
+  }
+}
+
+// The meta device stands for any that is not the CPU.
+TEST_F(FolderTest, LoadsOntoADevice) {
+  ModelFolder loaded = load_model_folder(folder_, at::kBFloat16, at::kMeta);
+  for (const ParameterSlot& slot : all_slots(loaded.model)) {
+    EXPECT_TRUE(slot.tensor->is_meta()) << slot.name;
+    EXPECT_EQ(slot.tensor->sizes(), slot_named(made_.model, slot.name).sizes()) << slot.name;
+  }
+  EXPECT_EQ(loaded.model.lm_head.weight.scalar_type(), at::kBFloat16);
+  EXPECT_EQ(loaded.model.autoencoder.encoder.conv_in.weight.scalar_type(), at::kFloat);
 }
 
 TEST_F(FolderTest, LongListsOfDifferencesAreCut) {
