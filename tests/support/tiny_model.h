@@ -55,6 +55,7 @@ inline ModelRecipe tiny_recipe() {
   recipe.seed = 7;
   recipe.tokenizer_merges = 20;
   recipe.config = tiny_config();
+  recipe.config.vocabulary = 0;
   return recipe;
 }
 

@@ -226,6 +226,10 @@ ConfigReader::ConfigReader(const fs::path& file, const std::vector<std::string>&
   for (const std::string& text : overrides) apply_override(text, state_->entries);
 }
 
+ConfigReader::ConfigReader(const std::vector<std::string>& overrides) : state_(std::make_unique<State>()) {
+  for (const std::string& text : overrides) apply_override(text, state_->entries);
+}
+
 ConfigReader::~ConfigReader() = default;
 
 void ConfigReader::operator()(std::string_view name, bool& value, std::string_view) {

@@ -30,6 +30,8 @@ namespace diptych {
 class ConfigReader {
  public:
   ConfigReader(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+  /** Reads overrides alone: fields without one keep their values. */
+  explicit ConfigReader(const std::vector<std::string>& overrides);
   ~ConfigReader();
 
   void operator()(std::string_view name, bool& value, std::string_view comment);
@@ -97,6 +99,15 @@ template <class Config>
 Config load_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
   Config config;
   ConfigReader reader(file, overrides);
+  visit(reader, config);
+  reader.finish();
+  return config;
+}
+
+/** A config that is already there, with overrides. */
+template <class Config>
+Config override_config(Config config, const std::vector<std::string>& overrides) {
+  ConfigReader reader(overrides);
   visit(reader, config);
   reader.finish();
   return config;

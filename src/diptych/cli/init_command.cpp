@@ -1,19 +1,34 @@
 #include "diptych/cli/init_command.h"
 
 #include <cstdio>
+#include <memory>
 
-#include "diptych/cli/recipe_arguments.h"
-#include "diptych/model/recipe.h"
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/model/preset.h"
 #include "diptych/shapes/corpus.h"
 
 namespace diptych {
 
 namespace {
 
-int init(const RecipeArguments& arguments, const std::string& folder) {
-  const auto recipe = load_config<ModelRecipe>(arguments.recipe, arguments.overrides);
-  create_model_folder(folder, recipe, shapes::tokenizer_corpus());
-  std::printf("wrote %s\n", folder.c_str());
+struct InitArguments {
+  std::string like;                // name of a preset, empty for a recipe
+  std::vector<std::string> words;  // [RECIPE] FOLDER [KEY=VALUE...]
+};
+
+int init(const InitArguments& arguments) {
+  const std::vector<std::string>& words = arguments.words;
+  const size_t folder = arguments.like.empty() ? 1 : 0;
+  if (words.size() <= folder)
+    throw Error(ExitCode::usage, {"diptych init", arguments.like.empty() ? "RECIPE and FOLDER" : "FOLDER",
+                                  cat(words.size(), words.size() == 1 ? " argument" : " arguments"),
+                                  "`diptych init --help` tells more"});
+  const std::vector<std::string> overrides(words.begin() + static_cast<std::ptrdiff_t>(folder) + 1, words.end());
+  const auto recipe = arguments.like.empty() ? load_config<ModelRecipe>(words[0], overrides)
+                                             : override_config(model_preset(arguments.like), overrides);
+  create_model_folder(words[folder], recipe, shapes::tokenizer_corpus());
+  std::printf("wrote %s\n", words[folder].c_str());
   return 0;
 }
 
@@ -21,14 +36,16 @@ int init(const RecipeArguments& arguments, const std::string& folder) {
 
 void add_init(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("init", "make a model folder with random weights");
-  auto arguments = std::make_shared<RecipeArguments>();
-  auto folder = std::make_shared<std::string>();
-  command->add_option("recipe", arguments->recipe, "TOML file, such as recipes/shapes_model.toml")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("folder", *folder, "folder to write")->required()->type_name("FOLDER");
-  add_overrides(*command, arguments->overrides);
-  command->callback([=, &status] { status = init(*arguments, *folder); });
+  auto arguments = std::make_shared<InitArguments>();
+  command->add_option("--like", arguments->like, "instead of a recipe: the layout and sizes of this published model")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(model_preset_names()).description(""));
+  command
+      ->add_option("arguments", arguments->words,
+                   "TOML file, such as recipes/shapes_model.toml, unless --like is given; folder to write; values that "
+                   "beat the recipe's, such as model.layers=2")
+      ->type_name("RECIPE FOLDER KEY=VALUE");
+  command->callback([=, &status] { status = init(*arguments); });
 }
 
 }  // namespace diptych

@@ -2,7 +2,6 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/io/files.h"
 #include "diptych/text/bpe_trainer.h"
 
 namespace diptych {
@@ -45,20 +44,27 @@ void check_sizes(const ModelConfig& config) {
           cat(config.vit_transform.max_long));
 }
 
+/** Rows of the word embedding for a tokenizer of so many tokens. */
+int64_t vocabulary_rows(const ModelConfig& config, int64_t tokens) {
+  if (config.vocabulary == 0) return (tokens + kVocabularyMultiple - 1) / kVocabularyMultiple * kVocabularyMultiple;
+  require(config.vocabulary >= tokens, "model.vocabulary",
+          cat("0, or at least the ", tokens, " tokens of the tokenizer"), cat(config.vocabulary));
+  return config.vocabulary;
+}
+
 }  // namespace
 
 void create_model_folder(const std::filesystem::path& folder, const ModelRecipe& recipe,
                          const std::vector<std::string>& corpus) {
   require(!recipe.config.vae.channel_multipliers.empty(), "model.vae.channel_multipliers", "at least one", "none");
   check_sizes(recipe.config);
-  make_folder(folder);
-  write_tokenizer_files(folder, train_bpe(corpus, recipe.tokenizer_merges));
+  const BpeModel tokenizer = train_bpe(corpus, recipe.tokenizer_merges);
   ModelConfig config = recipe.config;
-  const int64_t tokens = Tokenizer::load(folder).size();
-  config.vocabulary = (tokens + kVocabularyMultiple - 1) / kVocabularyMultiple * kVocabularyMultiple;
+  config.vocabulary = vocabulary_rows(config, tokenizer_size(tokenizer));
   Bagel model = make_bagel(config);
-  initialise(model, static_cast<uint64_t>(recipe.seed));
-  save_model_folder(folder, model, folder, /*compact=*/false);
+  const WeightSource weights = initial_weights(model, static_cast<uint64_t>(recipe.seed));
+  save_model_folder(folder, model, weights, folder, /*compact=*/recipe.dtype == "bfloat16");
+  write_tokenizer_files(folder, tokenizer);
 }
 
 }  // namespace diptych

@@ -6,10 +6,18 @@
 
 namespace diptych {
 
+/** BAGEL-7B's sizes, but for a vocabulary that follows the tokenizer. */
+inline ModelConfig recipe_defaults() {
+  ModelConfig config;
+  config.vocabulary = 0;
+  return config;
+}
+
 struct ModelRecipe {
   int64_t seed = 0;
   int64_t tokenizer_merges = 500;
-  ModelConfig config;
+  std::string dtype = "float32";
+  ModelConfig config = recipe_defaults();
 };
 
 template <class Fields>
@@ -46,6 +54,8 @@ void visit(Fields& fields, ModelConfig& config) {
   fields.range("kv_heads", config.kv_heads, 1, 1 << 20, "key and value heads");
   fields.range("head_dim", config.head_dim, 1, 1 << 20, "width of a head");
   fields.range("mlp", config.mlp, 1, 1 << 20, "width of the MLP");
+  fields.range("vocabulary", config.vocabulary, 0, 1 << 24,
+               "rows of the word embedding; 0: what the tokenizer needs, rounded up to 64");
   fields("rope_theta", config.rope_theta, "base of the rotary angles");
   fields.range("latent_patch", config.latent_patch, 1, 1 << 20, "latent pixels per side of a token");
   fields.range("max_latent_size", config.max_latent_size, 1, 1 << 20, "latent tokens per side of the largest image");
@@ -62,11 +72,14 @@ template <class Fields>
 void visit(Fields& fields, ModelRecipe& recipe) {
   fields("seed", recipe.seed, "seed of the random weights");
   fields.range("tokenizer_merges", recipe.tokenizer_merges, 0, 1 << 20, "byte-pair merges learnt on the corpus");
+  fields.choice("dtype", recipe.dtype, {"float32", "bfloat16"},
+                "of the weights in the folder; position tables and autoencoder are always float32");
   fields.section("model", recipe.config);
 }
 
-/** Writes a model folder with seeded random weights and a tokenizer trained on the corpus. Throws Error(config) for
- * sizes that do not go together. */
+/** Writes a model folder with seeded random weights and a tokenizer trained on the corpus. Weights are drawn as they
+ * are written: memory holds one tensor at a time. Throws Error(config) for sizes that do not go together and a
+ * vocabulary with fewer rows than the tokenizer has tokens, Error(io) if the disk has too little space. */
 void create_model_folder(const std::filesystem::path& folder, const ModelRecipe& recipe,
                          const std::vector<std::string>& corpus);
 

@@ -21,6 +21,9 @@ struct BpeModel {
  *  Two rules that spell the same token share its id. (Sennrich et al. 2016, algorithm 1, on bytes.) */
 BpeModel train_bpe(const std::vector<std::string>& corpus, int64_t merges);
 
+/** Tokens of the tokenizer that write_tokenizer_files makes of a model: its vocabulary and five special tokens. */
+int64_t tokenizer_size(const BpeModel& model);
+
 /** Writes vocab.json, merges.txt, tokenizer.json (form of the Rust `tokenizers` library) and tokenizer_config.json of a
  *  Qwen2 tokenizer into `folder`, which is created if needed. The special tokens <|endoftext|>, <|im_start|>,
  *  <|im_end|>, <|vision_start|>, <|vision_end|> take the five ids after the vocabulary. Throws Error(io). */

@@ -1,4 +1,4 @@
-// write_tokenizer_files of bpe_trainer.h.
+// write_tokenizer_files and tokenizer_size of bpe_trainer.h.
 
 #include <array>
 #include <nlohmann/json.hpp>
@@ -94,6 +94,10 @@ Json tokenizer_config_json(const BpeModel& model) {
 }
 
 }  // namespace
+
+int64_t tokenizer_size(const BpeModel& model) {
+  return static_cast<int64_t>(model.vocab.size() + kSpecialTokens.size());
+}
 
 void write_tokenizer_files(const std::filesystem::path& folder, const BpeModel& model) {
   make_folder(folder);

@@ -30,6 +30,46 @@ TEST(ModelRecipeTest, EqualRecipesMakeEqualFolders) {
   EXPECT_NE(hash_file(folder.path() / "c" / "ema.safetensors"), hash_file(folder.path() / "a" / "ema.safetensors"));
 }
 
+// The path that needs no model in memory writes what a whole model would be saved as.
+TEST(ModelRecipeTest, WeightsDrawnOneByOneAreThoseOfAWholeModel) {
+  const TemporaryFolder folder;
+  for (const char* dtype : {"float32", "bfloat16"}) {
+    ModelRecipe recipe = tiny_recipe();
+    recipe.dtype = dtype;
+    create_model_folder(folder.path() / "drawn", recipe, kCorpus);
+    Bagel model = make_bagel(load_model_config(folder.path() / "drawn"));
+    initialise(model, static_cast<uint64_t>(recipe.seed));
+    save_model_folder(folder.path() / "saved", model, folder.path() / "drawn", recipe.dtype == "bfloat16");
+    for (const char* name : {"ema.safetensors", "ae.safetensors", "config.json", "llm_config.json", "vit_config.json"})
+      EXPECT_EQ(hash_file(folder.path() / "drawn" / name), hash_file(folder.path() / "saved" / name)) << name << dtype;
+  }
+}
+
+TEST(ModelRecipeTest, TheVocabularyMayBeLargerThanTheTokenizer) {
+  const TemporaryFolder folder;
+  ModelRecipe recipe = tiny_recipe();
+  create_model_folder(folder.path(), recipe, kCorpus);
+  EXPECT_EQ(load_model_folder(folder.path()).model.config.vocabulary, 320);
+  const int64_t tokens = Tokenizer::load(folder.path()).size();
+  for (const int64_t rows : {tokens, int64_t{1000}}) {
+    recipe.config.vocabulary = rows;
+    create_model_folder(folder.path(), recipe, kCorpus);
+    EXPECT_EQ(load_model_folder(folder.path()).model.embed_tokens.size(0), rows);
+  }
+  recipe.config.vocabulary = tokens - 1;
+  expect_error([&] { create_model_folder(folder.path() / "x", recipe, kCorpus); }, ExitCode::config,
+               {"model.vocabulary", std::to_string(tokens)});
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "x"));
+}
+
+TEST(ModelRecipeTest, FullDisksAreNoticedBeforeAnythingIsWritten) {
+  const TemporaryFolder folder;
+  ModelRecipe recipe = tiny_recipe();
+  recipe.config.max_latent_size = 1 << 20;
+  expect_error([&] { create_model_folder(folder.path(), recipe, kCorpus); }, ExitCode::io, {"of free disk space"});
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(ModelRecipeTest, SizesMustGoTogether) {
   const TemporaryFolder folder;
   const auto expect_refused = [&](const std::function<void(ModelConfig&)>& change, const std::string& key) {
