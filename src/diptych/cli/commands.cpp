@@ -7,6 +7,7 @@
 #include "diptych/cli/eval_command.h"
 #include "diptych/cli/export_command.h"
 #include "diptych/cli/init_command.h"
+#include "diptych/cli/inspect_command.h"
 #include "diptych/cli/judge_command.h"
 #include "diptych/cli/launch_command.h"
 #include "diptych/cli/quickstart_command.h"
@@ -36,6 +37,7 @@ void add_commands(CLI::App& app, int& status) {
   add_judge(app, status);
   add_decompose(app, status);
   add_init(app, status);
+  add_inspect(app, status);
   add_sft(app, status);
   add_verify(app, status);
   add_bench(app, status);
