@@ -40,7 +40,10 @@ std::vector<ParameterSlot> attach_adapters(Bagel& model, const AdapterOptions& o
     const StreamKey key{.seed = seed, .purpose = Purpose::adapters, .position = place};
     const at::TensorOptions precise = layer.weight.options().dtype(at::kFloat);
     layer.adapter = std::make_shared<Adapter>();
-    layer.adapter->down = normal_tensor(key, {options.rank, in}).div(static_cast<double>(options.rank)).to(precise);
+    layer.adapter->down =
+        layer.weight.is_meta()
+            ? at::empty({options.rank, in}, precise)
+            : normal_tensor(key, {options.rank, in}).div(static_cast<double>(options.rank)).to(precise);
     layer.adapter->up = at::zeros({out, options.rank}, precise);
     layer.adapter->scale = options.alpha / static_cast<double>(options.rank);
     layer.adapter->base = layer.weight;

@@ -16,8 +16,9 @@ struct AdapterOptions {
 
 /** Gives every matching linear of the decoder an adapter whose product is 0: down is normal with standard deviation
  *  1 / rank (PEFT's init_lora_weights="gaussian"), addressed by seed and the linear's name; up is 0. Returns the
- *  trainable tensors as NAME.lora_A.weight and NAME.lora_B.weight, float32, on the weights' device. Throws
- * Error(config) for a pattern that matches nothing and for a rank above the smaller side of a weight. */
+ *  trainable tensors as NAME.lora_A.weight and NAME.lora_B.weight, float32, on the weights' device. Those of a
+ *  model on the meta device have no values. Throws Error(config) for a pattern that matches nothing and for a rank
+ * above the smaller side of a weight. */
 std::vector<ParameterSlot> attach_adapters(Bagel& model, const AdapterOptions& options, uint64_t seed);
 
 /** base + scale * up down, computed in float32 and rounded once to the dtype of `base`. */

@@ -7,10 +7,6 @@ namespace {
 // Logits alive at once: 16 M numbers are 64 MB in float32.
 constexpr int64_t kMostLogits = int64_t{1} << 24;
 
-int64_t chunk_rows(int64_t vocabulary) {
-  return std::max<int64_t>(16, kMostLogits / vocabulary);
-}
-
 at::ScalarType accumulate_type(const Tensor& tensor) {
   return tensor.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
@@ -24,7 +20,7 @@ class TokenLogprobs : public torch::autograd::Function<TokenLogprobs> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& hidden, const Tensor& weight,
                         const Tensor& ids, double temperature) {
     const int64_t rows = hidden.size(0);
-    const int64_t step = chunk_rows(weight.size(0));
+    const int64_t step = logits_chunk_rows(weight.size(0));
     Tensor result = at::empty({rows}, hidden.options().dtype(accumulate_type(hidden)));
     for (int64_t begin = 0; begin < rows; begin += step) {
       const int64_t count = std::min(step, rows - begin);
@@ -46,7 +42,7 @@ class TokenLogprobs : public torch::autograd::Function<TokenLogprobs> {
     const Tensor& ids = saved[2];
     const double temperature = context->saved_data["temperature"].toDouble();
     const int64_t rows = hidden.size(0);
-    const int64_t step = chunk_rows(weight.size(0));
+    const int64_t step = logits_chunk_rows(weight.size(0));
     Tensor hidden_gradient = at::empty_like(hidden);
     Tensor weight_gradient;
     if (context->needs_input_grad(1)) weight_gradient = at::zeros_like(weight);
@@ -65,6 +61,10 @@ class TokenLogprobs : public torch::autograd::Function<TokenLogprobs> {
 };
 
 }  // namespace
+
+int64_t logits_chunk_rows(int64_t vocabulary) {
+  return std::max<int64_t>(16, kMostLogits / vocabulary);
+}
 
 Tensor token_logprobs(const Tensor& hidden, const Linear& head, const Tensor& ids, double temperature) {
   return TokenLogprobs::apply(hidden, head.weight, ids, temperature);

@@ -57,22 +57,6 @@ std::string shape_text(const Tensor& tensor) {
   return cat(tensor.scalar_type(), " [", join(tensor.sizes(), ", "), "]");
 }
 
-/** The rank that owns each parameter: the largest first, each to the rank that has least so far. */
-std::vector<int> owners_of(const std::vector<NamedTensor>& parameters, int world) {
-  std::vector<size_t> order(parameters.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return parameters[a].tensor.numel() > parameters[b].tensor.numel(); });
-  std::vector<int64_t> load(static_cast<size_t>(world));
-  std::vector<int> owners(parameters.size());
-  for (const size_t i : order) {
-    const auto least = std::min_element(load.begin(), load.end());
-    owners[i] = static_cast<int>(least - load.begin());
-    *least += parameters[i].tensor.numel();
-  }
-  return owners;
-}
-
 /** One line for every difference between the expected and the given tensors. */
 std::vector<std::string> differences(const std::vector<NamedTensor>& expected,
                                      const std::map<std::string, Tensor>& given) {
@@ -94,6 +78,21 @@ std::vector<std::string> differences(const std::vector<NamedTensor>& expected,
 }
 
 }  // namespace
+
+std::vector<int> owners_of(const std::vector<NamedTensor>& parameters, int world) {
+  std::vector<size_t> order(parameters.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return parameters[a].tensor.numel() > parameters[b].tensor.numel(); });
+  std::vector<int64_t> load(static_cast<size_t>(world));
+  std::vector<int> owners(parameters.size());
+  for (const size_t i : order) {
+    const auto least = std::min_element(load.begin(), load.end());
+    owners[i] = static_cast<int>(least - load.begin());
+    *least += parameters[i].tensor.numel();
+  }
+  return owners;
+}
 
 AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, ProcessGroup& ranks)
     : groups_(std::move(groups)), options_(options), ranks_(ranks) {

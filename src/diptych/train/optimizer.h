@@ -106,6 +106,10 @@ class AdamW {
   int64_t step_count_ = 0;
 };
 
+/** The rank that owns each parameter's master and moments: the largest first, each to the rank that has least so far.
+ */
+std::vector<int> owners_of(const std::vector<NamedTensor>& parameters, int world);
+
 /** Linear warm-up, then constant: (step + 1) / warmup_steps, at most 1, where `step` counts from 0. */
 double warmup_scale(int64_t step, int64_t warmup_steps);
 

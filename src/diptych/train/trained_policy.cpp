@@ -4,16 +4,12 @@
 
 namespace diptych {
 
-namespace {
-
 std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& options) {
   const std::vector<ParameterSlot> slots = options.adapters.rank > 0
                                                ? attach_adapters(model, options.adapters, options.seed)
                                                : matching_slots(transformer_slots(model), options.parameters);
   return expert_groups(slots, options.und_learning_rate, options.gen_learning_rate, options.max_grad_norm);
 }
-
-}  // namespace
 
 TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup& ranks)
     : model_(model),

@@ -19,6 +19,10 @@ struct PolicyOptions {
   bool keeps_reference = true;  // false: no copies of the start weights, and no swap_reference()
 };
 
+/** Makes what the options ask for trainable, adapters included, and deals it into groups. `model` may lie on the meta
+ *  device. */
+std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& options);
+
 class TrainedPolicy {
  public:
   /** Takes the model as it is for the reference. `model` and `ranks` must stay where they are. */
