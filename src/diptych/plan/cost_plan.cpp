@@ -1,0 +1,133 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/plan/cost_plan.h"
+
+#include <algorithm>
+
+#include "diptych/bench/bench_flops.h"
+#include "diptych/model/flops.h"
+
+namespace diptych {
+
+namespace {
+
+/** Adds up passes, each as long as the slower of arithmetic and memory. */
+class Clock {
+ public:
+  Clock(const RlRecipe& recipe, const Gpu& gpu, const Efficiency& efficiency)
+      : flops_rate_(1e12 * efficiency.compute *
+                    (recipe.run.dtype == "bfloat16" ? gpu.bfloat16_tflops : gpu.float32_tflops)),
+        convolution_rate_(1e12 * efficiency.compute * gpu.bfloat16_tflops / 2),
+        bytes_rate_(1e12 * efficiency.bandwidth * gpu.bandwidth_tbs) {}
+
+  void add(PhaseCost& cost, double times, double flops, double bytes) const {
+    add_at(flops_rate_, cost, times, flops, bytes);
+  }
+  /** float32 convolutions, which cuDNN may compute in TF32: half the rate of bfloat16. */
+  void add_convolutions(PhaseCost& cost, double times, double flops, double bytes) const {
+    add_at(convolution_rate_, cost, times, flops, bytes);
+  }
+
+ private:
+  void add_at(double rate, PhaseCost& cost, double times, double flops, double bytes) const {
+    cost.flops += times * flops;
+    cost.bytes += times * bytes;
+    cost.seconds += times * std::max(flops / rate, bytes / bytes_rate_);
+  }
+
+  double flops_rate_, convolution_rate_, bytes_rate_;
+};
+
+double nbytes(const Tensor& tensor) {
+  return static_cast<double>(tensor.nbytes());
+}
+
+/** What a pass of few rows streams: the decoder of one or of both experts. */
+double decoder_bytes(Bagel& model, bool both) {
+  double und = 0, gen = 0;
+  for (const NamedLinear& linear : decoder_linears(model.decoder))
+    (linear.name.find("moe_gen") != std::string::npos ? gen : und) += nbytes(linear.layer->weight);
+  return both ? und + gen : und;
+}
+
+/** Decoder layers and ViT, as the passes of a run are counted. */
+double pass_flops(const ModelConfig& config, const std::vector<Segment>& pack, int64_t cache_rows = -1) {
+  std::vector<int64_t> patches;
+  for (const Segment& segment : pack)
+    if (segment.kind == SegmentKind::vit_image) patches.push_back(segment.grid_height * segment.grid_width);
+  return forward_flops(config, lay_out(pack, cache_rows)) + vit_flops(config, patches);
+}
+
+/** The backward pass of adapters: two products of rank r on either side of each adapted linear. */
+double adapter_flops(Bagel& model, const PackLayout& layout) {
+  double flops = 0;
+  for (const NamedLinear& linear : decoder_linears(model.decoder)) {
+    if (!linear.layer->adapter) continue;
+    const bool gen = linear.name.find("moe_gen") != std::string::npos;
+    const auto rows = static_cast<double>(gen ? layout.latent_rows : layout.und_rows());
+    const Adapter& adapter = *linear.layer->adapter;
+    flops += 2 * rows * 2 * static_cast<double>(adapter.down.numel() + adapter.up.numel());
+  }
+  return flops;
+}
+
+}  // namespace
+
+std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options,
+                                  const Gpu& gpu, const Efficiency& efficiency) {
+  Bagel& model = planned.model;
+  const ModelConfig& config = model.config;
+  const Workload work = workload_of(config, recipe, options);
+  const Clock clock(recipe, gpu, efficiency);
+  const double both = decoder_bytes(model, true), und = decoder_bytes(model, false);
+  const int64_t sampled = std::min(recipe.rollout.chains_per_pack, work.chains);
+  const double chains = static_cast<double>(work.stages * work.chains);
+  const double packs = chains / static_cast<double>(sampled);
+  const double row_bytes = 2.0 * static_cast<double>(config.layers * config.kv_heads * config.head_dim) *
+                           static_cast<double>(model.embed_tokens.element_size());
+  const auto cached_bytes = [&](const std::vector<Segment>& pack) {
+    double rows = 0;
+    for (const Segment& segment : pack) rows += static_cast<double>(segment.cached.size());
+    return rows * row_bytes;
+  };
+
+  PhaseCost prefill{"prefill"}, decode{"text decoding"}, denoise{"denoising"}, pixels{"image decoding"};
+  clock.add(prefill, packs, pass_flops(config, prefill_pack(work, sampled), 0), both);
+  if (work.stage.write) {
+    // All steps as the one in the middle of the thought.
+    const std::vector<Segment> step = decode_pack(work, sampled, work.think_tokens / 2);
+    clock.add(decode, packs * static_cast<double>(work.think_tokens + 2),
+              pass_flops(config, step, 0) + logits_flops(config, static_cast<double>(sampled)),
+              und + nbytes(model.lm_head.weight) + cached_bytes(step));
+  }
+  const std::vector<double>& grid = work.episode.schedule.grid;
+  for (size_t k = 0; work.stage.paint && k + 1 < grid.size(); ++k) {
+    const std::vector<Segment> step = denoise_pack(work, sampled, work.think_tokens, grid[k]);
+    clock.add(denoise, packs, pass_flops(config, step, 0), both + cached_bytes(step));
+  }
+  const int64_t side = work.grid * latent_token_pixels(config);
+  if (work.stage.paint)
+    clock.add_convolutions(pixels, chains, autoencoder_flops(model.autoencoder, side * side).decode, 0);
+
+  const int64_t trained = std::min(recipe.train.chains_per_pack, work.chains);
+  const double passes = chains / static_cast<double>(trained);
+  const std::vector<Segment> pack = update_pack(work, trained, work.think_tokens);
+  const bool with_text = work.stage.write && work.replay.with_text;
+  const double text_rows = with_text ? static_cast<double>(trained * work.think_tokens) : 0;
+  const double forward = pass_flops(config, pack) + logits_flops(config, text_rows);
+  PhaseCost reference{"reference"}, replay{"replay"}, update{"update"}, optimizer{"optimizer"};
+  if (work.penalised) clock.add(reference, passes, forward, both);
+  if (work.replays_old) clock.add(replay, passes, forward, both);
+  const bool adapted = recipe.lora.rank > 0;
+  const double passes_worth = (adapted ? 2 : 3) + (recipe.train.recompute_layers ? 1 : 0);
+  const double updated = passes_worth * forward + (adapted ? adapter_flops(model, lay_out(pack)) : 0);
+  clock.add(update, passes * static_cast<double>(recipe.train.epochs), updated, passes_worth * both);
+  // Masters and both moments are read and written, gradients read.
+  const StateBytes state = state_bytes(planned, false, options.ranks);
+  const double moments = static_cast<double>(state.moments);
+  clock.add(optimizer, static_cast<double>(recipe.train.mini_batches * recipe.train.epochs), 0,
+            2 * moments + moments + moments / 2);
+  return {prefill, decode, denoise, pixels, reference, replay, update, optimizer};
+}
+
+}  // namespace diptych

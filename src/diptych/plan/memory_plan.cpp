@@ -1,0 +1,80 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/plan/memory_plan.h"
+
+#include <algorithm>
+
+#include "diptych/plan/pass_memory.h"
+#include "diptych/plan/rollout_memory.h"
+
+namespace diptych {
+
+namespace {
+
+enum Phase : size_t { load, rollout, reference, replaying, update, optimizer };
+
+MemoryRow row(const std::string& name, int64_t bytes, const std::vector<size_t>& phases) {
+  MemoryRow made{name, {}};
+  for (const size_t phase : phases) made.bytes[phase] = bytes;
+  return made;
+}
+
+}  // namespace
+
+int64_t MemoryPlan::total(size_t phase) const {
+  int64_t sum = 0;
+  for (const MemoryRow& row : rows) sum += row.bytes[phase];
+  return sum;
+}
+
+size_t MemoryPlan::peak_phase() const {
+  size_t most = 0;
+  for (size_t phase = 1; phase < kMemoryPhases; ++phase)
+    if (total(phase) > total(most)) most = phase;
+  return most;
+}
+
+MemoryPlan plan_memory(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options) {
+  const Bagel& model = planned.model;
+  const Workload work = workload_of(model.config, recipe, options);
+  const StateBytes state = state_bytes(planned, work.penalised, options.ranks);
+  const int64_t cap = recipe.rollout.max_think_tokens;
+
+  const int64_t sampled = std::min(recipe.rollout.chains_per_pack, work.chains);
+  const RolloutBytes sampling = rollout_bytes(model, work, sampled, cap, Kernels::cuda);
+  const int64_t trained = std::min(recipe.train.chains_per_pack, work.chains);
+  const bool with_text = work.stage.write && work.replay.with_text;
+  const PackShape pack = pack_shape(lay_out(update_pack(work, trained, cap)), with_text ? trained * cap : 0);
+  const UpdateBytes pass = update_bytes(model, pack, Kernels::cuda, recipe.train.recompute_layers);
+  const int64_t without_gradient = forward_bytes(model, pack, Kernels::cuda);
+  const int64_t chains = work.stages * work.chains;
+
+  std::vector<size_t> updates = {update, optimizer}, stepping = {rollout, update, optimizer};
+  if (work.replays_old) updates.push_back(replaying);
+  if (work.replays_old) stepping.push_back(replaying);
+  std::vector<size_t> compared = updates;
+  if (work.penalised) compared.push_back(reference);
+  if (work.penalised) stepping.push_back(reference);
+  std::vector<size_t> all = stepping;
+  all.push_back(load);
+
+  MemoryPlan plan;
+  plan.rows = {row("weights", state.weights, all), row("autoencoder", state.autoencoder, all),
+               row("adapters, frozen copies", state.adapters, all), row("float32 masters", state.masters, all),
+               row("Adam moments", state.moments, all), row("reference weights", state.reference, all),
+               // They stay allocated from one step to the next.
+               row("gradients", state.gradients, stepping),
+               row("trajectories", chains * trajectory_bytes(work), stepping),
+               row("reference values", work.penalised ? chains * chain_value_bytes(work) : 0, compared),
+               row("old values", chains * chain_value_bytes(work), updates), row("KV cache", sampling.cache, {rollout}),
+               row("activations kept", pass.kept, {update}), row("at work", 0, {})};
+  std::array<int64_t, kMemoryPhases>& working = plan.rows.back().bytes;
+  working[rollout] = std::max({sampling.texts, sampling.denoise, sampling.decode});
+  if (work.replays_old) working[replaying] = without_gradient;
+  if (work.penalised) working[reference] = std::max(without_gradient, state.reference_swap);
+  working[update] = pass.working;
+  working[optimizer] = state.optimizer_step;
+  return plan;
+}
+
+}  // namespace diptych

@@ -1,0 +1,33 @@
+#pragma once
+// What one rank needs in every phase of a reinforcement step.
+
+#include <array>
+
+#include "diptych/plan/planned_model.h"
+#include "diptych/plan/workload.h"
+
+namespace diptych {
+
+inline constexpr size_t kMemoryPhases = 6;
+inline constexpr std::array<const char*, kMemoryPhases> kMemoryPhaseNames = {"load",   "rollout", "reference",
+                                                                             "replay", "update",  "optimizer"};
+
+struct MemoryRow {
+  std::string name;
+  std::array<int64_t, kMemoryPhases> bytes{};
+};
+
+/** A phase without work, such as the reference of a recipe without penalties, has zeros throughout. */
+struct MemoryPlan {
+  std::vector<MemoryRow> rows;
+
+  int64_t total(size_t phase) const;
+  /** The phase that needs most. */
+  size_t peak_phase() const;
+  int64_t peak() const { return total(peak_phase()); }
+};
+
+/** On a CUDA card. `planned`: of the same recipe. */
+MemoryPlan plan_memory(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options);
+
+}  // namespace diptych

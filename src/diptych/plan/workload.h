@@ -1,0 +1,56 @@
+#pragma once
+// The packs that a recipe makes, as segments without values: the code that lays out real packs lays out these.
+
+#include "diptych/rollout/trajectory.h"
+#include "diptych/train/policy_update.h"
+
+namespace diptych {
+
+struct PlanOptions {
+  int64_t ranks = 1;
+  int64_t prompt_tokens = 64;  // of a request, without its two markers
+  int64_t think_tokens = -1;   // expected of a thought, for time; -1: rollout.max_think_tokens. Memory takes the cap
+};
+
+/** What one rank does in a rollout step. */
+struct Workload {
+  EpisodeOptions episode;
+  StageContext context;  // of the episode's last stage, which is the longest
+  StageProgram stage;    // that stage
+  Guidance guidance;
+  ReplayOptions replay;
+  bool penalised = false;       // compared with the reference, in a phase before the updates
+  bool replays_old = false;     // old values come from a pass of their own
+  bool shares_context = false;  // the chains of a group have one context
+  int64_t stages = 1;           // of an episode that stops last
+  int64_t group_size = 1;
+  int64_t chains = 0;        // of the rank with most, each stage one
+  int64_t grid = 0;          // latent tokens per side of an image
+  int64_t think_tokens = 0;  // expected
+  int64_t channels = 0;      // numbers per latent token
+
+  int64_t latent_tokens() const { return grid * grid; }
+};
+
+/** Throws Error(config) for a window, an episode or an image size that training refuses. */
+Workload workload_of(const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options);
+
+/** The pack of a replay or an update of so many chains, in the order of rollout/replay.cpp. */
+std::vector<Segment> update_pack(const Workload& work, int64_t chains, int64_t think_tokens);
+
+/** Contexts of so many chains, before anything is sampled. */
+std::vector<Segment> prefill_pack(const Workload& work, int64_t chains);
+
+/** One step of sampling texts that have `think_tokens` behind their context. */
+std::vector<Segment> decode_pack(const Workload& work, int64_t chains, int64_t think_tokens);
+
+/** One denoising step at flow time `time`, with the branches of guidance. */
+std::vector<Segment> denoise_pack(const Workload& work, int64_t chains, int64_t think_tokens, double time);
+
+/** Tokens of a chain of segments. */
+int64_t token_count(const std::vector<Segment>& chain);
+
+/** Layout of a pack. cache_rows: in front of it, -1 without a cache. */
+PackLayout lay_out(const std::vector<Segment>& pack, int64_t cache_rows = -1);
+
+}  // namespace diptych

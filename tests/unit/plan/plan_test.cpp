@@ -1,0 +1,176 @@
+#include "diptych/tensor/torch.h"
+
+#include <gtest/gtest.h>
+
+#include "diptych/plan/advice.h"
+#include "diptych/plan/cost_plan.h"
+#include "diptych/plan/rollout_memory.h"
+#include "support/expect_error.h"
+#include "support/tiny_model.h"
+
+namespace diptych {
+namespace {
+
+constexpr int64_t kTransformer = 14'607'260'128, kExpert = 6'525'625'344, kGenLora = 161'480'704;
+
+RlRecipe bagel_recipe(int64_t rank = 0) {
+  RlRecipe recipe;
+  recipe.run.dtype = "bfloat16";
+  recipe.lora.rank = rank;
+  recipe.rollout.chains_per_pack = 1;
+  recipe.train.chains_per_pack = 1;
+  return recipe;
+}
+
+Workload bagel_work(const RlRecipe& recipe) {
+  return workload_of({}, recipe, {});
+}
+
+TEST(PlannedModelTest, CountsOfBagel) {
+  PlannedModel planned = planned_model({}, bagel_recipe());
+  const ParameterCounts counts = parameter_counts(planned);
+  EXPECT_EQ(counts.total, kTransformer);
+  EXPECT_EQ(counts.und_expert, kExpert);
+  EXPECT_EQ(counts.gen_expert, kExpert);
+  EXPECT_EQ(counts.vocabulary, 2 * 544'997'376);
+  EXPECT_EQ(counts.vit, 437'095'328);
+  EXPECT_EQ(counts.other, 28'912'192 + 2 * 3584);
+  EXPECT_EQ(counts.adapters, 0);
+  EXPECT_EQ(counts.trained_gen, kExpert);
+}
+
+TEST(PlannedModelTest, CountsOfAdapters) {
+  RlRecipe recipe = bagel_recipe(64);
+  recipe.lora.targets = {"*_moe_gen*"};
+  PlannedModel planned = planned_model({}, recipe);
+  const ParameterCounts counts = parameter_counts(planned);
+  EXPECT_EQ(counts.adapters, kGenLora);
+  EXPECT_EQ(counts.trained_gen, kGenLora);
+  EXPECT_EQ(counts.trained_und, 0);
+  EXPECT_EQ(counts.total, kTransformer);
+
+  const StateBytes state = state_bytes(planned, true, 1);
+  const int64_t linears =
+      int64_t{28} * (233'058'048 - 2 * 3584 - 2 * 128 - 3584 - 2 * 512);  // without norms and biases
+  EXPECT_EQ(state.adapters, 4 * kGenLora + 2 * linears);
+  EXPECT_EQ(state.masters, 0);
+  EXPECT_EQ(state.moments, 8 * kGenLora);
+  EXPECT_EQ(state.gradients, 4 * kGenLora);
+  EXPECT_EQ(state.reference, 0);
+}
+
+TEST(PlannedModelTest, BytesOfAFullFineTune) {
+  RlRecipe recipe = bagel_recipe();
+  recipe.train.parameters = {"*moe_gen*"};
+  PlannedModel planned = planned_model({}, recipe);
+  constexpr int64_t kTrained = 6'525'628'928;
+  const StateBytes state = state_bytes(planned, true, 1);
+  EXPECT_EQ(state.weights, 2 * kTransformer);
+  EXPECT_EQ(state.autoencoder, 4 * parameter_counts(planned).autoencoder);
+  EXPECT_EQ(state.masters, 4 * kTrained);
+  EXPECT_EQ(state.moments, 8 * kTrained);
+  EXPECT_EQ(state.gradients, 4 * kTrained);
+  EXPECT_EQ(state.reference, 2 * kTrained);
+  EXPECT_EQ(state_bytes(planned, false, 1).reference, 0);
+
+  // Dealt: the rank with most has half, and at most one matrix more.
+  const StateBytes dealt = state_bytes(planned, true, 2);
+  EXPECT_GE(dealt.moments, 4 * kTrained);
+  EXPECT_LE(dealt.moments, 4 * kTrained + 8 * 3584 * 18944);
+  EXPECT_EQ(2 * dealt.masters, dealt.moments);
+  EXPECT_EQ(dealt.gradients, state.gradients);
+}
+
+TEST(PlannedModelTest, Float32WeightsAreTheirOwnMasters) {
+  RlRecipe recipe;
+  PlannedModel planned = planned_model(tiny_config(), recipe);
+  EXPECT_EQ(state_bytes(planned, true, 1).masters, 0);
+}
+
+TEST(RolloutMemoryTest, CacheAndTrajectoriesOfAnImage) {
+  RlRecipe recipe = bagel_recipe();
+  recipe.rollout.episode = "t2i";
+  const PlannedModel planned = planned_model({}, recipe);
+  const Workload work = bagel_work(recipe);
+  // A request of 64 tokens with its markers, then the 4096 tokens of the image with theirs.
+  EXPECT_EQ(rollout_bytes(planned.model, work, 1, 0, Kernels::cuda).cache, (66 + 4098) * 57'344);
+  EXPECT_EQ(trajectory_bytes(work), (1 + 3 * 3) * 4096 * 64 * 4);
+  EXPECT_EQ(chain_value_bytes(work), 3 * 4096 * 64 * 4);
+}
+
+TEST(RolloutMemoryTest, DecoderOfTheAutoencoder) {
+  const PlannedModel planned = planned_model({}, bagel_recipe());
+  // The first block at full size: 256 channels, normalised, and their SiLU.
+  const int64_t one = int64_t{3} * 256 * 1024 * 1024 * 4;
+  EXPECT_EQ(autoencoder_decode_bytes(planned.model.autoencoder, 1, 1024 * 1024), one);
+  EXPECT_EQ(autoencoder_decode_bytes(planned.model.autoencoder, 24, 1024 * 1024), 24 * one);
+  EXPECT_EQ(autoencoder_decode_bytes(planned.model.autoencoder, 100, 1024 * 1024), 64 * one);
+}
+
+TEST(PassMemoryTest, ARecomputedLayerKeepsItsInput) {
+  RlRecipe recipe = bagel_recipe();
+  const PackShape pack = pack_shape(lay_out(update_pack(bagel_work(recipe), 1, 0)), 0);
+  const auto kept = [&](int64_t layers) {
+    ModelConfig config;
+    config.layers = layers;
+    return update_bytes(planned_model(config, recipe).model, pack, Kernels::cuda, /*recompute=*/true).kept;
+  };
+  EXPECT_EQ(kept(3) - kept(2), pack.rows() * 3584 * 2);
+  EXPECT_EQ(pack.latent_rows, 3 * 4096);
+}
+
+TEST(MemoryPlanTest, PhasesWithoutWorkAreEmpty) {
+  RlRecipe recipe = bagel_recipe();
+  recipe.train.mini_batches = 1;
+  recipe.train.velocity_mse_weight = 0;
+  PlannedModel planned = planned_model({}, recipe);
+  const MemoryPlan plan = plan_memory(planned, recipe, {});
+  EXPECT_EQ(plan.total(2), 0);  // reference
+  EXPECT_EQ(plan.total(3), 0);  // replay
+  EXPECT_EQ(plan.peak(), plan.total(plan.peak_phase()));
+  EXPECT_GT(plan.total(4), plan.total(0));
+}
+
+// bagel.md 11: one forward of an image of 512 pixels.
+TEST(CostPlanTest, OneDenoisingForward) {
+  RlRecipe recipe = bagel_recipe();
+  recipe.rollout.episode = "t2i";
+  recipe.rollout.image_size = 512;
+  recipe.rollout.updates = 5;
+  recipe.prompts.per_step = 1;
+  PlannedModel planned = planned_model({}, recipe);
+  const Gpu gpu = gpu_named("h200");
+  const std::vector<PhaseCost> costs = plan_costs(planned, recipe, {}, gpu, {});
+  const double forwards = static_cast<double>(recipe.rollout.updates * recipe.train.group_size);
+  EXPECT_EQ(costs[2].name, "denoising");
+  EXPECT_NEAR(costs[2].flops / forwards, 13.4e12 + 0.45e12, 0.2e12);
+  EXPECT_NEAR(costs[2].seconds, costs[2].flops / (0.5 * gpu.bfloat16_tflops * 1e12), 1e-9);
+  EXPECT_EQ(costs[1].flops, 0);  // no text
+  EXPECT_DOUBLE_EQ(costs[6].flops, 3 * costs[4].flops);
+}
+
+TEST(CostPlanTest, AdaptersSpareTheWeightGradients) {
+  RlRecipe recipe = bagel_recipe(64);
+  PlannedModel planned = planned_model({}, recipe);
+  const std::vector<PhaseCost> costs = plan_costs(planned, recipe, {}, gpu_named("h200"), {});
+  EXPECT_GT(costs[6].flops, 2 * costs[4].flops);
+  EXPECT_LT(costs[6].flops, 2.2 * costs[4].flops);
+}
+
+TEST(AdviceTest, LeadsToWhatFits) {
+  const int64_t limit = int64_t{70} << 30;
+  const RlRecipe recipe = bagel_recipe(64);
+  const std::vector<Advice> all = advise({}, recipe, {}, limit);
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(all.front().change, "train.recompute_layers=true");
+  for (const Advice& advice : all) EXPECT_GT(advice.saved, 0);
+  EXPECT_LE(all.back().peak, limit);
+  EXPECT_TRUE(advise({}, recipe, {}, int64_t{1} << 40).empty());
+}
+
+TEST(GpuTableTest, UnknownCardsAreListed) {
+  expect_error([] { gpu_named("h300"); }, ExitCode::usage, {"--gpu", "h200", "h300"});
+}
+
+}  // namespace
+}  // namespace diptych
