@@ -10,6 +10,7 @@
 #include "diptych/cli/inspect_command.h"
 #include "diptych/cli/judge_command.h"
 #include "diptych/cli/launch_command.h"
+#include "diptych/cli/plan_command.h"
 #include "diptych/cli/quickstart_command.h"
 #include "diptych/cli/recipe_command.h"
 #include "diptych/cli/report_command.h"
@@ -27,6 +28,7 @@ void add_commands(CLI::App& app, int& status) {
   add_sample(app, status);
   add_shapes(app, status);
   add_recipe(app, status);
+  add_plan(app, status);
   add_train(app, status);
   add_launch(app, status);
   add_report(app, status);

@@ -1,0 +1,177 @@
+#include "diptych/tensor/torch.h"
+
+#include "diptych/cli/plan_command.h"
+
+#include <cstdio>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/cli/recipe_arguments.h"
+#include "diptych/plan/advice.h"
+#include "diptych/plan/cost_plan.h"
+
+namespace diptych {
+
+namespace {
+
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+constexpr double kUsableShare = 0.92;  // the rest is for what is not counted
+
+struct PlanArguments {
+  std::string like;
+  std::string gpu = "h100";
+  PlanOptions options;
+};
+
+std::string gib(int64_t bytes) {
+  return fixed(static_cast<double>(bytes) / kGiB, 2);
+}
+
+ModelConfig planned_config(const RlRecipe& recipe, const PlanArguments& arguments) {
+  if (arguments.like == "bagel-7b") return {};
+  if (!arguments.like.empty()) throw Error(ExitCode::usage, {"--like", "bagel-7b", "'" + arguments.like + "'", ""});
+  if (std::filesystem::is_directory(recipe.model)) return load_model_config(recipe.model);
+  throw Error(ExitCode::model, {"model", "a model folder, of which the config files are read",
+                                "no folder '" + recipe.model + "'", "give model=FOLDER, or --like bagel-7b"});
+}
+
+void print_count(const char* name, int64_t count) {
+  if (count > 0) std::printf("  %-34s %17lld\n", name, static_cast<long long>(count));
+}
+
+void print_parameters(const ParameterCounts& counts) {
+  std::printf("Parameters\n");
+  print_count("understanding expert", counts.und_expert);
+  print_count("generation expert", counts.gen_expert);
+  print_count("word embeddings and text head", counts.vocabulary);
+  print_count("ViT and connector", counts.vit);
+  print_count("others", counts.other);
+  print_count("transformer", counts.total);
+  print_count("autoencoder", counts.autoencoder);
+  print_count("adapters", counts.adapters);
+  print_count("trained, understanding expert", counts.trained_und);
+  print_count("trained, generation expert", counts.trained_gen);
+}
+
+void print_row(const std::string& name, const std::array<int64_t, kMemoryPhases>& bytes) {
+  std::printf("  %-24s", name.c_str());
+  for (const int64_t number : bytes) std::printf(" %10s", number == 0 ? "-" : gib(number).c_str());
+  std::printf("\n");
+}
+
+void print_memory(const MemoryPlan& plan, int64_t ranks) {
+  std::printf("\nMemory of %s, GiB\n  %-24s", ranks == 1 ? "the one rank" : cat("each of ", ranks, " ranks").c_str(),
+              "");
+  for (const char* phase : kMemoryPhaseNames) std::printf(" %10s", phase);
+  std::printf("\n");
+  std::array<int64_t, kMemoryPhases> totals{};
+  for (const MemoryRow& row : plan.rows)
+    if (row.bytes != totals) print_row(row.name, row.bytes);
+  for (size_t phase = 0; phase < kMemoryPhases; ++phase) totals[phase] = plan.total(phase);
+  print_row("together", totals);
+}
+
+void print_advice(const std::vector<Advice>& all, int64_t limit) {
+  for (size_t i = 0; i < all.size(); ++i)
+    std::printf("  %zu. %-34s saves %9s GiB, then %9s GiB\n", i + 1, all[i].change.c_str(), gib(all[i].saved).c_str(),
+                gib(all[i].peak).c_str());
+  if (all.empty() || all.back().peak > limit)
+    std::printf("  No further change that this command knows makes it fit: take a larger card or a smaller model.\n");
+}
+
+void print_fit(const MemoryPlan& plan, const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options,
+               const Gpu& gpu) {
+  const auto limit = static_cast<int64_t>(kUsableShare * gpu.memory_gib * kGiB);
+  const bool fits = plan.peak() <= limit;
+  std::printf("\nPeak %s GiB, in phase '%s'. One %s has %s GiB, of which %s are planned with: it %s.\n",
+              gib(plan.peak()).c_str(), kMemoryPhaseNames[plan.peak_phase()], gpu.name.c_str(),
+              fixed(gpu.memory_gib, 0).c_str(), gib(limit).c_str(), fits ? "fits" : "does not fit");
+  if (fits) return;
+  std::printf("What to change first, each behind those above it:\n");
+  print_advice(advise(config, recipe, options, limit), limit);
+}
+
+void print_costs(const std::vector<PhaseCost>& costs, const Gpu& gpu, const Efficiency& efficiency) {
+  std::printf("\nOne step on one %s for each rank, estimated\n  %-16s %12s %12s %12s\n", gpu.name.c_str(), "", "TFLOP",
+              "GB streamed", "seconds");
+  double flops = 0, seconds = 0;
+  for (const PhaseCost& cost : costs) {
+    if (cost.seconds == 0) continue;
+    std::printf("  %-16s %12s %12s %12s\n", cost.name.c_str(), fixed(cost.flops * 1e-12, 3).c_str(),
+                fixed(cost.bytes * 1e-9, 1).c_str(), fixed(cost.seconds, 3).c_str());
+    flops += cost.flops;
+    seconds += cost.seconds;
+  }
+  std::printf("  %-16s %12s %12s %12s\n", "together", fixed(flops * 1e-12, 3).c_str(), "", fixed(seconds, 3).c_str());
+  std::printf(
+      "  Assumed, not measured: %s of the card's data-sheet arithmetic (bfloat16 %s, float32 %s TFLOP/s) and %s of "
+      "its\n  bandwidth (%s TB/s); a pass takes the longer of the two.\n",
+      cat(fixed(100 * efficiency.compute, 0), " %").c_str(), cat(gpu.bfloat16_tflops).c_str(),
+      cat(gpu.float32_tflops).c_str(), cat(fixed(100 * efficiency.bandwidth, 0), " %").c_str(),
+      cat(gpu.bandwidth_tbs).c_str());
+}
+
+void print_notes(const RlRecipe& recipe, const Workload& work) {
+  std::printf(
+      "\nCounted: thoughts of rollout.max_think_tokens = %lld tokens in memory and %lld in time, contexts of %lld "
+      "tokens,\n  all groups as contributing, every stage of an episode as its last. Texts that stand in the recipe "
+      "at 4 characters a token.\n",
+      static_cast<long long>(recipe.rollout.max_think_tokens), static_cast<long long>(work.think_tokens),
+      static_cast<long long>(token_count(work.context.full)));
+  std::printf(
+      "Not counted: CUDA context and libraries, workspaces of kernels, fragmentation of the allocator, buffers of "
+      "NCCL,\n"
+      "  evaluation, a reward's own model, encoding images for a context; in time also rewards, messages between "
+      "ranks, launches.\n");
+  if (work.episode.program.name == "reflect")
+    std::printf("Not counted either: the %lld pictures a prompt that reflect starts from.\n",
+                static_cast<long long>(recipe.refine.initial_images));
+}
+
+int run(const RecipeArguments& files, const PlanArguments& arguments) {
+  const Gpu gpu = gpu_named(arguments.gpu);
+  const auto recipe = load_config<RlRecipe>(files.recipe, files.overrides);
+  const ModelConfig config = planned_config(recipe, arguments);
+  PlannedModel planned = planned_model(config, recipe);
+  const Workload work = workload_of(config, recipe, arguments.options);
+  const MemoryPlan memory = plan_memory(planned, recipe, arguments.options);
+  std::printf("%s: %s in %s, %lld chains a rank and step\n", files.recipe.c_str(),
+              arguments.like.empty() ? recipe.model.c_str() : arguments.like.c_str(), recipe.run.dtype.c_str(),
+              static_cast<long long>(work.stages * work.chains));
+  print_parameters(parameter_counts(planned));
+  print_memory(memory, arguments.options.ranks);
+  print_fit(memory, config, recipe, arguments.options, gpu);
+  const Efficiency efficiency;
+  print_costs(plan_costs(planned, recipe, arguments.options, gpu, efficiency), gpu, efficiency);
+  print_notes(recipe, work);
+  return 0;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, int& status) {
+  CLI::App* command =
+      app.add_subcommand("plan", "what a recipe of kind rl needs: parameters, memory of each rank, time");
+  auto files = add_recipe_arguments(*command, "recipes/bagel_unigrpo.toml");
+  auto arguments = std::make_shared<PlanArguments>();
+  std::vector<std::string> gpus;
+  for (const Gpu& gpu : gpu_table()) gpus.push_back(gpu.name);
+  command->add_option("--like", arguments->like, "in place of the recipe's model: bagel-7b")->type_name("NAME");
+  command->add_option("--gpu", arguments->gpu, "card: " + join(gpus, ", "))->type_name("NAME")->capture_default_str();
+  command->add_option("--ranks", arguments->options.ranks, "processes, one a card")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536).description(""))
+      ->capture_default_str();
+  command->add_option("--prompt-tokens", arguments->options.prompt_tokens, "length of a request")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000).description(""))
+      ->capture_default_str();
+  command
+      ->add_option("--think-tokens", arguments->options.think_tokens,
+                   "expected length of a thought, for the time; default: rollout.max_think_tokens")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000000).description(""));
+  command->callback([=, &status] { status = run(*files, *arguments); });
+}
+
+}  // namespace diptych

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace diptych {
+
+/** `diptych plan RECIPE [key=value...]`: memory, operations and time of a reinforcement recipe on a card, without one.
+ */
+void add_plan(CLI::App& app, int& status);
+
+}  // namespace diptych

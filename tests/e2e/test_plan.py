@@ -1,0 +1,38 @@
+"""`diptych plan`: what a recipe needs, told without a card and without weights."""
+
+import unittest
+
+import support
+
+RECIPES = support.REPOSITORY / "recipes"
+
+
+class PlanTest(support.EndToEndTest):
+    def test_shipped_model(self):
+        output = self.run_program("plan", RECIPES / "shapes_unigrpo.toml")
+        self.assert_mentions(output, "transformer", "KV cache", "in phase 'update'", "it fits", "denoising", "Not counted")
+
+    def test_bagel_without_its_weights(self):
+        output = self.run_program("plan", RECIPES / "bagel_unigrpo.toml", "--like", "bagel-7b", "--gpu", "h200")
+        self.assert_mentions(output, "14607260128", "6525625344", "it does not fit", "1. run.dtype=bfloat16",
+                             "768 chains")
+
+    def test_adapters_ranks_and_lengths(self):
+        output = self.run_program("plan", RECIPES / "bagel_unigrpo.toml", "run.dtype=bfloat16", "lora.rank=64",
+                                  "train.recompute_layers=true", "rollout.chains_per_pack=4", "--like", "bagel-7b",
+                                  "--gpu", "h200", "--ranks", "8", "--think-tokens", "200")
+        self.assert_mentions(output, "each of 8 ranks", "adapters", "it fits", "and 200 in time", "96 chains")
+
+    def test_no_model(self):
+        output = self.run_program("plan", RECIPES / "bagel_unigrpo.toml", f"model={self.folder}/none",
+                                  status=support.MODEL)
+        self.assert_mentions(output, f"{self.folder}/none", "--like bagel-7b")
+
+    def test_unknown_names(self):
+        recipe = RECIPES / "shapes_unigrpo.toml"
+        self.assert_mentions(self.run_program("plan", recipe, "--gpu", "h300", status=support.USAGE), "h300", "h200")
+        self.assert_mentions(self.run_program("plan", recipe, "--like", "bagel", status=support.USAGE), "bagel-7b")
+
+
+if __name__ == "__main__":
+    unittest.main()
