@@ -83,8 +83,8 @@ class Recipes(support.EndToEndTest):
                              test_training.curves(self.folder / f"{recipe}_whole"))
 
     def test_bagel_recipes_differ_in_values_only(self):
-        """They run on the tiny model, given its folder, its size, and a reward that needs no judge."""
-        tiny = [f"model={BASE}", "rollout.system_prompt=none", "rollout.max_think_tokens=20", "rollout.image_size=32",
+        """They run on the tiny model, given its folder, its size, a device that is here, and a reward without a judge."""
+        tiny = [f"model={BASE}", "run.device=cpu", "rollout.system_prompt=none", "rollout.max_think_tokens=20", "rollout.image_size=32",
                 "prompts.path=recipes/data/prompts_example.txt", "reward.kind=brightness", "train.steps=1",
                 "train.gate_image=5"]
         for recipe in ("bagel_rt2i", "bagel_srr"):

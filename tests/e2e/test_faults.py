@@ -139,22 +139,27 @@ class Operations(FaultTest):
 class RealFaults(FaultTest):
     """The same without the shim, as far as a test may bring it about."""
 
-    def test_a_full_disk(self):
+    def test_a_disk_that_fills(self):
+        """A checkpoint finds no space; so would the model at the end, which is asked for before anything is written."""
+        self.assert_stops_and_continues("500k", os.strerror(errno.ENOSPC))
+        self.assert_stops_and_continues("9m", "MB of free disk space")
+
+    def assert_stops_and_continues(self, size, message):
         script = """
-            mount -t tmpfs -o size=9m tmpfs "$DISK" || exit 100
+            mount -t tmpfs -o size=$SIZE tmpfs "$DISK" || exit 100
             "$@" && exit 101
             status=$?
             mount -o remount,size=200m "$DISK"
             "$@" && cp -r "$DISK/run" "$RESULT" && exit $status"""
-        disk, result = self.folder / "disk", self.folder / "result"
+        disk, result = self.folder / f"disk_{size}", self.folder / f"result_{size}"
         disk.mkdir()
         inside = ["unshare", "--mount", "--map-root-user", "bash", "-c", script, "script"]
         status, output = fault_runs.run([*inside, *fault_runs.command("train", disk / "run")],
-                                        env=fault_runs.environment(DISK=str(disk), RESULT=str(result)))
+                                        env=fault_runs.environment(DISK=str(disk), RESULT=str(result), SIZE=size))
         if status in (1, 100):
             self.skipTest(f"no file system can be mounted here: {output}")
         self.assertEqual(status, support.IO, output)
-        self.assert_mentions(output, disk, os.strerror(errno.ENOSPC), "free space")
+        self.assert_mentions(output, disk, message, "free space")
         expected = dict(self.whole["train"])
         self.assertEqual(set(fault_runs.differences(fault_runs.end_state(result), expected)), {"recipe.toml"})
 

@@ -73,8 +73,9 @@ class Training(support.EndToEndTest):
             self.assertEqual([row["step"] for row in rows], [1, 2])
 
     def test_bagel_recipes_differ_in_values_only(self):
-        """They run on the tiny model, given its folder and its size."""
-        tiny = ["model=assets/shapes_base", "rollout.system_prompt=none", "run.threads=1", "train.steps=2"]
+        """They run on the tiny model, given its folder, its size and a device that is here."""
+        tiny = ["model=assets/shapes_base", "rollout.system_prompt=none", "run.device=cpu", "run.threads=1",
+                "train.steps=2"]
         self.run_program("train", "recipes/bagel_unigrpo.toml", f"run.dir={self.folder / 'rl'}", *tiny,
                          "prompts.path=recipes/data/prompts_example.txt", "prompts.per_step=2", "train.group_size=3",
                          "rollout.image_size=64", "rollout.max_think_tokens=40", "rollout.updates=6")

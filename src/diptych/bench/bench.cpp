@@ -6,7 +6,9 @@
 
 #include "diptych/bench/judge_bench.h"
 #include "diptych/bench/model_bench.h"
+#include "diptych/bench/published_bench.h"
 #include "diptych/bench/training_bench.h"
+#include "diptych/tensor/device.h"
 
 namespace diptych {
 
@@ -14,16 +16,23 @@ namespace {
 
 constexpr double kSecondsPerRepeat = 0.02;
 
-double seconds_of(int64_t calls, const std::function<void()>& work) {
+double seconds_of(at::Device device, int64_t calls, const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();
   for (int64_t call = 0; call < calls; ++call) work();
+  synchronise(device);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / static_cast<double>(calls);
 }
 
 }  // namespace
 
 BenchEffort quick_effort() {
-  return {.repeats = 3, .batch = 4, .tokens = 4, .gemm_side = 256, .judge_rounds = 4};
+  return {.quick = true,
+          .repeats = 3,
+          .batch = 4,
+          .tokens = 4,
+          .gemm_side = 256,
+          .bandwidth_mebibytes = 4,
+          .judge_rounds = 4};
 }
 
 const std::vector<Bench>& benches() {
@@ -34,14 +43,29 @@ const std::vector<Bench>& benches() {
   return all;
 }
 
-double median_seconds(int repeats, const std::function<void()>& work) {
+const std::vector<Bench>& published_benches() {
+  static const std::vector<Bench> all = {{"denoise", bench_published_denoise},
+                                         {"decode", bench_published_decode},
+                                         {"update", bench_published_update},
+                                         {"chain", bench_published_chain}};
+  return all;
+}
+
+double median_seconds(at::Device device, int repeats, const std::function<void()>& work) {
   work();
-  const double once = seconds_of(1, work);
+  synchronise(device);
+  const double once = seconds_of(device, 1, work);
   const auto calls = static_cast<int64_t>(std::ceil(kSecondsPerRepeat / std::max(once, 1e-9)));
   std::vector<double> seconds;
-  for (int repeat = 0; repeat < repeats; ++repeat) seconds.push_back(seconds_of(calls, work));
+  for (int repeat = 0; repeat < repeats; ++repeat) seconds.push_back(seconds_of(device, calls, work));
   std::nth_element(seconds.begin(), seconds.begin() + repeats / 2, seconds.end());
   return seconds[static_cast<size_t>(repeats / 2)];
+}
+
+BenchRow matrix_row(const BenchInput& input, const std::string& name, const std::string& work, const std::string& unit,
+                    double units, double seconds, double operations) {
+  const double rate = operations / seconds;
+  return {name, work, unit, seconds / units, rate, rate / input.gemm_flops, "GEMM"};
 }
 
 }  // namespace diptych

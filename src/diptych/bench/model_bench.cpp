@@ -15,29 +15,7 @@ namespace {
 
 constexpr const char* kPrompt = "three red circles";
 constexpr const char* kInstruction = "replace the red circle with a blue square";
-constexpr int64_t kGemmTokens = 1024;
 constexpr uint64_t kSeed = 1;
-
-BenchRow gemm_row(const std::string& name, int64_t rows, int64_t inner, int64_t columns, int repeats) {
-  const Tensor a = normal_tensor({.seed = kSeed}, {rows, inner});
-  const Tensor b = normal_tensor({.seed = kSeed + 1}, {inner, columns});
-  const double seconds = median_seconds(repeats, [&] { at::mm(a, b); });
-  const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(inner * columns);
-  return {name,
-          cat('[', rows, ", ", inner, "] x [", inner, ", ", columns, "] fp32"),
-          "product",
-          seconds,
-          operations / seconds,
-          std::nullopt,
-          ""};
-}
-
-/** A row about work that multiplies matrices; `seconds` and `operations` are of `units` units. */
-BenchRow matrix_row(const BenchInput& input, const std::string& name, const std::string& work, const std::string& unit,
-                    double units, double seconds, double operations) {
-  const double rate = operations / seconds;
-  return {name, work, unit, seconds / units, rate, rate / input.gemm_flops, "GEMM"};
-}
 
 /** A picture of the smallest size that the model takes as it is. */
 Image picture(const ModelConfig& config) {
@@ -67,11 +45,13 @@ std::vector<int64_t> pack_sizes(const Bagel& model, int64_t batch) {
   return sizes;
 }
 
-BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t batch) {
+}  // namespace
+
+BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t batch, int64_t tokens) {
   // No trained model writes this marker, so that all texts run to their full length.
   Bagel model = input.folder.model;
   model.special.im_end = model.special.vision_end;
-  const TextSampling sampling{.max_tokens = input.effort.tokens};
+  const TextSampling sampling{.max_tokens = tokens};
   struct Pack {
     KvCache cache;
     std::vector<CachedContext> prompts, contexts;
@@ -86,7 +66,7 @@ BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t ba
     for (int64_t i = 0; i < count; ++i) pack.keys.push_back({.seed = kSeed, .sample = static_cast<uint64_t>(i)});
   }
   const int64_t prompt_rows = packs.front().cache.used;
-  const double seconds = median_seconds(input.effort.repeats, [&] {
+  const double seconds = median_seconds(input.device(), input.effort.repeats, [&] {
     for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(packs.size()), [&](int64_t number) {
       Pack& pack = packs[static_cast<size_t>(number)];
       pack.cache.used = prompt_rows;
@@ -109,13 +89,13 @@ BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t ba
     operations += fed_here * pack_flops(model, half_way, pack.cache.used) / static_cast<double>(pack.texts.size());
     fed += fed_here;
   }
-  return matrix_row(input, name, cat(batch, batch == 1 ? " text of " : " texts of ", input.effort.tokens, " tokens"),
-                    "token", sampled, seconds, operations + logits_flops(model.config, fed));
+  return matrix_row(input, name, cat(batch, batch == 1 ? " text of " : " texts of ", tokens, " tokens"), "token",
+                    sampled, seconds, operations + logits_flops(model.config, fed));
 }
 
-BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t batch) {
+BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t batch, int64_t side) {
   const Bagel& model = input.folder.model;
-  const int64_t grid = model.config.vae_transform.min_short / latent_token_pixels(model.config);
+  const int64_t grid = side / latent_token_pixels(model.config);
   const double time = 0.5;
   struct Pack {
     KvCache cache;
@@ -135,10 +115,10 @@ BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t b
       segments.push_back(noisy_segment(starts.back(), grid, grid, time, -1, prompt.position));
       segments.back().cached = prompt.rows;
     }
-    pack.x = at::cat(starts);
+    pack.x = at::cat(starts).to(input.device());
     operations += pack_flops(model, segments, pack.cache.used);
   }
-  const double seconds = median_seconds(input.effort.repeats, [&] {
+  const double seconds = median_seconds(input.device(), input.effort.repeats, [&] {
     for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(packs.size()), [&](int64_t number) {
       Pack& pack = packs[static_cast<size_t>(number)];
       denoise_velocity(model, pack.cache, pack.tasks, pack.x, time, {});
@@ -149,26 +129,20 @@ BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t b
                     "image", static_cast<double>(batch), seconds, operations);
 }
 
-}  // namespace
-
-std::vector<BenchRow> bench_gemm(const ModelConfig& config, const BenchEffort& effort) {
-  const int64_t side = effort.gemm_side;
-  return {gemm_row("gemm", side, side, side, effort.repeats),
-          gemm_row("gemm of the model", kGemmTokens, config.hidden, config.mlp, effort.repeats)};
-}
-
 std::vector<BenchRow> bench_autoencoder(const BenchInput& input) {
   const Bagel& model = input.folder.model;
   const at::NoGradGuard no_grad;
   const int64_t side = model.config.vae_transform.min_short, batch = input.effort.batch;
   const int64_t latent_side = side / model.config.vae.downsample;
-  const Tensor pixels = normal_tensor({.seed = kSeed}, {batch, 3, side, side});
-  const Tensor eps = normal_tensor({.seed = kSeed + 1}, {batch, model.config.vae.z_channels, latent_side, latent_side});
+  const at::TensorOptions options = model.autoencoder.encoder.conv_in.weight.options();
+  const Tensor pixels = normal_tensor({.seed = kSeed}, {batch, 3, side, side}).to(options);
+  const Tensor eps =
+      normal_tensor({.seed = kSeed + 1}, {batch, model.config.vae.z_channels, latent_side, latent_side}).to(options);
   // In parts of one a thread, as rollouts do.
   const int64_t parts = packs_at_once(pixels.device(), batch);
   const std::vector<Tensor> pixel_parts = pixels.chunk(parts), eps_parts = eps.chunk(parts);
   const auto timed = [&](const std::function<void(size_t)>& work) {
-    return median_seconds(input.effort.repeats, [&] {
+    return median_seconds(input.device(), input.effort.repeats, [&] {
       for_each_pack(pixels.device(), static_cast<int64_t>(eps_parts.size()),
                     [&](int64_t part) { work(static_cast<size_t>(part)); });
     });
@@ -191,10 +165,10 @@ std::vector<BenchRow> bench_vit(const BenchInput& input) {
   const Segment& block = chain.back();
   const int64_t batch = input.effort.batch;
   const Tensor rows = at::arange(block.grid_height).mul(model.config.vit_max_patches_per_side).unsqueeze(1);
-  const Tensor positions = (rows + at::arange(block.grid_width)).flatten().repeat({batch});
+  const Tensor positions = (rows + at::arange(block.grid_width)).flatten().repeat({batch}).to(input.device());
   const Tensor patches = block.content.repeat({batch, 1}).to(compute_options(model));
   const std::vector<int64_t> lengths(static_cast<size_t>(batch), block.content.size(0));
-  const double seconds = median_seconds(input.effort.repeats, [&] {
+  const double seconds = median_seconds(input.device(), input.effort.repeats, [&] {
     connect(*model.vit, vit_forward(*model.vit, model.config, patches, positions, lengths));
   });
   return {matrix_row(input, "vit", cat(batch, " images of ", block.content.size(0), " patches"), "image",
@@ -207,8 +181,8 @@ std::vector<BenchRow> bench_edit_context(const BenchInput& input) {
   const std::vector<std::vector<Segment>> chains(static_cast<size_t>(batch), edit_chain(input.folder));
   int64_t tokens = 0;
   for (const Segment& segment : chains.front()) tokens += token_count(segment);
-  const double encode = median_seconds(input.effort.repeats, [&] { edit_chain(input.folder); });
-  const double pack = median_seconds(input.effort.repeats, [&] {
+  const double encode = median_seconds(input.device(), input.effort.repeats, [&] { edit_chain(input.folder); });
+  const double pack = median_seconds(input.device(), input.effort.repeats, [&] {
     KvCache cache = make_cache(model);
     std::vector<CachedContext> contexts(chains.size());
     prefill(model, cache, chains, contexts);
@@ -226,7 +200,7 @@ std::vector<BenchRow> bench_prefill(const BenchInput& input) {
   const Bagel& model = input.folder.model;
   const std::vector<Segment> chain = text_chains({text_ids(input.folder.tokenizer, kPrompt)}).front();
   const std::vector<int64_t> sizes = pack_sizes(model, input.effort.batch);
-  const double seconds = median_seconds(input.effort.repeats, [&] {
+  const double seconds = median_seconds(input.device(), input.effort.repeats, [&] {
     for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(sizes.size()), [&](int64_t pack) {
       const std::vector<std::vector<Segment>> chains(static_cast<size_t>(sizes[static_cast<size_t>(pack)]), chain);
       KvCache cache = make_cache(model);
@@ -241,11 +215,13 @@ std::vector<BenchRow> bench_prefill(const BenchInput& input) {
 }
 
 std::vector<BenchRow> bench_decode(const BenchInput& input) {
-  return {decode_row(input, "decode", input.effort.batch), decode_row(input, "decode alone", 1)};
+  return {decode_row(input, "decode", input.effort.batch, input.effort.tokens),
+          decode_row(input, "decode alone", 1, input.effort.tokens)};
 }
 
 std::vector<BenchRow> bench_denoise(const BenchInput& input) {
-  return {denoise_row(input, "denoise", input.effort.batch), denoise_row(input, "denoise alone", 1)};
+  const int64_t side = input.folder.model.config.vae_transform.min_short;
+  return {denoise_row(input, "denoise", input.effort.batch, side), denoise_row(input, "denoise alone", 1, side)};
 }
 
 }  // namespace diptych

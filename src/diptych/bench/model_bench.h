@@ -1,13 +1,9 @@
 #pragma once
-// Parts of a rollout with the model of a folder.
+// Parts of a rollout.
 
 #include "diptych/bench/bench.h"
 
 namespace diptych {
-
-/** fp32 matrix products: a large square, whose rate is the limit of the other benchmarks, and the MLP of the model for
- *  1024 tokens. */
-std::vector<BenchRow> bench_gemm(const ModelConfig& config, const BenchEffort& effort);
 
 /** Both halves of the autoencoder on a batch of images. */
 std::vector<BenchRow> bench_autoencoder(const BenchInput& input);
@@ -22,10 +18,16 @@ std::vector<BenchRow> bench_edit_context(const BenchInput& input);
 /** Prompts of a batch in one pack, per token. */
 std::vector<BenchRow> bench_prefill(const BenchInput& input);
 
-/** Sampling texts behind one prompt, a batch and one by itself, per sampled token. */
+/** Sampling `batch` texts of so many tokens behind one prompt, per sampled token. */
+BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t batch, int64_t tokens);
+
+/** One denoising step of `batch` square images of `side` pixels behind one prompt, per image. */
+BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t batch, int64_t side);
+
+/** Sampling texts, a batch and one by itself. */
 std::vector<BenchRow> bench_decode(const BenchInput& input);
 
-/** One denoising step of images behind one prompt, a batch and one by itself, per image. */
+/** One denoising step of images, a batch and one by itself. */
 std::vector<BenchRow> bench_denoise(const BenchInput& input);
 
 }  // namespace diptych

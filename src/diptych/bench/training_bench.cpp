@@ -2,6 +2,8 @@
 
 #include "diptych/bench/training_bench.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
+
 #include "diptych/base/text_format.h"
 #include "diptych/bench/bench_flops.h"
 #include "diptych/flow/timestep_grid.h"
@@ -12,19 +14,19 @@ namespace diptych {
 
 namespace {
 
-constexpr int64_t kGroup = 8;
-constexpr int64_t kUpdates = 10;
-constexpr int64_t kWindow = 3;
 constexpr uint64_t kSeed = 1;
 constexpr const char* kPrompt = "a photo of three red circles and a blue square";
 
-EpisodeOptions episode_of(const ModelConfig& config, const BenchEffort& effort) {
+EpisodeOptions episode_of(const TrainingCase& training) {
   EpisodeOptions options;
   options.program = episode_program("think");
-  options.text.max_tokens = effort.tokens;
-  options.schedule = {
-      .grid = timestep_grid(kUpdates + 1, 2.0), .noise_level = 0.8, .window_begin = 0, .window_size = kWindow};
-  options.image_height = options.image_width = config.vae_transform.min_short;
+  options.text.max_tokens = training.tokens;
+  options.schedule = {.grid = timestep_grid(training.updates + 1, 2.0),
+                      .noise_level = 0.8,
+                      .window_begin = 0,
+                      .window_size = training.window};
+  options.image_height = options.image_width = training.side;
+  options.chains_per_pack = training.sampled_per_pack;
   return options;
 }
 
@@ -44,40 +46,49 @@ double rollout_flops(const Bagel& model, const Rollout& rollout, const EpisodeOp
     total += sampled * pack_flops(model, {token}, before + tokens) + logits_flops(model.config, sampled);
     Segment noisy = noisy_segment(chain.image->latent, chain.image->grid_height, chain.image->grid_width, 0.5, -1, 0);
     noisy.cached.assign(static_cast<size_t>(before + tokens), 0);
-    total += kUpdates * pack_flops(model, {noisy}, before + tokens);
+    total += static_cast<double>(episode.schedule.grid.size() - 1) * pack_flops(model, {noisy}, before + tokens);
   }
   return total;
 }
 
-UpdateOptions update_options_of() {
+UpdateOptions update_options_of(const TrainingCase& training) {
   UpdateOptions options;
   options.loss.velocity_mse_weight = 1e-5;
   options.loss.text_kl_weight = 0.01;
   options.gate_text = options.gate_image = std::numeric_limits<double>::infinity();
   options.needs_reference = true;
+  options.chains_per_pack = training.trained_per_pack;
   return options;
 }
 
-BenchRow row_of(const BenchInput& input, const std::string& name, const std::string& work, double chains,
-                double seconds, double operations) {
-  const double rate = operations / seconds;
-  return {name, work, "chain", seconds / chains, rate, rate / input.gemm_flops, "GEMM"};
+/** The most memory of the device that `work` needed; nothing on the CPU. */
+std::optional<double> peak_of(at::Device device, const std::function<void()>& work) {
+  auto* allocator = device.is_cpu() ? nullptr : dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device.type()));
+  if (allocator == nullptr) return std::nullopt;
+  allocator->resetPeakStats(device.index());
+  work();
+  const c10::CachingDeviceAllocator::DeviceStats stats = allocator->getDeviceStats(device.index());
+  return static_cast<double>(stats.allocated_bytes[0].peak);
 }
 
 }  // namespace
 
-std::vector<BenchRow> bench_training(const BenchInput& input) {
+std::vector<BenchRow> training_rows(const BenchInput& input, const TrainingCase& training) {
   // Weights of their own: the update must not move those that other benchmarks use. No trained model writes the marker
   // that ends texts here, so that all of them run to their full length.
   Bagel model = input.folder.model;
-  for (const ParameterSlot& slot : transformer_slots(model)) *slot.tensor = slot.tensor->clone();
+  const bool adapted = training.policy.adapters.rank > 0;
+  if (!adapted)  // adapters leave the weights below them as they are
+    for (const ParameterSlot& slot : matching_slots(transformer_slots(model), training.policy.parameters))
+      *slot.tensor = slot.tensor->clone();
   model.special.im_end = model.special.vision_end;
-  TrainedPolicy policy(model, {.und_learning_rate = 1e-6, .gen_learning_rate = 1e-6});
-  const UpdateOptions options = update_options_of();
-  const EpisodeOptions episode = episode_of(model.config, input.effort);
+  model.decoder.recompute = training.recompute_layers;
+  TrainedPolicy policy(model, training.policy);
+  const UpdateOptions options = update_options_of(training);
+  const EpisodeOptions episode = episode_of(training);
   std::vector<EpisodePrompt> prompts;
-  const int64_t group = std::min(kGroup, input.effort.batch);
-  for (int64_t p = 0; p < input.effort.batch / group; ++p)
+  const int64_t group = std::min(training.group, training.chains);
+  for (int64_t p = 0; p < training.chains / group; ++p)
     prompts.push_back({.text = kPrompt, .occurrence = static_cast<uint64_t>(p)});
 
   Rollout rollout;
@@ -96,25 +107,52 @@ std::vector<BenchRow> bench_training(const BenchInput& input) {
     return values;
   };
   const std::vector<ChainValues> values = refer();
-  double update_flops = 0;
+  double three_forwards = 0;
   const auto update = [&](const std::vector<ChainValues>& of_reference) {
     GateReport gate;
-    update_flops = update_policy(model, rollout, chains, advantages, of_reference, options, policy, 1, gate).flops;
+    three_forwards = update_policy(model, rollout, chains, advantages, of_reference, options, policy, 1, gate).flops;
   };
 
+  const at::Device device = input.device();
   const int repeats = input.effort.repeats;
-  const double replay_seconds = median_seconds(repeats, [&] { replay_values(model, rollout, chains, options); });
-  const double update_seconds = median_seconds(repeats, [&] { update(values); });
-  const double step_seconds = median_seconds(repeats, [&] {
-    sample();
-    update(refer());
-  });
+  const double replay_seconds =
+      median_seconds(device, repeats, [&] { replay_values(model, rollout, chains, options); });
+  const double update_seconds = median_seconds(device, repeats, [&] { update(values); });
+  const std::optional<double> update_peak = peak_of(device, [&] { update(values); });
   const auto count = static_cast<double>(chains.size());
-  const std::string work = cat(chains.size(), " chains, ", input.effort.tokens, " tokens, ", kWindow, " trained steps");
-  return {row_of(input, "replay", work, count, replay_seconds, update_flops / 3),
-          row_of(input, "update", work, count, update_seconds, update_flops),
-          row_of(input, "step", cat("rollout of ", kUpdates, " steps, reference, update"), count, step_seconds,
-                 rollout_flops(model, rollout, episode) + update_flops / 3 + update_flops)};
+  const double forward = three_forwards / 3, update_flops = (adapted ? 2 : 3) * forward;
+  const std::string prefix = training.name.empty() ? "" : training.name + " ";
+  const std::string work =
+      cat(chains.size(), " chains, ", training.tokens, " tokens, ", training.window, " trained steps");
+  std::vector<BenchRow> rows = {
+      matrix_row(input, prefix + "replay", work, "chain", count, replay_seconds, forward),
+      matrix_row(input, prefix + "update", work, "chain", count, update_seconds, update_flops)};
+  rows.back().peak_bytes = update_peak;
+  if (!training.whole_step) return rows;
+
+  const auto step = [&] {
+    sample();
+    const std::vector<ChainValues> of_reference = refer();
+    if (training.replays_old) replay_values(model, rollout, chains, options);
+    update(of_reference);
+  };
+  const double step_seconds = median_seconds(device, repeats, step);
+  const std::string parts =
+      training.replays_old ? " steps, reference, old values, update" : " steps, reference, update";
+  const double passes = training.replays_old ? 2 : 1;
+  rows.push_back(matrix_row(input, prefix + "step", cat("rollout of ", training.updates, parts), "chain", count,
+                            step_seconds, rollout_flops(model, rollout, episode) + passes * forward + update_flops));
+  rows.back().peak_bytes = peak_of(device, step);
+  return rows;
+}
+
+std::vector<BenchRow> bench_training(const BenchInput& input) {
+  TrainingCase training;
+  training.chains = input.effort.batch;
+  training.tokens = input.effort.tokens;
+  training.side = input.folder.model.config.vae_transform.min_short;
+  training.policy.und_learning_rate = training.policy.gen_learning_rate = 1e-6;
+  return training_rows(input, training);
 }
 
 }  // namespace diptych

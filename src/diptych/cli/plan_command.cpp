@@ -69,6 +69,10 @@ void print_memory(const MemoryPlan& plan, int64_t ranks) {
     if (row.bytes != totals) print_row(row.name, row.bytes);
   for (size_t phase = 0; phase < kMemoryPhases; ++phase) totals[phase] = plan.total(phase);
   print_row("together", totals);
+  std::vector<std::string> host;
+  for (const auto& [name, bytes] : plan.host)
+    if (bytes > 0) host.push_back(cat(name, " ", gib(bytes)));
+  if (!host.empty()) std::printf("  In the host's memory instead: %s.\n", join(host, ", ").c_str());
 }
 
 void print_advice(const std::vector<Advice>& all, int64_t limit) {

@@ -117,7 +117,7 @@ void add_text_options(CLI::App& command, SampleArguments& arguments) {
                   "cap of a text [40, where images are looked at 128; BAGEL: 1024]")
       ->type_name("N")
       ->check(range(int64_t{1}, int64_t{1000000}))
-      ->group(group);
+      ->group("Compute");
 }
 
 void add_painting_options(CLI::App& command, SampleArguments& arguments) {
@@ -176,19 +176,13 @@ void add_guidance_options(CLI::App& command, SampleArguments& arguments) {
       ->group(group);
 }
 
-void add_compute_options(CLI::App& command, SampleArguments& arguments) {
-  const std::string group = "Compute";
-  command.add_option("--threads", arguments.threads, "CPU threads; 0: all cores")
-      ->type_name("N")
-      ->check(range(int64_t{0}, int64_t{1024}))
-      ->capture_default_str()
-      ->group(group);
+void add_batch(CLI::App& command, SampleArguments& arguments) {
   command
       .add_option("--batch", arguments.batch,
                   "samples made together; changes memory and speed, not the samples [128; BAGEL: 8]")
       ->type_name("N")
       ->check(range(int64_t{1}, int64_t{1000000}))
-      ->group(group);
+      ->group("Compute");
 }
 
 }  // namespace
@@ -199,7 +193,8 @@ void add_sample_options(CLI::App& command, SampleArguments& arguments) {
   add_text_options(command, arguments);
   add_painting_options(command, arguments);
   add_guidance_options(command, arguments);
-  add_compute_options(command, arguments);
+  add_compute_options(command, arguments.compute);
+  add_batch(command, arguments);
 }
 
 }  // namespace diptych

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "diptych/cli/compute_options.h"
+
 namespace diptych {
 
 struct SampleArguments {
@@ -41,7 +43,7 @@ struct SampleArguments {
   std::string guidance_renorm = "global";
   double guidance_renorm_min = 0;
 
-  int64_t threads = 0;
+  ComputeOptions compute;
   std::optional<int64_t> batch;
 };
 

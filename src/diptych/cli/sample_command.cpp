@@ -21,8 +21,7 @@ int sample(const SampleArguments& arguments) {
   make_folder(out);
   std::filesystem::remove(out / "samples.jsonl");
   std::filesystem::remove(out / "conversation.html");
-  use_threads(arguments.threads);
-  const ModelFolder folder = load_model_folder(arguments.model);
+  const ModelFolder folder = load_model_folder(arguments.model, arguments.compute);
   const EpisodeOptions options = sample_options(arguments, task, folder.model.config);
   std::printf("%-12s%s\n", "episode", task_name(task).c_str());
 

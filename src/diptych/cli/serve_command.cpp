@@ -7,6 +7,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
+#include "diptych/cli/compute_options.h"
 #include "diptych/serve/http_server.h"
 #include "diptych/train/session.h"
 
@@ -23,7 +24,7 @@ struct ServeArguments {
   std::string model_name;
   std::string api_key_variable;
   std::string image_context;
-  int64_t threads = 0;
+  ComputeOptions compute;
   int64_t max_body_mb = 32;
   int64_t max_image_pixels = ServeSettings().max_image_pixels;
   int64_t max_tokens = ServeSettings().max_tokens;
@@ -67,8 +68,7 @@ std::chrono::milliseconds milliseconds_of(double seconds) {
 
 int serve(ServeArguments arguments) {
   const std::string key = api_key(arguments);
-  use_threads(arguments.threads);
-  const ModelFolder folder = load_model_folder(arguments.model);
+  const ModelFolder folder = load_model_folder(arguments.model, arguments.compute);
   const ServeSettings settings = settings_of(arguments, folder.model.config);
   arguments.http.body_bytes = arguments.max_body_mb << 20;
   arguments.http.request_time = milliseconds_of(arguments.read_timeout);
@@ -147,10 +147,7 @@ void add_serve(CLI::App& app, int& status) {
                    "what a chat sees of an image: both (latent and ViT block) or vit [both; BAGEL: vit]")
       ->type_name("NAME")
       ->check(CLI::IsMember({"both", "vit"}).description(""));
-  command->add_option("--threads", arguments->threads, "CPU threads of the model; 0: all cores")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1024).description(""))
-      ->capture_default_str();
+  add_compute_options(*command, arguments->compute);
   add_limits(*command, *arguments);
   command->callback([=, &status] { status = serve(*arguments); });
 }

@@ -54,6 +54,8 @@ class ProcessGroup {
 
   int rank() const { return place_.rank; }
   int world() const { return place_.world; }
+  /** Among the processes of its machine. */
+  int local_rank() const { return place_.local_rank; }
 
   /** In place: the sum over the ranks. */
   void all_reduce_sum(const Tensor& tensor, const std::string& what);

@@ -65,6 +65,22 @@ Tensor attend_group(const AttentionGroup& group, const Tensor& query, const Tens
       .reshape({group.batch * group.queries, kv_heads * shared * width});
 }
 
+// --- Sequences ------------------------------------------------------------------------------------------------------
+
+// What the kernels of flash attention take.
+constexpr int64_t kFlashWidthMultiple = 8;
+constexpr int64_t kFlashWidest = 256;
+
+// Causal blocks are the last tokens of their keys, as flash attention aligns them too (since its version 2.1).
+Tensor attend_sequences(const AttentionSequences& sequences, const Tensor& query, const Tensor& keys,
+                        const Tensor& values) {
+  const auto [output, log_sum, seed, unused, debug_mask] = at::_flash_attention_forward(
+      query.index_select(0, sequences.query_rows), keys.index_select(0, sequences.key_rows),
+      values.index_select(0, sequences.key_rows), sequences.query_ends, sequences.key_ends, sequences.longest_query,
+      sequences.longest_keys, /*dropout_p=*/0.0, sequences.causal, /*return_debug_mask=*/false);
+  return output.flatten(1);
+}
+
 // --- Loops ----------------------------------------------------------------------------------------------------------
 
 constexpr double kFlopsPerTask = 1e5;  // below, a thread is not worth waking
@@ -226,19 +242,54 @@ AttentionPlan plan_groups(const QueryBlocks& all, int64_t rows, const at::Tensor
   return plan;
 }
 
-AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int64_t rows,
+AttentionPlan plan_sequences(const QueryBlocks& blocks, int64_t rows, at::Device device) {
+  AttentionPlan plan;
+  std::vector<int64_t> gather(static_cast<size_t>(rows));
+  int64_t output_row = 0;
+  for (const bool causal : {false, true}) {
+    AttentionSequences sequences;
+    sequences.causal = causal;
+    std::vector<int64_t> query_rows, key_rows;
+    std::vector<int32_t> query_ends = {0}, key_ends = {0};
+    for (const QueryBlock& block : blocks.list) {
+      if (block.causal != causal) continue;
+      for (const int64_t row : block.queries) gather[static_cast<size_t>(row)] = output_row++;
+      query_rows.insert(query_rows.end(), block.queries.begin(), block.queries.end());
+      key_rows.insert(key_rows.end(), block.keys.begin(), block.keys.end());
+      query_ends.push_back(static_cast<int32_t>(query_rows.size()));
+      key_ends.push_back(static_cast<int32_t>(key_rows.size()));
+      sequences.longest_query = std::max(sequences.longest_query, static_cast<int64_t>(block.queries.size()));
+      sequences.longest_keys = std::max(sequences.longest_keys, static_cast<int64_t>(block.keys.size()));
+    }
+    if (query_rows.empty()) continue;
+    sequences.query_rows = to_index(query_rows, device);
+    sequences.key_rows = to_index(key_rows, device);
+    sequences.query_ends = at::tensor(query_ends, at::kInt).to(device);
+    sequences.key_ends = at::tensor(key_ends, at::kInt).to(device);
+    plan.sequences.push_back(std::move(sequences));
+  }
+  plan.gather = to_index(gather, device);
+  return plan;
+}
+
+AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int64_t rows, int64_t width,
                              const at::TensorOptions& options) {
   const at::ScalarType type = c10::typeMetaToScalarType(options.dtype());
-  if (!options.device().is_cpu() || (type != at::kFloat && type != at::kDouble))
-    return plan_groups(*blocks, rows, options);
-  AttentionPlan plan;
-  plan.blocks = blocks;
-  return plan;
+  if (options.device().is_cpu() && (type == at::kFloat || type == at::kDouble)) {
+    AttentionPlan plan;
+    plan.blocks = blocks;
+    return plan;
+  }
+  const bool has_flash_attention =
+      !options.device().is_cpu() && type == at::kBFloat16 && width % kFlashWidthMultiple == 0 && width <= kFlashWidest;
+  return has_flash_attention ? plan_sequences(*blocks, rows, options.device()) : plan_groups(*blocks, rows, options);
 }
 
 Tensor attend(const AttentionPlan& plan, const Tensor& query, const Tensor& keys, const Tensor& values) {
   if (plan.blocks) return LoopAttention::apply(plan.blocks, query, keys, values).flatten(1);
   std::vector<Tensor> outputs;
+  for (const AttentionSequences& sequences : plan.sequences)
+    outputs.push_back(attend_sequences(sequences, query, keys, values));
   for (const AttentionGroup& group : plan.groups) outputs.push_back(attend_group(group, query, keys, values));
   const Tensor all = outputs.size() == 1 ? outputs.front() : at::cat(outputs);
   return all.index_select(0, plan.gather);

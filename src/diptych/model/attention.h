@@ -15,11 +15,23 @@ struct AttentionGroup {
   Tensor mask;          // undefined, or [batch, 1, queries, keys] with 0 and -inf
 };
 
+/** Query blocks one behind the other, each as long as it is, run as one flash attention. */
+struct AttentionSequences {
+  bool causal = false;
+  Tensor query_rows;          // [sum of lengths] rows of the pack
+  Tensor key_rows;            // [sum of lengths] rows of the key source (see PackLayout)
+  Tensor query_ends;          // [blocks + 1] int32, cumulative lengths from 0
+  Tensor key_ends;            // [blocks + 1] int32
+  int64_t longest_query = 0;  // of any block
+  int64_t longest_keys = 0;
+};
+
 /** How the attention of one pack runs, the same in every layer. */
 struct AttentionPlan {
-  c10::intrusive_ptr<QueryBlocks> blocks;  // on the CPU in float32 and float64: loops over the rows in place
-  std::vector<AttentionGroup> groups;      // elsewhere: batches of scaled_dot_product_attention
-  Tensor gather;                           // [rows] row of each token in the concatenated padded outputs of the groups
+  c10::intrusive_ptr<QueryBlocks> blocks;     // on the CPU in float32 and float64: loops over the rows in place
+  std::vector<AttentionSequences> sequences;  // elsewhere in bfloat16: flash attention, at most two calls
+  std::vector<AttentionGroup> groups;         // else: batches of scaled_dot_product_attention
+  Tensor gather;                              // [rows] row of each token in the concatenated outputs of these
 };
 
 /** Blocks of `lengths` rows, one behind the other, each of which sees itself whole: images by themselves. */
@@ -28,8 +40,11 @@ c10::intrusive_ptr<QueryBlocks> whole_blocks(const std::vector<int64_t>& lengths
 /** Groups for any device and dtype. `rows`: of the pack. */
 AttentionPlan plan_groups(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options);
 
-/** The faster way for this device and dtype. */
-AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int64_t rows,
+/** Sequences for a device with flash attention, which CPUs have not. `rows`: of the pack. */
+AttentionPlan plan_sequences(const QueryBlocks& blocks, int64_t rows, at::Device device);
+
+/** The fastest way for this device, dtype and width of a head. */
+AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int64_t rows, int64_t width,
                              const at::TensorOptions& options);
 
 /** softmax(q k^T / sqrt(d)) v of every row over what its block sees: query [rows, H, d], keys and values

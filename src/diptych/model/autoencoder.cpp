@@ -152,7 +152,7 @@ Tensor apply(const ResBlock& block, int64_t groups, const Tensor& x) {
 Tensor apply(const AttentionBlock& block, int64_t groups, const Tensor& x) {
   const Tensor rows = to_rows(normalise(block.norm, groups, x, false));
   const std::vector<int64_t> pixels(static_cast<size_t>(x.size(0)), x.size(2) * x.size(3));
-  const AttentionPlan plan = plan_attention(whole_blocks(pixels), rows.size(0), rows.options());
+  const AttentionPlan plan = plan_attention(whole_blocks(pixels), rows.size(0), x.size(1), rows.options());
   const auto head = [&](const Conv& conv) { return per_pixel(conv, rows).unsqueeze(1); };
   const Tensor mixed = attend(plan, head(block.query), head(block.key), head(block.value));
   return x + to_maps(per_pixel(block.output, mixed), x);

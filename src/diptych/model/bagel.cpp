@@ -53,6 +53,7 @@ Tensor embed_vit(const Bagel& model, const std::vector<Segment>& segments) {
 
 Tensor embed_latents(const Bagel& model, const std::vector<Segment>& segments) {
   const int64_t stride = model.config.max_latent_size;
+  const at::TensorOptions options = compute_options(model);
   std::vector<Tensor> patches;
   std::vector<double> times;
   std::vector<int64_t> owners;
@@ -61,7 +62,7 @@ Tensor embed_latents(const Bagel& model, const std::vector<Segment>& segments) {
     if (segment.kind != SegmentKind::clean_latent && segment.kind != SegmentKind::noisy_latent) continue;
     TORCH_CHECK(segment.grid_height <= stride && segment.grid_width <= stride, "pack: a latent of ",
                 segment.grid_height, " x ", segment.grid_width, " tokens is larger than max_latent_size ", stride);
-    patches.push_back(segment.content);
+    patches.push_back(segment.content.to(options));  // latents of a rollout come from the host's memory
     for (int64_t row = 0; row < segment.grid_height; ++row) {
       for (int64_t column = 0; column < segment.grid_width; ++column) {
         ids.push_back(row * stride + column);
@@ -70,11 +71,10 @@ Tensor embed_latents(const Bagel& model, const std::vector<Segment>& segments) {
     }
     times.push_back(segment.kind == SegmentKind::clean_latent ? 0.0 : segment.time);
   }
-  const at::TensorOptions options = compute_options(model);
   const Tensor sinusoid =
       time_sinusoid(at::tensor(times, at::kDouble).to(options.device()), kTimeFrequencies).to(options);
   const Tensor time = linear(at::silu(linear(sinusoid, model.time_in)), model.time_out);
-  return linear(at::cat(patches).to(options), model.vae2llm) + time.index_select(0, to_device_index(owners, model)) +
+  return linear(at::cat(patches), model.vae2llm) + time.index_select(0, to_device_index(owners, model)) +
          model.latent_pos_embed.index_select(0, to_device_index(ids, model));
 }
 

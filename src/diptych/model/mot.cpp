@@ -269,7 +269,7 @@ Streams decoder_forward(const MotDecoder& decoder, const ModelConfig& config, co
   const auto pass = std::make_shared<DecoderPass>();
   pass->config = config;
   pass->angles = rotation(layout.positions, config.head_dim, config.rope_theta, streams.und.options());
-  pass->plan = plan_attention(layout.blocks, layout.total_rows(), streams.und.options());
+  pass->plan = plan_attention(layout.blocks, layout.total_rows(), config.head_dim, streams.und.options());
   pass->detached = layout.detached;
   const int64_t begin = cache == nullptr ? 0 : cache->used;
   for (size_t i = 0; i < decoder.layers.size(); ++i) {

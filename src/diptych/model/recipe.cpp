@@ -2,7 +2,6 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/text/bpe_trainer.h"
 
 namespace diptych {
 
@@ -54,17 +53,21 @@ int64_t vocabulary_rows(const ModelConfig& config, int64_t tokens) {
 
 }  // namespace
 
-void create_model_folder(const std::filesystem::path& folder, const ModelRecipe& recipe,
-                         const std::vector<std::string>& corpus) {
+MadeModel make_model(const ModelRecipe& recipe, const std::vector<std::string>& corpus) {
   require(!recipe.config.vae.channel_multipliers.empty(), "model.vae.channel_multipliers", "at least one", "none");
   check_sizes(recipe.config);
-  const BpeModel tokenizer = train_bpe(corpus, recipe.tokenizer_merges);
+  BpeModel tokenizer = train_bpe(corpus, recipe.tokenizer_merges);
   ModelConfig config = recipe.config;
   config.vocabulary = vocabulary_rows(config, tokenizer_size(tokenizer));
-  Bagel model = make_bagel(config);
-  const WeightSource weights = initial_weights(model, static_cast<uint64_t>(recipe.seed));
-  save_model_folder(folder, model, weights, folder, /*compact=*/recipe.dtype == "bfloat16");
-  write_tokenizer_files(folder, tokenizer);
+  return {std::move(tokenizer), make_bagel(config)};
+}
+
+void create_model_folder(const std::filesystem::path& folder, const ModelRecipe& recipe,
+                         const std::vector<std::string>& corpus) {
+  MadeModel made = make_model(recipe, corpus);
+  const WeightSource weights = initial_weights(made.model, static_cast<uint64_t>(recipe.seed));
+  save_model_folder(folder, made.model, weights, folder, /*compact=*/recipe.dtype == "bfloat16");
+  write_tokenizer_files(folder, made.tokenizer);
 }
 
 }  // namespace diptych

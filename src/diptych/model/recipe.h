@@ -3,6 +3,7 @@
 
 #include "diptych/base/config.h"
 #include "diptych/model/folder.h"
+#include "diptych/text/bpe_trainer.h"
 
 namespace diptych {
 
@@ -77,9 +78,19 @@ void visit(Fields& fields, ModelRecipe& recipe) {
   fields.section("model", recipe.config);
 }
 
+/** What a recipe says before any weight is drawn. */
+struct MadeModel {
+  BpeModel tokenizer;  // trained on the corpus
+  Bagel model;         // on the meta device
+};
+
+/** Throws Error(config) for sizes that do not go together and a vocabulary with fewer rows than the tokenizer has
+ * tokens. */
+MadeModel make_model(const ModelRecipe& recipe, const std::vector<std::string>& corpus);
+
 /** Writes a model folder with seeded random weights and a tokenizer trained on the corpus. Weights are drawn as they
- * are written: memory holds one tensor at a time. Throws Error(config) for sizes that do not go together and a
- * vocabulary with fewer rows than the tokenizer has tokens, Error(io) if the disk has too little space. */
+ * are written: memory holds one tensor at a time. Throws Error(config) as make_model, Error(io) if the disk has
+ * too little space. */
 void create_model_folder(const std::filesystem::path& folder, const ModelRecipe& recipe,
                          const std::vector<std::string>& corpus);
 

@@ -73,7 +73,8 @@ Tensor vit_forward(const Vit& vit, const ModelConfig& config, const Tensor& patc
   TORCH_CHECK(std::accumulate(lengths.begin(), lengths.end(), int64_t{0}) == patches.size(0) &&
                   position_ids.size(0) == patches.size(0),
               "vit_forward: lengths, position ids and patches disagree");
-  const AttentionPlan plan = plan_attention(whole_blocks(lengths), patches.size(0), patches.options());
+  const AttentionPlan plan =
+      plan_attention(whole_blocks(lengths), patches.size(0), config.vit.hidden / config.vit.heads, patches.options());
   Tensor x = linear(patches, vit.patch_embedding) + vit.position_embedding.index_select(0, position_ids);
   for (const VitLayer& layer : vit.layers) {
     x = x + self_attention(layer, config.vit.heads, plan, layer_norm(x, layer.norm_before_attention));

@@ -49,31 +49,30 @@ MemoryPlan plan_memory(PlannedModel& planned, const RlRecipe& recipe, const Plan
   const int64_t without_gradient = forward_bytes(model, pack, Kernels::cuda);
   const int64_t chains = work.stages * work.chains;
 
-  std::vector<size_t> updates = {update, optimizer}, stepping = {rollout, update, optimizer};
-  if (work.replays_old) updates.push_back(replaying);
-  if (work.replays_old) stepping.push_back(replaying);
-  std::vector<size_t> compared = updates;
-  if (work.penalised) compared.push_back(reference);
-  if (work.penalised) stepping.push_back(reference);
-  std::vector<size_t> all = stepping;
-  all.push_back(load);
+  std::vector<size_t> all = {load, rollout, update, optimizer};
+  if (work.replays_old) all.push_back(replaying);
+  if (work.penalised) all.push_back(reference);
 
   MemoryPlan plan;
-  plan.rows = {row("weights", state.weights, all), row("autoencoder", state.autoencoder, all),
-               row("adapters, frozen copies", state.adapters, all), row("float32 masters", state.masters, all),
-               row("Adam moments", state.moments, all), row("reference weights", state.reference, all),
-               // They stay allocated from one step to the next.
-               row("gradients", state.gradients, stepping),
-               row("trajectories", chains * trajectory_bytes(work), stepping),
-               row("reference values", work.penalised ? chains * chain_value_bytes(work) : 0, compared),
-               row("old values", chains * chain_value_bytes(work), updates), row("KV cache", sampling.cache, {rollout}),
-               row("activations kept", pass.kept, {update}), row("at work", 0, {})};
+  plan.rows = {row("weights", state.weights, all),
+               row("autoencoder", state.autoencoder, all),
+               row("adapters, frozen copies", state.adapters, all),
+               row("float32 masters", state.masters, all),
+               row("Adam moments", state.moments, all),
+               row("gradients", state.gradients, {update, optimizer}),
+               row("KV cache", sampling.cache, {rollout}),
+               row("activations kept", pass.kept, {update}),
+               row("at work", 0, {})};
   std::array<int64_t, kMemoryPhases>& working = plan.rows.back().bytes;
   working[rollout] = std::max({sampling.texts, sampling.denoise, sampling.decode});
   if (work.replays_old) working[replaying] = without_gradient;
   if (work.penalised) working[reference] = std::max(without_gradient, state.reference_swap);
   working[update] = pass.working;
   working[optimizer] = state.optimizer_step;
+  plan.host = {{"reference weights", state.reference},
+               {"trajectories", chains * trajectory_bytes(work)},
+               {"reference values", work.penalised ? chains * chain_value_bytes(work) : 0},
+               {"old values", chains * chain_value_bytes(work)}};
   return plan;
 }
 

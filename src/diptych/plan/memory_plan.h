@@ -20,6 +20,7 @@ struct MemoryRow {
 /** A phase without work, such as the reference of a recipe without penalties, has zeros throughout. */
 struct MemoryPlan {
   std::vector<MemoryRow> rows;
+  std::vector<std::pair<std::string, int64_t>> host;  // bytes that lie in the host's memory instead, from step to step
 
   int64_t total(size_t phase) const;
   /** The phase that needs most. */

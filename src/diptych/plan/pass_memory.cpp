@@ -26,6 +26,11 @@ struct Sizes {
         rows(pack.rows()),
         sources(pack.detached ? 2 * pack.rows() : pack.rows()),
         kernels(kernels) {
+    if (kernels == Kernels::cuda) {
+      padded_queries = rows;
+      padded_keys = pack.seen_keys;
+      return;
+    }
     for (const PackShape::Group& group : pack.groups) {
       padded_queries += group.batch * group.queries;
       padded_keys += group.batch * group.keys;
@@ -134,7 +139,9 @@ PackShape pack_shape(const PackLayout& layout, int64_t logprob_rows) {
                   .latent_rows = layout.latent_rows,
                   .logprob_rows = logprob_rows,
                   .detached = layout.detached,
-                  .groups = {}};
+                  .groups = {},
+                  .seen_keys = 0};
+  for (const QueryBlock& block : layout.blocks->list) shape.seen_keys += static_cast<int64_t>(block.keys.size());
   for (const AttentionGroup& group : plan_groups(*layout.blocks, layout.total_rows(), at::TensorOptions()).groups)
     shape.groups.push_back({group.batch, group.queries, group.keys, group.mask.defined()});
   return shape;

@@ -10,7 +10,7 @@ namespace diptych {
 enum class Kernels {
   loops,  // CPU, float32: fused loops
   aten,   // CPU, bfloat16: ATen's operations, of which the norm works on float32 copies
-  cuda,   // CUDA: ATen's operations with its fused norm
+  cuda,   // CUDA, bfloat16: ATen's operations with its fused norm, flash attention over sequences as long as they are
 };
 
 /** The sizes of a pack that decide its bytes. */
@@ -24,6 +24,7 @@ struct PackShape {
   int64_t logprob_rows = 0;  // of which token_logprobs is asked
   bool detached = false;     // some image detaches its context
   std::vector<Group> groups;
+  int64_t seen_keys = 0;  // of all blocks together
 
   int64_t rows() const { return und_rows + latent_rows; }
 };

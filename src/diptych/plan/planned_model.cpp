@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "diptych/tensor/device.h"
 #include "diptych/train/policy_update.h"
 #include "diptych/train/trainable.h"
 
@@ -54,7 +55,7 @@ int64_t optimizer_step_bytes(PlannedModel& planned, int64_t ranks, const std::ve
 PlannedModel planned_model(const ModelConfig& config, const RlRecipe& recipe) {
   PlannedModel planned{make_bagel(config), {}};
   for (const ParameterSlot& slot : transformer_slots(planned.model))
-    *slot.tensor = slot.tensor->to(compute_dtype(recipe.run));
+    *slot.tensor = slot.tensor->to(compute_dtype(recipe.run.dtype));
   planned.groups = trained_groups(planned.model, policy_options(recipe));
   return planned;
 }

@@ -10,7 +10,6 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kDouble = sizeof(double);
-constexpr int64_t kDecodeBatch = 64;  // of decode_latents
 
 /** Rows that model/kv_cache.cpp holds: at least what is needed, else twice what there was. */
 class CacheRows {
@@ -78,7 +77,7 @@ int64_t autoencoder_decode_bytes(const Autoencoder& autoencoder, int64_t images,
     }
   }
   most = std::max(most, 3 * decoder.norm_out.weight.numel() * pixels);
-  return most * std::min(images, kDecodeBatch) * decoder.conv_in.weight.element_size();
+  return most * std::min(images, images_decoded_at_once(pixels)) * decoder.conv_in.weight.element_size();
 }
 
 RolloutBytes rollout_bytes(const Bagel& model, const Workload& work, int64_t chains, int64_t think_tokens,

@@ -9,6 +9,10 @@ namespace diptych {
 
 namespace {
 
+// BAGEL's autoencoder holds about 3 GiB for each million pixels that it decodes.
+constexpr int64_t kDecodedAtOnce = 64;
+constexpr int64_t kPixelsAtOnce = int64_t{1} << 21;
+
 int64_t tokens_of(const ImageTask& task) {
   return task.grid_height * task.grid_width;
 }
@@ -104,7 +108,7 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
 
   check_finite(x, "a denoised latent");
   std::vector<SampledImage> images(tasks.size());
-  const std::vector<Tensor> latents = split_rows(tasks, x);
+  const std::vector<Tensor> latents = split_rows(tasks, x.cpu());
   for (size_t i = 0; i < tasks.size(); ++i) {
     images[i].grid_height = tasks[i].grid_height;
     images[i].grid_width = tasks[i].grid_width;
@@ -113,7 +117,7 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
   if (states.empty()) return images;
   const auto stack_window = [&](const std::vector<Tensor>& steps, Tensor SampledImage::*field) {
     std::vector<std::vector<Tensor>> parts;
-    for (const Tensor& rows : steps) parts.push_back(split_rows(tasks, rows));
+    for (const Tensor& rows : steps) parts.push_back(split_rows(tasks, rows.cpu()));
     for (size_t i = 0; i < tasks.size(); ++i) {
       std::vector<Tensor> own;
       for (const std::vector<Tensor>& step : parts) own.push_back(step[i]);
@@ -126,13 +130,18 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
   return images;
 }
 
+int64_t images_decoded_at_once(int64_t pixels) {
+  return std::clamp<int64_t>(kPixelsAtOnce / pixels, 1, kDecodedAtOnce);
+}
+
 std::vector<Image> decode_latents(const Bagel& model, const std::vector<Tensor>& latents, int64_t grid_height,
                                   int64_t grid_width) {
   at::NoGradGuard no_grad;
-  constexpr int64_t kBatch = 64;
+  const int64_t side = latent_token_pixels(model.config);
+  const auto batch = static_cast<size_t>(images_decoded_at_once(grid_height * side * grid_width * side));
   std::vector<Image> images;
-  for (size_t begin = 0; begin < latents.size(); begin += kBatch) {
-    const size_t end = std::min(latents.size(), begin + kBatch);
+  for (size_t begin = 0; begin < latents.size(); begin += batch) {
+    const size_t end = std::min(latents.size(), begin + batch);
     std::vector<Tensor> maps;
     for (size_t i = begin; i < end; ++i)
       maps.push_back(unpatchify_latent(latents[i], grid_height, grid_width, model.config.latent_patch));

@@ -27,7 +27,8 @@ struct ImageTask {
   StreamKey key;  // noise of step k is k + 1 positions on, the initial noise at the key's own; purpose is set here
 };
 
-/** A painted latent and what the policy gradient needs of the window, each [window, tokens, channels] float32. */
+/** A painted latent and what the policy gradient needs of the window, each [window, tokens, channels] float32. All in
+ *  the host's memory, whatever the device: a whole rollout of them would take much of a GPU's. */
 struct SampledImage {
   int64_t grid_height = 0;  // latent tokens
   int64_t grid_width = 0;
@@ -47,6 +48,9 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
 /** Velocity of all tasks at one time, with guidance: x and result [sum of tokens, channels]. */
 Tensor denoise_velocity(const Bagel& model, KvCache& cache, const std::vector<ImageTask>& tasks, const Tensor& x,
                         double time, const Guidance& guidance);
+
+/** How many images of so many pixels decode_latents decodes together. */
+int64_t images_decoded_at_once(int64_t pixels);
 
 /** Pixels of latents: tokens [n, channels] of a grid to an 8-bit image. */
 std::vector<Image> decode_latents(const Bagel& model, const std::vector<Tensor>& latents, int64_t grid_height,

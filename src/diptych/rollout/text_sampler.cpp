@@ -25,13 +25,16 @@ Tensor filtered(Tensor scaled, const TextSampling& sampling) {
   return scaled;
 }
 
-}  // namespace
-
-void check_finite(const Tensor& values, const char* what) {
-  if (values.isfinite().all().item<bool>()) return;
+[[noreturn]] void fail_not_finite(const char* what) {
   throw Error(ExitCode::numerics,
               {what, "finite numbers", "NaN or infinity",
                "the weights are damaged or the training diverged; an earlier checkpoint may be whole"});
+}
+
+}  // namespace
+
+void check_finite(const Tensor& values, const char* what) {
+  if (!values.isfinite().all().item<bool>()) fail_not_finite(what);
 }
 
 std::vector<int64_t> segment_ids(const SampledText& text, const SpecialTokens& special) {
@@ -48,7 +51,9 @@ Tensor pick_tokens(const Tensor& logits, const TextSampling& sampling, const Ten
   // The last sum can be 1 - 1e-16; scaling by it keeps u < total.
   const Tensor targets =
       uniforms.to(cumulative.options()).unsqueeze(1) * cumulative.narrow(1, cumulative.size(1) - 1, 1);
-  return at::searchsorted(cumulative, targets, /*out_int32=*/false, /*right=*/true).squeeze(1);
+  const Tensor places = at::searchsorted(cumulative, targets, /*out_int32=*/false, /*right=*/true).squeeze(1);
+  // A row of NaN has no place for any number; callers look for NaN when they have seen all of a step.
+  return places.clamp_max(logits.size(1) - 1);
 }
 
 std::vector<SampledText> sample_texts(const Bagel& model, KvCache& cache, std::vector<CachedContext>& contexts,
@@ -78,25 +83,27 @@ std::vector<SampledText> sample_texts(const Bagel& model, KvCache& cache, std::v
       uniforms.push_back(Stream(key).uniform());
     }
     const Tensor values = logits(model, output.und);
-    check_finite(values, "logits of a sampled thought");
     const Tensor picked = pick_tokens(values, sampling, at::tensor(uniforms, at::kDouble).to(values.device()));
     // Not logsumexp: a single long row is shared out over the threads, so that its bits would depend on the batch.
     const Tensor scores = values.div(log_temperature).log_softmax(1);
     const Tensor logprobs = scores.gather(1, picked.unsqueeze(1)).squeeze(1).to(at::kDouble);
-    const Tensor picked_here = picked.cpu();
-    const Tensor logprobs_here = logprobs.cpu();
+    // A single copy: each makes the host wait for the device.
+    const Tensor finite = values.isfinite().all(1);
+    const Tensor here = at::stack({finite.to(at::kDouble), picked.to(at::kDouble), logprobs}).cpu();
+    if (!here[0].all().item<bool>()) fail_not_finite("logits of a sampled thought");
 
     std::vector<size_t> still_active;
     for (size_t k = 0; k < active.size(); ++k) {
       const size_t i = active[k];
+      const auto kth = static_cast<int64_t>(k);
       if (fed[i] == model.special.im_end) continue;
       if (static_cast<int64_t>(texts[i].tokens.size()) == sampling.max_tokens) {
         texts[i].truncated = true;
         fed[i] = model.special.im_end;
       } else {
-        fed[i] = picked_here[k].item<int64_t>();
+        fed[i] = here[1][kth].item<int64_t>();
         texts[i].tokens.push_back(fed[i]);
-        texts[i].logprobs.push_back(logprobs_here[k].item<double>());
+        texts[i].logprobs.push_back(here[2][kth].item<double>());
       }
       still_active.push_back(i);
     }

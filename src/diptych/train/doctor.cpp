@@ -4,7 +4,6 @@
 
 #include <unistd.h>
 
-#include <ATen/Context.h>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -12,6 +11,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/json_lines.h"
+#include "diptych/tensor/device.h"
 #include "diptych/train/environment.h"
 #include "diptych/train/rl.h"
 
@@ -55,8 +55,10 @@ Finding check_disk() {
 }
 
 Finding check_build() {
-  const std::string detail = cat("LibTorch ", current_environment().torch_version, ", ",
-                                 at::hasCUDA() ? "with a GPU that is not used yet" : "on the CPU");
+  const int gpus = device_count(at::kCUDA);
+  const std::string detail =
+      cat("LibTorch ", current_environment().torch_version, ", ",
+          gpus == 0 ? "no GPU" : cat(gpus, gpus == 1 ? " GPU" : " GPUs", " (run.device=cuda computes there)"));
 #ifdef NDEBUG
   return {Health::ok, "build", cat("optimised, ", detail)};
 #else

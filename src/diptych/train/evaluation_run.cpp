@@ -5,6 +5,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/io/files.h"
+#include "diptych/tensor/device.h"
 #include "diptych/train/evaluation_record.h"
 
 namespace diptych {
@@ -63,7 +64,8 @@ EvaluationReport run_evaluation(const EvaluationRecipe& recipe) {
   if (recipe.threads > 0) at::set_num_threads(static_cast<int>(recipe.threads));
   const EpisodeOptions options = episode_options(recipe.rollout, recipe.eval.updates);
   const RewardFunction reward = make_reward(recipe.reward);
-  const ModelFolder folder = load_model_folder(recipe.model);
+  const ModelFolder folder =
+      load_model_folder(recipe.model, compute_dtype(recipe.dtype), open_device(recipe.device, 0, "device"));
   EvaluationReport report;
   if (recipe.eval.prompts > 0)
     report.pictures = evaluate_shapes(folder.model, folder.tokenizer, options, recipe.eval, reward);

@@ -12,6 +12,8 @@ struct EvaluationRecipe {
   std::string model;
   std::string out;
   int64_t threads = 0;
+  std::string device = "cpu";
+  std::string dtype = "float32";
   RolloutConfig rollout;
   RewardConfig reward;
   EvaluationConfig eval;
@@ -23,6 +25,8 @@ void visit(Fields& fields, EvaluationRecipe& recipe) {
   fields("model", recipe.model, "model folder to evaluate");
   fields("out", recipe.out, "folder for result.json, pictures and texts; empty: none");
   fields.range("threads", recipe.threads, 0, 1024, "CPU threads; 0 takes all cores");
+  fields("device", recipe.device, "cpu, cuda or cuda:N");
+  fields.choice("dtype", recipe.dtype, {"float32", "bfloat16"}, "of the model's weights and activations");
   fields.section("rollout", recipe.rollout);
   fields.section("reward", recipe.reward);
   fields.section("eval", recipe.eval);

@@ -2,6 +2,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/tensor/device.h"
 #include "diptych/tensor/load.h"
 #include "diptych/train/policy_update.h"
 #include "diptych/train/session.h"
@@ -72,7 +73,7 @@ int64_t export_run(const std::filesystem::path& run_folder, const std::filesyste
   current.base_hash = hash_model_folder(recipe.model);
   current.reference_hash = current.base_hash;
   check_resumable(loaded->state, current);
-  ModelFolder base = load_model_folder(recipe.model, compute_dtype(recipe.run));
+  ModelFolder base = load_model_folder(recipe.model, compute_dtype(recipe.run.dtype));
   const PolicyOptions options = policy_options(recipe);
   TrainedPolicy policy(base.model, options);
   place_weights(*loaded, policy.restorable());

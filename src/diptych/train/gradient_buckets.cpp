@@ -67,6 +67,8 @@ void GradientBuckets::start_next() {
   for (const Tensor& parameter : bucket.parameters)
     gradients.push_back(parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter));
   bucket.sum = flattened(gradients);
+  // The sum takes their place; two copies of all gradients would not fit beside a large model.
+  for (Tensor& parameter : bucket.parameters) parameter.mutable_grad() = Tensor();
   bucket.started = ranks_.start_all_reduce_sum(bucket.sum, "gradients");
 }
 

@@ -19,7 +19,8 @@ class GradientBuckets {
   /** To be called before the last backward pass, a plain loss.backward(): buckets start while it runs. */
   void watch();
 
-  /** Starts all buckets that have not. A parameter without a gradient counts as zero. */
+  /** Starts all buckets that have not. A parameter without a gradient counts as zero. From here to finish() parameters
+   *  have no gradients. */
   void start();
 
   /** Waits for all buckets and puts the sums into grad(). */

@@ -56,8 +56,8 @@ std::vector<WindowRows> rows_by_size(const Rollout& rollout, const std::vector<s
                              clamped(advantages[chains[c]], clamp));
     }
     rows.velocity = at::cat(velocity);
-    rows.old_velocity = at::cat(before);
-    if (!frozen.empty()) rows.reference = at::cat(frozen);
+    rows.old_velocity = at::cat(before).to(rows.velocity.options());
+    if (!frozen.empty()) rows.reference = at::cat(frozen).to(rows.velocity.options());
     rows.state = at::cat(state).to(rows.velocity.options());
     rows.next = at::cat(next).to(rows.velocity.options());
     groups.push_back(std::move(rows));
@@ -184,13 +184,14 @@ void merge_ratios(RatioStatistics& into, const RatioStatistics& part) {
 std::vector<ChainValues> chain_values(const Rollout& rollout, const std::vector<size_t>& chains,
                                       const ReplayOutput& output) {
   std::vector<ChainValues> values(chains.size());
+  const Tensor logprobs = output.logprobs.defined() ? output.logprobs.detach().cpu() : Tensor();
   int64_t begin = 0;
   for (size_t c = 0; c < chains.size(); ++c) {
     if (!output.velocities.empty() && output.velocities[c].defined())
-      values[c].velocities = output.velocities[c].detach();
+      values[c].velocities = output.velocities[c].detach().cpu();
     if (!output.logprobs.defined() || !rollout.chains[chains[c]].text) continue;
     const int64_t count = static_cast<int64_t>(rollout.chains[chains[c]].text->tokens.size());
-    values[c].logprobs = output.logprobs.narrow(0, begin, count).detach();
+    values[c].logprobs = logprobs.narrow(0, begin, count);
     begin += count;
   }
   return values;

@@ -7,7 +7,7 @@
 
 namespace diptych {
 
-/** What a policy says about one stored chain, without gradient. */
+/** What a policy says about one stored chain, without gradient; in the host's memory. */
 struct ChainValues {
   Tensor logprobs;    // [actions], float32; undefined without a sampled text
   Tensor velocities;  // [window, tokens, channels]; undefined without a sampled image or a window

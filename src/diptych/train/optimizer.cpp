@@ -217,6 +217,10 @@ void AdamW::clear_gradients() {
   }
 }
 
+void AdamW::release_gradients() {
+  for (const NamedTensor& parameter : all_parameters(groups_)) Tensor(parameter.tensor).mutable_grad() = Tensor();
+}
+
 std::vector<NamedTensor> AdamW::master_weights() const {
   std::vector<NamedTensor> masters;
   for (size_t group = 0; group < groups_.size(); ++group)

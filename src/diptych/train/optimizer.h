@@ -62,6 +62,8 @@ class AdamW {
 
   /** Drops all gradients. Those of bf16 parameters start as fp32 zeros, to which autograd adds. */
   void clear_gradients();
+  /** Gives their memory back, so that a rollout has it. */
+  void release_gradients();
 
   /** The fp32 masters under the parameters' names, to be written to; an fp32 parameter is its own, and so is one whose
    * master another rank owns. */

@@ -283,8 +283,7 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
   size_t image_chain = 0;
   for (size_t index : chains) {
     if (replayed[index].logprobs.defined()) {
-      const Tensor change =
-          (replayed[index].logprobs.cpu().to(at::kDouble) - sampled[index].logprobs.to(at::kDouble)).abs();
+      const Tensor change = (replayed[index].logprobs.to(at::kDouble) - sampled[index].logprobs.to(at::kDouble)).abs();
       report.text_mean += change.sum().item<double>();
       tokens += static_cast<double>(change.numel());
       const double largest = change.max().item<double>();
@@ -294,8 +293,7 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
       }
     }
     if (replayed[index].velocities.defined()) {
-      const Tensor change =
-          replayed[index].velocities.cpu().to(at::kDouble) - sampled[index].velocities.cpu().to(at::kDouble);
+      const Tensor change = replayed[index].velocities.to(at::kDouble) - sampled[index].velocities.to(at::kDouble);
       const Tensor rms = change.square().mean({1, 2}).sqrt() * gains.abs();
       const double elements = static_cast<double>(change[0].numel());
       const double largest = rms.max().item<double>() / std::sqrt(elements) / clip;

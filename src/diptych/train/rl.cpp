@@ -103,7 +103,7 @@ class RlRun {
   RlRun(const RlRecipe& recipe, ProcessGroup& ranks)
       : recipe_(checked(recipe)),
         ranks_(ranks),
-        folder_(load_model_folder(recipe.model, compute_dtype(recipe.run))),
+        folder_(load_run_model(recipe.model, recipe.run, ranks.local_rank())),
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),

@@ -58,7 +58,7 @@ struct RlTrainConfig {
   bool recompute_layers = false;
   int64_t max_skipped = 3;
   int64_t record_every = 50;
-  std::vector<std::string> parameters = {"*.layers.*"};
+  std::vector<std::string> parameters = {"language_model.model.layers.*"};
 };
 
 template <class Fields>

@@ -7,6 +7,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/tensor/device.h"
 #include "diptych/train/ranks.h"
 
 namespace diptych {
@@ -20,7 +21,8 @@ std::string hash_model_folder(const std::filesystem::path& folder) {
 }
 
 std::vector<std::string> always_free_keys() {
-  return {"run.dir", "run.peer_deadline", "run.resume", "run.threads", "run.checkpoint_every", "run.keep_checkpoints"};
+  return {"run.dir",     "run.device",           "run.peer_deadline",   "run.resume",
+          "run.threads", "run.checkpoint_every", "run.keep_checkpoints"};
 }
 
 namespace {
@@ -31,8 +33,8 @@ uint64_t hash_number(const std::string& bytes) {
 
 }  // namespace
 
-at::ScalarType compute_dtype(const RunConfig& run) {
-  return run.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat;
+ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run, int local_rank) {
+  return load_model_folder(folder, compute_dtype(run.dtype), open_device(run.device, local_rank, "run.device"));
 }
 
 void use_threads(int64_t threads) {

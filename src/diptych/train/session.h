@@ -6,6 +6,7 @@
 
 #include "diptych/base/config.h"
 #include "diptych/base/progress.h"
+#include "diptych/model/folder.h"
 #include "diptych/train/checkpoint.h"
 #include "diptych/train/metrics.h"
 #include "diptych/train/optimizer_config.h"
@@ -19,6 +20,7 @@ struct RunConfig {
   int64_t seed = 0;
   std::string resume = "auto";
   int64_t threads = 0;
+  std::string device = "cpu";
   std::string dtype = "float32";
   int64_t checkpoint_every = 0;
   int64_t keep_checkpoints = 2;
@@ -31,6 +33,8 @@ void visit(Fields& fields, RunConfig& run) {
   fields.range("seed", run.seed, 0, INT64_MAX, "seed of every draw");
   fields.choice("resume", run.resume, {"auto", "never", "must"}, "auto continues a run that has a checkpoint");
   fields.range("threads", run.threads, 0, 1024, "CPU threads; 0 takes all cores");
+  fields("device", run.device,
+         "cpu; cuda: the GPU with the number of this process on its machine, 0 if it is alone; cuda:1: that one");
   fields.choice("dtype", run.dtype, {"float32", "bfloat16"},
                 "of the model's weights and activations; master weights, log-probabilities, latents, losses and Adam "
                 "are float32 always");
@@ -93,8 +97,9 @@ std::string hash_model_folder(const std::filesystem::path& folder);
 /** Recipe keys that may change in a continuation of any run: they leave the steps already done as they are. */
 std::vector<std::string> always_free_keys();
 
-/** The compute dtype that run.dtype names. */
-at::ScalarType compute_dtype(const RunConfig& run);
+/** The model folder on run.device in run.dtype. `local_rank`: of this process. Throws Error(config) and Error(model).
+ */
+ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run, int local_rank = 0);
 
 /** Sets the number of torch threads. */
 void use_threads(int64_t threads);

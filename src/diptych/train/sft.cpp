@@ -49,7 +49,7 @@ std::vector<SupervisedExample> draw_batch(const ExampleSource& examples, int64_t
 
 EndReason train_sft(const SftRecipe& recipe) {
   require_one_process("sft");
-  ModelFolder folder = load_model_folder(recipe.model, compute_dtype(recipe.run));
+  ModelFolder folder = load_run_model(recipe.model, recipe.run);
   Bagel& model = folder.model;
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
   const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);

@@ -26,7 +26,7 @@ Target append_target(std::vector<Segment>& chain, const Tensor& latent, const St
                      int64_t patch) {
   StreamKey key = address;
   key.purpose = Purpose::flow_noise;
-  const Tensor noise = normal_tensor(key, latent.sizes());
+  const Tensor noise = normal_tensor(key, latent.sizes()).to(latent.options());
   const double time = flow_time(address, shift);
   append_segment(chain, noisy_segment(patchify_latent(latent * (1 - time) + noise * time, patch),
                                       latent.size(1) / patch, latent.size(2) / patch, time, -1, 0));

@@ -18,7 +18,8 @@ TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, Process
       optimizer_(trained_groups(model, options), options.adamw, ranks_),
       buckets_(parameters(), ranks_) {
   if (adapted_ || !options.keeps_reference) return;
-  for (const Tensor& parameter : parameters()) frozen_.push_back(parameter.detach().clone());
+  for (const Tensor& parameter : parameters())
+    frozen_.push_back(parameter.detach().to(at::kCPU, /*non_blocking=*/false, /*copy=*/true));
 }
 
 std::vector<Tensor> TrainedPolicy::parameters() const {
@@ -30,6 +31,7 @@ std::vector<Tensor> TrainedPolicy::parameters() const {
 StepReport TrainedPolicy::step(double learning_rate_scale) {
   buckets_.finish();
   const StepReport report = optimizer_.step(learning_rate_scale);
+  optimizer_.release_gradients();
   if (adapted_ && report.applied) merge_adapters(model_);
   return report;
 }

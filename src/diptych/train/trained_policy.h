@@ -9,8 +9,9 @@
 namespace diptych {
 
 struct PolicyOptions {
-  std::vector<std::string> parameters = {"*.layers.*"};  // name patterns of what trains; unused with adapters
-  AdapterOptions adapters = {};                          // rank 0: none
+  std::vector<std::string> parameters = {
+      "language_model.model.layers.*"};  // name patterns of what trains; unused with adapters
+  AdapterOptions adapters = {};          // rank 0: none
   double und_learning_rate = 0;
   double gen_learning_rate = 0;
   double max_grad_norm = 1;
@@ -58,7 +59,7 @@ class TrainedPolicy {
   bool adapted_;
   AdamW optimizer_;
   GradientBuckets buckets_;
-  std::vector<Tensor> frozen_;  // copies of the parameters at the start; none with adapters
+  std::vector<Tensor> frozen_;  // copies of the parameters at the start, in the host's memory; none with adapters
 };
 
 }  // namespace diptych

@@ -76,7 +76,7 @@ void expect_exact(int64_t text, int64_t side, int64_t width) {
   const std::vector<Tensor> exact = gradients(expected, exact_rows);
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
     const Rows rows = copies(exact_rows, type);
-    const AttentionPlan loops = plan_attention(layout.blocks, layout.total_rows(), rows.query.options());
+    const AttentionPlan loops = plan_attention(layout.blocks, layout.total_rows(), width, rows.query.options());
     ASSERT_TRUE(loops.blocks);
     // In float32, scores of a few units are off by 1e-6, and probabilities with them.
     const Tolerance tolerance{.normalised = type == at::kDouble ? 1e-13 : 1e-5};
@@ -101,7 +101,7 @@ TEST(AttentionTest, EveryInstructionSetOfThisProcessorAgrees) {
   const Rows rows = random_rows(layout, layout.total_rows(), 24, at::kFloat);
   const at::NoGradGuard no_grad;
   const Tensor expected =
-      attend(plan_attention(layout.blocks, layout.total_rows(), at::kFloat), rows.query, rows.keys, rows.values);
+      attend(plan_attention(layout.blocks, layout.total_rows(), 24, at::kFloat), rows.query, rows.keys, rows.values);
   Tensor output = at::zeros_like(rows.query), log_sum = at::zeros({rows.query.size(0), kHeads});
   for (const QueryBlock& block : layout.blocks->list) {
     for (int64_t head = 0; head < kKvHeads; ++head) {
@@ -134,17 +134,17 @@ TEST(AttentionTest, ABlockDependsOnNothingElse) {
   const Rows rows = random_rows(both, both.total_rows(), 8, at::kFloat);
   const at::NoGradGuard no_grad;
   const Tensor large =
-      attend(plan_attention(both.blocks, both.total_rows(), at::kFloat), rows.query, rows.keys, rows.values);
+      attend(plan_attention(both.blocks, both.total_rows(), 8, at::kFloat), rows.query, rows.keys, rows.values);
   const auto first = [&](const Tensor& tensor) { return tensor.narrow(0, 0, alone.total_rows()).contiguous(); };
-  const Tensor small = attend(plan_attention(alone.blocks, alone.total_rows(), at::kFloat), first(rows.query),
+  const Tensor small = attend(plan_attention(alone.blocks, alone.total_rows(), 8, at::kFloat), first(rows.query),
                               first(rows.keys), first(rows.values));
   EXPECT_TRUE(same_bits(small, first(large)));
 }
 
 TEST(AttentionTest, OtherDtypesRunInGroups) {
   const PackLayout layout = lay_out(forest(3, 2), 2, 3, -1, at::kCPU);
-  EXPECT_FALSE(plan_attention(layout.blocks, layout.total_rows(), at::kBFloat16).blocks);
-  EXPECT_EQ(plan_attention(layout.blocks, layout.total_rows(), at::kBFloat16).groups.size(),
+  EXPECT_FALSE(plan_attention(layout.blocks, layout.total_rows(), 8, at::kBFloat16).blocks);
+  EXPECT_EQ(plan_attention(layout.blocks, layout.total_rows(), 8, at::kBFloat16).groups.size(),
             plan_groups(*layout.blocks, layout.total_rows(), at::kFloat).groups.size());
 }
 

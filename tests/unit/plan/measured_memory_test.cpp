@@ -8,6 +8,7 @@
 #include "diptych/plan/pass_memory.h"
 #include "diptych/plan/planned_model.h"
 #include "diptych/plan/workload.h"
+#include "diptych/tensor/device.h"
 #include "diptych/train/trained_policy.h"
 #include "support/tiny_model.h"
 #include "unit/plan/allocations.h"
@@ -119,7 +120,7 @@ TEST_P(MeasuredMemoryTest, UpdateTakesWhatWasPlanned) {
   initialise(model, 7);
   stir_weights(model, 1000, 0.01);
   const Allocations allocations;
-  convert(model, compute_dtype(recipe.run));
+  convert(model, compute_dtype(recipe.run.dtype));
   model.decoder.recompute = which.recompute;
   const int64_t before = allocations.live();
   TrainedPolicy policy(model, policy_options(recipe));

@@ -1,0 +1,19 @@
+#pragma once
+// A device that is not the CPU, for tests on machines that have no other: torch's spare device type with kernels that
+// copy to the host, compute there and copy back. It is as strict as a GPU: its memory cannot be read or written from
+// the host but by a copy, and operands on different devices are refused.
+
+#include "diptych/tensor/torch.h"
+
+namespace diptych {
+
+/** The device, registered with torch by the first call. */
+at::Device pretend_gpu();
+
+/** Copies from the device to the host that the program asked for since the process began: each holds up a real GPU. */
+int64_t copies_to_host();
+
+/** Calls of attention over sequences of several lengths (_flash_attention_forward) since the process began. */
+int64_t attention_calls();
+
+}  // namespace diptych
