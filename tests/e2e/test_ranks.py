@@ -86,6 +86,23 @@ class RanksTest(EndToEndTest):
             both = self.train(2, f"two {name}", "train.steps=2", *changes)
             self.assert_same_updates(both, alone)
 
+    def test_dealt_weights_train_alike(self):
+        """With uneven packs, in both dtypes, and from dealt to whole weights and back."""
+        changes = ["train.recompute_layers=true", "train.chains_per_pack=3", "eval.prompts=2", "eval.every=1"]
+        rounded = [*changes, "run.dtype=bfloat16", "rollout.max_think_tokens=8"]
+        whole = self.train(2, "whole", "train.steps=1", *rounded)
+        self.assert_same_updates(self.train(2, "dealt", "train.steps=1", "train.shard_weights=true", *rounded), whole)
+        mixed = self.train(3, "mixed", "train.steps=1", "train.shard_weights=true", *changes)
+        self.train(1, "mixed", "train.steps=2", *changes)
+        self.assert_same_updates(mixed, self.train(1, "alone", "train.steps=2", *changes))
+
+    def test_what_dealt_weights_cannot_do(self):
+        for change, name in (("train.recompute_layers=false", "train.recompute_layers"), ("lora.rank=2", "lora.rank"),
+                             ("train.parameters=[\"*\"]", "train.parameters")):
+            output = self.run_program("train", RECIPE, f"run.dir={self.folder / 'no'}", "train.recompute_layers=true",
+                                      "train.shard_weights=true", change, status=CONFIG)
+            self.assert_mentions(output, name, "train.shard_weights")
+
     def test_any_number_of_ranks_continues(self):
         whole = self.train(4, "whole", "train.steps=4")
         first = self.train(4, "first", "train.steps=2")

@@ -2,6 +2,7 @@
 
 #include <torch/csrc/autograd/functions/utils.h>
 
+#include <algorithm>
 #include <array>
 
 #include "diptych/model/attention.h"
@@ -135,41 +136,33 @@ Streams layer_forward(const MotLayer& layer, const DecoderPass& pass, const Stre
           after_attention(layer.gen, pass.config, streams.gen, attention.narrow(0, und_rows, gen_rows))};
 }
 
-std::vector<Tensor> trained_weights(MotLayer& layer) {
-  std::vector<Tensor> trained;
-  std::vector<ParameterSlot> slots;
-  for (ExpertLayer* expert : {&layer.und, &layer.gen}) {
-    collect_expert(slots, "", "", *expert);
-    for (const NamedLinear& linear : expert_linears("", "", *expert))
-      if (linear.layer->adapter)
-        trained.insert(trained.end(), {linear.layer->adapter->down, linear.layer->adapter->up});
-  }
-  for (const ParameterSlot& slot : slots)
-    if (slot.tensor->requires_grad()) trained.push_back(*slot.tensor);
-  return trained;
-}
-
 // A layer that keeps its input only. The weights are inputs too, so that their gradients come out of the backward pass
 // like those of any other function, whatever the residual stream needs. A Node, since torch::autograd::Function takes
 // no lists of tensors.
 class RecomputedLayer : public torch::autograd::Node {
  public:
-  RecomputedLayer(const MotLayer& layer, std::shared_ptr<const DecoderPass> pass, const Streams& streams)
-      : layer_(layer),
+  RecomputedLayer(const MotDecoder& decoder, size_t number, std::shared_ptr<const DecoderPass> pass,
+                  const Streams& streams)
+      : layer_(decoder.layers[number]),
+        number_(number),
+        keeper_(decoder.keeper),
         pass_(std::move(pass)),
         und_(streams.und.detach()),
         gen_(streams.gen.detach()),
         weights_(trained_weights(layer_)) {}
 
-  static Streams run(const MotLayer& layer, std::shared_ptr<const DecoderPass> pass, const Streams& streams) {
-    const auto node = make_node<decltype(torch::autograd::Edge::function)>(layer, std::move(pass), streams);
+  static Streams run(const MotDecoder& decoder, size_t number, std::shared_ptr<const DecoderPass> pass,
+                     const Streams& streams) {
+    const auto node = make_node<decltype(torch::autograd::Edge::function)>(decoder, number, std::move(pass), streams);
     auto& self = static_cast<RecomputedLayer&>(*node);
     variable_list inputs = {streams.und, streams.gen};
     inputs.insert(inputs.end(), self.weights_.begin(), self.weights_.end());
     Streams out;
     {
       const at::NoGradGuard no_grad;
-      out = layer_forward(layer, *self.pass_, streams, nullptr, nullptr, 0);
+      if (self.keeper_) self.keeper_->enter(number);
+      out = layer_forward(self.layer_, *self.pass_, streams, nullptr, nullptr, 0);
+      if (self.keeper_) self.keeper_->leave(number);
     }
     if (!torch::autograd::any_variable_requires_grad(inputs)) return out;
     node->set_next_edges(torch::autograd::collect_next_edges(inputs));
@@ -191,13 +184,27 @@ class RecomputedLayer : public torch::autograd::Node {
  protected:
   variable_list apply(variable_list&& upstream) override {
     TORCH_CHECK(und_.defined(), "a recomputed layer can be differentiated once");
+    if (!keeper_) return gradients_of(upstream);
+    keeper_->enter(number_);
+    variable_list result = gradients_of(upstream);
+    const auto first = result.begin() + kStreams;
+    keeper_->take(number_, {first, result.end()});
+    std::fill(first, result.end(), Tensor());
+    keeper_->leave(number_);
+    return result;
+  }
+
+ private:
+  static constexpr std::ptrdiff_t kStreams = 2;
+
+  variable_list gradients_of(const variable_list& upstream) {
     variable_list inputs = {und_.detach(), gen_.detach()};
     inputs.insert(inputs.end(), weights_.begin(), weights_.end());
     variable_list wanted;
     std::vector<size_t> places;
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!task_should_compute_output(i)) continue;
-      if (i < 2) inputs[i].requires_grad_(true);
+      if (i < kStreams) inputs[i].requires_grad_(true);
       wanted.push_back(inputs[i]);
       places.push_back(i);
     }
@@ -218,7 +225,6 @@ class RecomputedLayer : public torch::autograd::Node {
     return result;
   }
 
- private:
   // Older LibTorch holds nodes by shared_ptr, newer by intrusive_ptr.
   template <class Pointer, class... Arguments>
   static Pointer make_node(Arguments&&... arguments) {
@@ -229,12 +235,28 @@ class RecomputedLayer : public torch::autograd::Node {
   }
 
   MotLayer layer_;
+  size_t number_;
+  std::shared_ptr<const LayerKeeper> keeper_;
   std::shared_ptr<const DecoderPass> pass_;
   Tensor und_, gen_;
   std::vector<Tensor> weights_;
 };
 
 }  // namespace
+
+std::vector<Tensor> trained_weights(MotLayer& layer) {
+  std::vector<Tensor> trained;
+  std::vector<ParameterSlot> slots;
+  for (ExpertLayer* expert : {&layer.und, &layer.gen}) {
+    collect_expert(slots, "", "", *expert);
+    for (const NamedLinear& linear : expert_linears("", "", *expert))
+      if (linear.layer->adapter)
+        trained.insert(trained.end(), {linear.layer->adapter->down, linear.layer->adapter->up});
+  }
+  for (const ParameterSlot& slot : slots)
+    if (slot.tensor->requires_grad()) trained.push_back(*slot.tensor);
+  return trained;
+}
 
 MotDecoder make_decoder(const ModelConfig& config) {
   MotDecoder decoder;
@@ -274,7 +296,7 @@ Streams decoder_forward(const MotDecoder& decoder, const ModelConfig& config, co
   const int64_t begin = cache == nullptr ? 0 : cache->used;
   for (size_t i = 0; i < decoder.layers.size(); ++i) {
     if (decoder.recompute && at::GradMode::is_enabled()) {
-      streams = RecomputedLayer::run(decoder.layers[i], pass, streams);
+      streams = RecomputedLayer::run(decoder, i, pass, streams);
     } else {
       streams = layer_forward(decoder.layers[i], *pass, streams, cache ? &cache->keys[i] : nullptr,
                               cache ? &cache->values[i] : nullptr, begin);

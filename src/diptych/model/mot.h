@@ -1,6 +1,9 @@
 #pragma once
 // The mixture-of-transformers decoder: every layer weight exists twice, once per expert, and one attention joins them.
 
+#include <functional>
+#include <memory>
+
 #include "diptych/model/kv_cache.h"
 #include "diptych/model/layers.h"
 #include "diptych/model/pack_layout.h"
@@ -25,12 +28,22 @@ struct MotLayer {
   ExpertLayer gen;
 };
 
+/** Who brings the weights of a layer when a pass needs them, where they are not always there, and takes the gradients
+ *  that a backward pass makes of them. Layers count from 0. */
+struct LayerKeeper {
+  std::function<void(size_t layer)> enter;
+  std::function<void(size_t layer)> leave;
+  /** In the order of trained_weights(layer); undefined where there is none. Nothing else receives them. */
+  std::function<void(size_t layer, const std::vector<Tensor>& gradients)> take;
+};
+
 struct MotDecoder {
   std::vector<MotLayer> layers;
   RmsNorm und_norm;
   RmsNorm gen_norm;
   bool recompute =
       false;  // training keeps the rows between layers only, and runs each layer again in the backward pass
+  std::shared_ptr<const LayerKeeper> keeper;  // of training with `recompute`; usually none
 };
 
 /** Weights on the meta device, of the shapes the configuration asks for. */
@@ -39,6 +52,9 @@ MotDecoder make_decoder(const ModelConfig& config);
 /** Slots under the official names, `language_model.model.layers.0.self_attn.q_proj.weight` and so on (bagel.md 10.1).
  */
 void collect(std::vector<ParameterSlot>& slots, MotDecoder& decoder);
+
+/** Adapters, if there are any, then the weights of the layer that require gradients. */
+std::vector<Tensor> trained_weights(MotLayer& layer);
 
 /** A linear of the decoder and its official name, such as `language_model.model.layers.0.self_attn.q_proj_moe_gen`. */
 struct NamedLinear {

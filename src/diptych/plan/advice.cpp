@@ -46,8 +46,16 @@ const std::vector<Change>& changes() {
         return cat("--ranks=", setting.options.ranks);
       },
       [](Setting& setting) -> std::string {
+        if (setting.recipe.train.shard_weights || setting.recipe.lora.rank > 0 || setting.options.ranks == 1 ||
+            !setting.recipe.train.recompute_layers)
+          return "";
+        setting.recipe.train.shard_weights = true;
+        return "train.shard_weights=true";
+      },
+      [](Setting& setting) -> std::string {
         if (setting.recipe.lora.rank > 0) return "";
         setting.recipe.lora.rank = 64;
+        setting.recipe.train.shard_weights = false;
         setting.recipe.lora.targets = {"*_proj*"};
         return "lora.rank=64";
       },

@@ -19,6 +19,29 @@ MemoryRow row(const std::string& name, int64_t bytes, const std::vector<size_t>&
   return made;
 }
 
+/** What dealt layers (train/dealt_layers.h) change while updates are under way. */
+struct Dealing {
+  int64_t spared = 0;        // weights of the layers that other ranks keep
+  int64_t at_work = 0;       // a layer, as it arrives and as it lies, and its gradients on their way
+  int64_t gradients_of = 1;  // ranks that share the gradients
+};
+
+Dealing dealing_of(PlannedModel& planned, const RlRecipe& recipe, int64_t ranks) {
+  if (!recipe.train.shard_weights || ranks == 1) return {};
+  std::vector<ParameterSlot> slots;
+  collect(slots, planned.model.decoder);
+  int64_t bytes = 0, trained = 0;
+  for (const ParameterSlot& slot : slots) {
+    bytes += static_cast<int64_t>(slot.tensor->nbytes());
+    if (slot.tensor->requires_grad()) trained += slot.tensor->numel();
+  }
+  const auto layers = static_cast<int64_t>(planned.model.decoder.layers.size());
+  constexpr int64_t kFloat = sizeof(float);
+  return {.spared = bytes - bytes / ranks,
+          .at_work = 2 * bytes / layers + 2 * trained / layers * kFloat,
+          .gradients_of = ranks};
+}
+
 }  // namespace
 
 int64_t MemoryPlan::total(size_t phase) const {
@@ -53,21 +76,23 @@ MemoryPlan plan_memory(PlannedModel& planned, const RlRecipe& recipe, const Plan
   if (work.replays_old) all.push_back(replaying);
   if (work.penalised) all.push_back(reference);
 
+  const Dealing dealing = dealing_of(planned, recipe, options.ranks);
   MemoryPlan plan;
   plan.rows = {row("weights", state.weights, all),
                row("autoencoder", state.autoencoder, all),
                row("adapters, frozen copies", state.adapters, all),
                row("float32 masters", state.masters, all),
                row("Adam moments", state.moments, all),
-               row("gradients", state.gradients, {update, optimizer}),
+               row("gradients", state.gradients / dealing.gradients_of, {update, optimizer}),
                row("KV cache", sampling.cache, {rollout}),
                row("activations kept", pass.kept, {update}),
                row("at work", 0, {})};
+  for (const size_t phase : {update, optimizer}) plan.rows.front().bytes[phase] -= dealing.spared;
   std::array<int64_t, kMemoryPhases>& working = plan.rows.back().bytes;
   working[rollout] = std::max({sampling.texts, sampling.denoise, sampling.decode});
   if (work.replays_old) working[replaying] = without_gradient;
   if (work.penalised) working[reference] = std::max(without_gradient, state.reference_swap);
-  working[update] = pass.working;
+  working[update] = pass.working + dealing.at_work;
   working[optimizer] = state.optimizer_step;
   plan.host = {{"reference weights", state.reference},
                {"trajectories", chains * trajectory_bytes(work)},

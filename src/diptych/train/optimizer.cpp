@@ -121,7 +121,8 @@ AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, Pr
 
 StepReport AdamW::step(double learning_rate_scale) {
   const at::NoGradGuard no_grad;
-  const std::vector<std::vector<double>> norms = gradient_norms(groups_);
+  std::vector<std::vector<double>> norms = gradient_norms(groups_);
+  if (options_.dealt) join_norms(norms);
 
   StepReport report;
   std::vector<double> group_norms;
@@ -148,6 +149,15 @@ StepReport AdamW::step(double learning_rate_scale) {
   }
   report.applied = true;
   return report;
+}
+
+// Each is known to its owner, and 0 elsewhere.
+void AdamW::join_norms(std::vector<std::vector<double>>& norms) {
+  for (std::vector<double>& group : norms) {
+    const Tensor all = at::tensor(group, at::kDouble);
+    ranks_.all_reduce_sum(all, "norms of gradients");
+    std::copy_n(all.const_data_ptr<double>(), group.size(), group.begin());
+  }
 }
 
 GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, const GroupStepReport& norms) {
@@ -196,7 +206,7 @@ GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, co
 
 // One message for each owner, of all that it owns in the group.
 void AdamW::send_updates(size_t group_index) {
-  if (ranks_.world() == 1) return;
+  if (ranks_.world() == 1 || options_.dealt) return;
   for (int owner = 0; owner < ranks_.world(); ++owner) {
     std::vector<Tensor> owned;
     for (size_t i = 0; i < states_[group_index].size(); ++i)
@@ -210,15 +220,27 @@ void AdamW::send_updates(size_t group_index) {
 }
 
 void AdamW::clear_gradients() {
-  for (const NamedTensor& parameter : all_parameters(groups_)) {
-    const Tensor& tensor = parameter.tensor;
-    tensor.mutable_grad() =
-        has_own_precision(tensor) ? Tensor() : at::zeros_like(tensor, tensor.options().dtype(at::kFloat));
+  for (size_t group = 0; group < groups_.size(); ++group) {
+    for (size_t i = 0; i < states_[group].size(); ++i) {
+      const Tensor& tensor = groups_[group].parameters[i].tensor;
+      const bool starts_undefined = has_own_precision(tensor) || (options_.dealt && !owns(states_[group][i]));
+      tensor.mutable_grad() = starts_undefined
+                                  ? Tensor()
+                                  : at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat).requires_grad(false));
+    }
   }
 }
 
 void AdamW::release_gradients() {
   for (const NamedTensor& parameter : all_parameters(groups_)) Tensor(parameter.tensor).mutable_grad() = Tensor();
+}
+
+std::map<std::string, int> AdamW::owners() const {
+  std::map<std::string, int> owners;
+  for (size_t group = 0; group < groups_.size(); ++group)
+    for (size_t i = 0; i < states_[group].size(); ++i)
+      owners[groups_[group].parameters[i].name] = states_[group][i].owner;
+  return owners;
 }
 
 std::vector<NamedTensor> AdamW::master_weights() const {

@@ -26,6 +26,7 @@ struct AdamWOptions {
   double epsilon = 1e-8;
   double weight_decay = 1e-4;      // decoupled: p *= 1 - lr * weight_decay
   double joint_max_grad_norm = 0;  // above 0: one norm over all groups is clipped, and max_grad_norm is not used
+  bool dealt = false;  // weights and gradients lie with their owners, too (DealtLayers): nothing is sent after a step
 };
 
 /** What one step did to one group. */
@@ -60,7 +61,8 @@ class AdamW {
    * unspecified afterwards. If any gradient is not finite nothing changes and the report names the parameters. */
   StepReport step(double learning_rate_scale);
 
-  /** Drops all gradients. Those of bf16 parameters start as fp32 zeros, to which autograd adds. */
+  /** Drops all gradients. Those of bf16 parameters start as fp32 zeros, to which autograd adds; those of dealt ones at
+   *  their owners only. */
   void clear_gradients();
   /** Gives their memory back, so that a rollout has it. */
   void release_gradients();
@@ -83,6 +85,9 @@ class AdamW {
    * Error(model) that lists every missing, extra and misshapen tensor; then nothing has changed. */
   void load_optimizer_state(const std::map<std::string, Tensor>& state);
 
+  /** The rank that owns each parameter, by name. */
+  std::map<std::string, int> owners() const;
+
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   /** Number of updates applied. */
   int64_t step_count() const { return step_count_; }
@@ -97,6 +102,7 @@ class AdamW {
 
   GroupStepReport update_group(size_t group_index, double learning_rate, const GroupStepReport& norms);
 
+  void join_norms(std::vector<std::vector<double>>& norms);
   bool owns(const State& state) const { return state.owner == ranks_.rank(); }
   void send_updates(size_t group_index);
   std::vector<NamedTensor> expected_state() const;

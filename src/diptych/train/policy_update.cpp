@@ -118,9 +118,10 @@ bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector
   const at::Device device = model.embed_tokens.device();
   std::vector<JointLoss> losses(packs.size());
   std::vector<double> flops(packs.size());
-  const bool in_turn = packs_at_once(device, count) <= 1;
-  GradientSum sum(policy.parameters(), packs_at_once(device, count));
-  for_each_pack(device, count, [&](int64_t number) {
+  DealtLayers* const dealt = policy.dealt_layers();
+  const bool in_turn = dealt != nullptr || packs_at_once(device, count) <= 1;
+  GradientSum sum(policy.parameters(), in_turn ? 1 : packs_at_once(device, count));
+  const auto add_pack = [&](int64_t number) {
     const auto p = static_cast<size_t>(number);
     const ReplayOutput now = replay(model, rollout, packs[p], options.replay);
     flops[p] = 3 * now.flops;
@@ -130,7 +131,16 @@ bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector
     if (in_turn && number + 1 == count) policy.buckets().watch();
     sum.add(number, losses[p].total);
     losses[p].total = losses[p].total.detach();
-  });
+  };
+  if (dealt == nullptr) {
+    for_each_pack(device, count, add_pack);
+  } else {
+    // Layers come and go on all ranks together.
+    const Tensor most = at::full({1}, count, at::kLong);
+    policy.ranks().all_reduce_max(most, "packs of a rank");
+    for (int64_t number = 0; number < most.item<int64_t>(); ++number)
+      number < count ? add_pack(number) : dealt->idle_pass();
+  }
   if (!in_turn || count == 0) policy.buckets().watch();
   policy.buckets().start();
   bool finite = true;
@@ -205,7 +215,8 @@ PolicyOptions policy_options(const RlRecipe& recipe) {
           .max_grad_norm = recipe.optimizer.max_grad_norm,
           .adamw = adamw_options(recipe.optimizer),
           .seed = static_cast<uint64_t>(recipe.run.seed),
-          .keeps_reference = needs_reference(recipe.train)};
+          .keeps_reference = needs_reference(recipe.train),
+          .shard_weights = recipe.train.shard_weights};
 }
 
 UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episode, int64_t latent_elements) {
@@ -342,6 +353,7 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
     }
   }
 
+  policy.deal_weights();
   bool first = true;
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     for (const std::vector<size_t>& batch : batches) {

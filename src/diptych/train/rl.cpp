@@ -91,9 +91,15 @@ std::vector<std::string> free_keys(const RlRecipe& recipe) {
   std::vector<std::string> keys = always_free_keys();
   keys.push_back("eval.*");
   keys.push_back("train.record_every");
+  keys.push_back("train.shard_weights");
   keys.push_back("reward.judge.*");
   if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
   return keys;
+}
+
+Bagel& recomputing(Bagel& model, bool recompute) {
+  model.decoder.recompute = recompute;
+  return model;
 }
 
 /** The state of a run between steps. */
@@ -108,8 +114,7 @@ class RlRun {
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
         session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), ranks),
-        policy_(folder_.model, policy_options(recipe), ranks) {
-    folder_.model.decoder.recompute = recipe.train.recompute_layers;
+        policy_(recomputing(folder_.model, recipe.train.recompute_layers), policy_options(recipe), ranks) {
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
     if (needs_judge(recipe.reward)) {
@@ -155,6 +160,7 @@ class RlRun {
 };
 
 RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
+  policy_.gather_weights();
   EpisodeOptions episode = episode_;
   const RolloutConfig& config = recipe_.rollout;
   episode.schedule.window_size = config.window_size;
@@ -216,6 +222,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
 
 std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
   if (recipe_.eval.prompts == 0) return std::nullopt;
+  policy_.gather_weights();
   const auto started = Clock::now();
   EvaluationResult result =
       evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_);
@@ -302,6 +309,7 @@ RlResult RlRun::train() {
     }
   }
   progress.finish();
+  policy_.gather_weights();
   together(ranks_, "the trained model", [&] {
     if (session_.writes())
       export_policy(session_.folder(), folder_.model, policy_options(recipe_).adapters, recipe_.model);

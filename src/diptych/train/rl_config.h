@@ -56,6 +56,7 @@ struct RlTrainConfig {
   double gate_image = 0.5;
   int64_t chains_per_pack = 32;
   bool recompute_layers = false;
+  bool shard_weights = false;
   int64_t max_skipped = 3;
   int64_t record_every = 50;
   std::vector<std::string> parameters = {"language_model.model.layers.*"};
@@ -115,6 +116,9 @@ void visit(Fields& fields, RlTrainConfig& train) {
   fields("recompute_layers", train.recompute_layers,
          "keep only what goes in and out of a layer and run it again in the backward pass: less memory, a third more "
          "work, the same bits");
+  fields("shard_weights", train.shard_weights,
+         "of several processes: each keeps a share of the decoder's weights and gradients in updates, and brings in a "
+         "layer at a time (ZeRO-3); for sampling all have all of them");
   fields.range("max_skipped", train.max_skipped, 1, 1000000,
                "the run stops after this many non-finite updates in a row");
   fields.range("record_every", train.record_every, 0, INT64_MAX,

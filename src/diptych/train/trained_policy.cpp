@@ -1,5 +1,7 @@
 #include "diptych/train/trained_policy.h"
 
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
 #include "diptych/train/trainable.h"
 
 namespace diptych {
@@ -11,12 +13,36 @@ std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& op
   return expert_groups(slots, options.und_learning_rate, options.gen_learning_rate, options.max_grad_norm);
 }
 
+namespace {
+
+AdamWOptions optimizer_options(const PolicyOptions& options) {
+  AdamWOptions adamw = options.adamw;
+  adamw.dealt = options.shard_weights;
+  return adamw;
+}
+
+std::unique_ptr<DealtLayers> dealt_layers_of(Bagel& model, const PolicyOptions& options, const AdamW& optimizer,
+                                             ProcessGroup& ranks) {
+  const auto require = [](bool holds, const std::string& key, const std::string& expected, const std::string& got) {
+    if (!holds) throw Error(ExitCode::config, {key, expected, got, "train.shard_weights asks for it"});
+  };
+  require(model.decoder.recompute, "train.recompute_layers", "true", "false");
+  require(options.adapters.rank == 0, "lora.rank", "0: weights of adapters are not dealt", cat(options.adapters.rank));
+  for (const auto& [name, owner] : optimizer.owners())
+    require(name.starts_with("language_model.model.layers."), "train.parameters",
+            "weights of the decoder's layers alone", name);
+  return std::make_unique<DealtLayers>(model.decoder, optimizer.owners(), ranks);
+}
+
+}  // namespace
+
 TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup& ranks)
     : model_(model),
       ranks_(ranks),
       adapted_(options.adapters.rank > 0),
-      optimizer_(trained_groups(model, options), options.adamw, ranks_),
-      buckets_(parameters(), ranks_) {
+      optimizer_(trained_groups(model, options), optimizer_options(options), ranks_),
+      buckets_(options.shard_weights ? std::vector<Tensor>() : parameters(), ranks_) {
+  if (options.shard_weights) dealt_ = dealt_layers_of(model, options, optimizer_, ranks_);
   if (adapted_ || !options.keeps_reference) return;
   for (const Tensor& parameter : parameters())
     frozen_.push_back(parameter.detach().to(at::kCPU, /*non_blocking=*/false, /*copy=*/true));
@@ -26,6 +52,14 @@ std::vector<Tensor> TrainedPolicy::parameters() const {
   std::vector<Tensor> tensors;
   for (const NamedTensor& parameter : all_parameters(optimizer_.groups())) tensors.push_back(parameter.tensor);
   return tensors;
+}
+
+void TrainedPolicy::gather_weights() {
+  if (dealt_) dealt_->gather();
+}
+
+void TrainedPolicy::deal_weights() {
+  if (dealt_) dealt_->deal();
 }
 
 StepReport TrainedPolicy::step(double learning_rate_scale) {

@@ -3,6 +3,7 @@
 // adapters.
 
 #include "diptych/model/adapters.h"
+#include "diptych/train/dealt_layers.h"
 #include "diptych/train/gradient_buckets.h"
 #include "diptych/train/optimizer.h"
 
@@ -18,6 +19,7 @@ struct PolicyOptions {
   AdamWOptions adamw = {};
   uint64_t seed = 0;            // of new adapters
   bool keeps_reference = true;  // false: no copies of the start weights, and no swap_reference()
+  bool shard_weights = false;   // deal_weights() deals; the model must recompute layers, and nothing else trains
 };
 
 /** Makes what the options ask for trainable, adapters included, and deals it into groups. `model` may lie on the meta
@@ -34,6 +36,13 @@ class TrainedPolicy {
 
   /** Where the gradients of all ranks are added up. */
   GradientBuckets& buckets() { return buckets_; }
+
+  /** With shard_weights: brings all weights to all ranks, for whatever is not an update. */
+  void gather_weights();
+  /** With shard_weights: from here on each rank keeps its share and a layer at a time (DealtLayers). */
+  void deal_weights();
+  /** Absent without shard_weights. */
+  DealtLayers* dealt_layers() { return dealt_.get(); }
 
   /** Waits for the sums of the gradients over the ranks, which must have been started, and does the optimizer's step,
    * after which the model computes with the new weights, the same on every rank. */
@@ -58,7 +67,8 @@ class TrainedPolicy {
   ProcessGroup& ranks_;
   bool adapted_;
   AdamW optimizer_;
-  GradientBuckets buckets_;
+  GradientBuckets buckets_;  // of nothing where gradients are dealt
+  std::unique_ptr<DealtLayers> dealt_;
   std::vector<Tensor> frozen_;  // copies of the parameters at the start, in the host's memory; none with adapters
 };
 

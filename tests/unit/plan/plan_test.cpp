@@ -132,6 +132,22 @@ TEST(MemoryPlanTest, PhasesWithoutWorkAreEmpty) {
   EXPECT_GT(plan.total(4), plan.total(0));
 }
 
+TEST(MemoryPlanTest, DealtWeightsLeaveUpdatesTheirShare) {
+  RlRecipe recipe = bagel_recipe();
+  recipe.train.recompute_layers = true;
+  PlannedModel planned = planned_model({}, recipe);
+  const PlanOptions eight{.ranks = 8};
+  const MemoryPlan whole = plan_memory(planned, recipe, eight);
+  recipe.train.shard_weights = true;
+  const MemoryPlan dealt = plan_memory(planned, recipe, eight);
+  constexpr size_t kRollout = 1, kOptimizer = 5;
+  EXPECT_EQ(dealt.total(kRollout), whole.total(kRollout));  // for sampling all have all of them
+  // 13.05 billion weights of the layers: 7/8 of them in bfloat16, and of their float32 gradients.
+  EXPECT_NEAR(static_cast<double>(whole.total(kOptimizer) - dealt.total(kOptimizer)), 13.05e9 * (2 + 4) * 7 / 8, 0.1e9);
+  EXPECT_EQ(plan_memory(planned, recipe, {}).total(kOptimizer),
+            plan_memory(planned, bagel_recipe(), {}).total(kOptimizer));
+}
+
 // bagel.md 11: one forward of an image of 512 pixels.
 TEST(CostPlanTest, OneDenoisingForward) {
   RlRecipe recipe = bagel_recipe();

@@ -1,0 +1,44 @@
+#pragma once
+// The decoder's weights dealt over the ranks while updates are under way (ZeRO-3): each rank has its share and the
+// layer that is being computed. For sampling all ranks have all of them.
+
+#include "diptych/distributed/process_group.h"
+#include "diptych/model/mot.h"
+
+namespace diptych {
+
+/** Weights of one dtype, whole tensors at a time, each with the rank that owns it. Every rank must make the same calls
+ *  and run the same number of forward and backward passes between them. */
+class DealtLayers {
+ public:
+  /** `decoder` recomputes its layers, has no adapters, and must stay where it is, as must `ranks`. `trained_owners`:
+   *  those of the optimizer, by name. What does not train is dealt as evenly as that allows. */
+  DealtLayers(MotDecoder& decoder, const std::map<std::string, int>& trained_owners, ProcessGroup& ranks);
+
+  /** Brings all weights to all ranks, where they stay until deal(). */
+  void gather();
+
+  /** Leaves to each rank the weights that it owns. From here the decoder's training passes bring in and let go of one
+   *  layer after the other, and add up their gradients over the ranks in the float32 grad() of their owners. */
+  void deal();
+
+  /** What a rank without a pack does while others run one forward and backward pass. */
+  void idle_pass();
+
+ private:
+  struct Layer {
+    std::vector<std::vector<Tensor>> of_rank;  // weights by owner
+    std::vector<Tensor> trained;               // in the order in which gradients come
+    std::vector<int> trained_owners;
+  };
+
+  void enter(size_t layer);
+  void leave(size_t layer);
+  void take(size_t layer, const std::vector<Tensor>& gradients);
+
+  ProcessGroup& ranks_;
+  std::vector<Layer> layers_;
+  bool dealt_ = false;
+};
+
+}  // namespace diptych
