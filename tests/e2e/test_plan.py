@@ -23,6 +23,11 @@ class PlanTest(support.EndToEndTest):
                                   "--gpu", "h200", "--ranks", "8", "--think-tokens", "200")
         self.assert_mentions(output, "each of 8 ranks", "adapters", "it fits", "and 200 in time", "96 chains")
 
+    def test_one_card_trains_the_generation_expert_in_full(self):
+        output = self.run_program("plan", RECIPES / "bagel_unigrpo.toml", "--like", "bagel-7b", "--gpu", "h200",
+                                  "train.und_learning_rate=0", "train.gradient_dtype=bfloat16")
+        self.assert_mentions(output, "it fits")
+
     def test_no_model(self):
         output = self.run_program("plan", RECIPES / "bagel_unigrpo.toml", f"model={self.folder}/none",
                                   status=support.MODEL)

@@ -41,6 +41,11 @@ const std::vector<Change>& changes() {
         return "train.recompute_layers=true";
       },
       [](Setting& setting) -> std::string {
+        if (setting.recipe.train.gradient_dtype == "bfloat16" || setting.recipe.run.dtype != "bfloat16") return "";
+        setting.recipe.train.gradient_dtype = "bfloat16";
+        return "train.gradient_dtype=bfloat16";
+      },
+      [](Setting& setting) -> std::string {
         if (setting.options.ranks >= kMostRanks) return "";
         setting.options.ranks *= 2;
         return cat("--ranks=", setting.options.ranks);

@@ -60,7 +60,8 @@ size_t MemoryPlan::peak_phase() const {
 MemoryPlan plan_memory(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options) {
   const Bagel& model = planned.model;
   const Workload work = workload_of(model.config, recipe, options);
-  const StateBytes state = state_bytes(planned, work.penalised, options.ranks);
+  const StateBytes state =
+      state_bytes(planned, work.penalised, options.ranks, recipe.train.gradient_dtype == "bfloat16");
   const int64_t cap = recipe.rollout.max_think_tokens;
 
   const int64_t sampled = std::min(recipe.rollout.chains_per_pack, work.chains);

@@ -75,7 +75,7 @@ ParameterCounts parameter_counts(PlannedModel& planned) {
   return counts;
 }
 
-StateBytes state_bytes(PlannedModel& planned, bool keeps_reference, int64_t ranks) {
+StateBytes state_bytes(PlannedModel& planned, bool keeps_reference, int64_t ranks, bool bfloat16_gradients) {
   StateBytes state;
   for (const ParameterSlot& slot : transformer_slots(planned.model)) state.weights += bytes_of(*slot.tensor);
   for (const ParameterSlot& slot : autoencoder_slots(planned.model)) state.autoencoder += bytes_of(*slot.tensor);
@@ -94,8 +94,8 @@ StateBytes state_bytes(PlannedModel& planned, bool keeps_reference, int64_t rank
     const int64_t precise = parameter.numel() * static_cast<int64_t>(sizeof(float));
     if (!is_precise(parameter)) masters[static_cast<size_t>(owners[i])] += precise;
     moments[static_cast<size_t>(owners[i])] += 2 * precise;
-    state.gradients += precise;
-    state.gradients_grow = is_precise(parameter);
+    state.gradients += bfloat16_gradients ? bytes_of(parameter) : precise;
+    state.gradients_grow = is_precise(parameter) || bfloat16_gradients;
     if (keeps_reference && !adapted) {
       state.reference += bytes_of(parameter);
       state.reference_swap = std::max(state.reference_swap, bytes_of(parameter));

@@ -223,7 +223,8 @@ void AdamW::clear_gradients() {
   for (size_t group = 0; group < groups_.size(); ++group) {
     for (size_t i = 0; i < states_[group].size(); ++i) {
       const Tensor& tensor = groups_[group].parameters[i].tensor;
-      const bool starts_undefined = has_own_precision(tensor) || (options_.dealt && !owns(states_[group][i]));
+      const bool starts_undefined =
+          has_own_precision(tensor) || options_.bfloat16_gradients || (options_.dealt && !owns(states_[group][i]));
       tensor.mutable_grad() = starts_undefined
                                   ? Tensor()
                                   : at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat).requires_grad(false));

@@ -24,8 +24,9 @@ struct AdamWOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 1e-4;      // decoupled: p *= 1 - lr * weight_decay
-  double joint_max_grad_norm = 0;  // above 0: one norm over all groups is clipped, and max_grad_norm is not used
+  double weight_decay = 1e-4;       // decoupled: p *= 1 - lr * weight_decay
+  double joint_max_grad_norm = 0;   // above 0: one norm over all groups is clipped, and max_grad_norm is not used
+  bool bfloat16_gradients = false;  // of bf16 parameters; else their sums are fp32
   bool dealt = false;  // weights and gradients lie with their owners, too (DealtLayers): nothing is sent after a step
 };
 
@@ -61,8 +62,8 @@ class AdamW {
    * unspecified afterwards. If any gradient is not finite nothing changes and the report names the parameters. */
   StepReport step(double learning_rate_scale);
 
-  /** Drops all gradients. Those of bf16 parameters start as fp32 zeros, to which autograd adds; those of dealt ones at
-   *  their owners only. */
+  /** Drops all gradients. Those of bf16 parameters start as fp32 zeros, to which autograd adds, unless they are to be
+   *  bf16 themselves; those of dealt ones at their owners only. */
   void clear_gradients();
   /** Gives their memory back, so that a rollout has it. */
   void release_gradients();

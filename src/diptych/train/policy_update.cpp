@@ -208,12 +208,14 @@ bool needs_reference(const RlTrainConfig& train) {
 }
 
 PolicyOptions policy_options(const RlRecipe& recipe) {
+  AdamWOptions adamw = adamw_options(recipe.optimizer);
+  adamw.bfloat16_gradients = recipe.train.gradient_dtype == "bfloat16";
   return {.parameters = recipe.train.parameters,
           .adapters = {recipe.lora.rank, recipe.lora.alpha, recipe.lora.targets},
           .und_learning_rate = recipe.train.und_learning_rate,
           .gen_learning_rate = recipe.train.gen_learning_rate,
           .max_grad_norm = recipe.optimizer.max_grad_norm,
-          .adamw = adamw_options(recipe.optimizer),
+          .adamw = adamw,
           .seed = static_cast<uint64_t>(recipe.run.seed),
           .keeps_reference = needs_reference(recipe.train),
           .shard_weights = recipe.train.shard_weights};

@@ -57,6 +57,7 @@ struct RlTrainConfig {
   int64_t chains_per_pack = 32;
   bool recompute_layers = false;
   bool shard_weights = false;
+  std::string gradient_dtype = "float32";
   int64_t max_skipped = 3;
   int64_t record_every = 50;
   std::vector<std::string> parameters = {"language_model.model.layers.*"};
@@ -119,6 +120,9 @@ void visit(Fields& fields, RlTrainConfig& train) {
   fields("shard_weights", train.shard_weights,
          "of several processes: each keeps a share of the decoder's weights and gradients in updates, and brings in a "
          "layer at a time (ZeRO-3); for sampling all have all of them");
+  fields.choice(
+      "gradient_dtype", train.gradient_dtype, {"float32", "bfloat16"},
+      "of the sums of gradients of bfloat16 weights; bfloat16 takes half the memory and rounds after every pack");
   fields.range("max_skipped", train.max_skipped, 1, 1000000,
                "the run stops after this many non-finite updates in a row");
   fields.range("record_every", train.record_every, 0, INT64_MAX,

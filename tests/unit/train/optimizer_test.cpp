@@ -203,6 +203,17 @@ TEST(AdamW, Bfloat16WeightsHaveMasters) {
   EXPECT_GT(changed, 0);
 }
 
+TEST(AdamW, GradientsCanBeBfloat16ToSpareMemory) {
+  const Tensor weight = at::ones({4}, at::kBFloat16).set_requires_grad(true);
+  AdamW optimizer({{.name = "all", .parameters = {{"a", weight}}, .learning_rate = 0.1}}, {.bfloat16_gradients = true});
+  optimizer.clear_gradients();
+  EXPECT_FALSE(weight.grad().defined());
+  weight.sum().backward();
+  EXPECT_EQ(weight.grad().scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(optimizer.step(1).applied);
+  EXPECT_NEAR(weight[0].item<float>(), 0.9, 0.01);
+}
+
 /** Three gradients of which bf16 would lose two. */
 TEST(AdamW, GradientsOfBfloat16WeightsAddUpInFloat32) {
   const Tensor weight = at::ones({4}, at::kBFloat16).set_requires_grad(true);
