@@ -38,6 +38,15 @@ class ModelFolderTest(support.EndToEndTest):
 
 
 class InitLikeTest(ModelFolderTest):
+    def test_a_model_is_not_replaced(self):
+        folder = self.folder / "model"
+        tiny = ["model.hidden=32", "model.heads=2", "model.kv_heads=1", "model.head_dim=16", "model.mlp=32", "model.layers=1"]
+        self.run_program("init", "recipes/shapes_model.toml", folder, *tiny)
+        before = (folder / "ema.safetensors").read_bytes()
+        output = self.run_program("init", "recipes/shapes_model.toml", folder, *tiny, "seed=9", status=support.IO)
+        self.assert_mentions(output, folder, "ema.safetensors", "another folder")
+        self.assertEqual((folder / "ema.safetensors").read_bytes(), before)
+
     def test_the_folder_has_the_published_layout(self):
         folder = self.make()
         self.assertEqual(sorted(file.name for file in folder.iterdir()), FILES)

@@ -91,7 +91,11 @@ class RanksTest(EndToEndTest):
         changes = ["train.recompute_layers=true", "train.chains_per_pack=3", "eval.prompts=2", "eval.every=1"]
         rounded = [*changes, "run.dtype=bfloat16", "rollout.max_think_tokens=8"]
         whole = self.train(2, "whole", "train.steps=1", *rounded)
-        self.assert_same_updates(self.train(2, "dealt", "train.steps=1", "train.shard_weights=true", *rounded), whole)
+        dealt = self.train(2, "dealt", "train.steps=1", "train.shard_weights=true", *rounded)
+        self.assert_same_updates(dealt, whole)
+        self.run_program("export", dealt, "--out", self.folder / "exported")
+        self.assertEqual((self.folder / "exported" / "model" / "ema.safetensors").read_bytes(),
+                         (dealt / "model" / "ema.safetensors").read_bytes())
         mixed = self.train(3, "mixed", "train.steps=1", "train.shard_weights=true", *changes)
         self.train(1, "mixed", "train.steps=2", *changes)
         self.assert_same_updates(mixed, self.train(1, "alone", "train.steps=2", *changes))

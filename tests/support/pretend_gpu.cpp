@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstring>
 #include <mutex>
+#include <set>
 
 namespace diptych {
 
@@ -21,7 +22,7 @@ namespace {
 constexpr auto kType = c10::DeviceType::PrivateUse1;
 const at::Device kDevice(kType, 0);
 
-std::atomic<int64_t> host_copies = 0;
+std::atomic<int64_t> waits = 0;
 std::atomic<int64_t> attentions = 0;
 // Kernels copy too; only copies outside of one are the program's own.
 thread_local int kernels_running = 0;
@@ -101,10 +102,11 @@ class Opened {
 
 std::mutex copying;  // source and target may share memory, and another thread must not close what this one opened
 
-Tensor copy_from(const Tensor& self, const Tensor& target, bool /*non_blocking*/) {
+Tensor copy_from(const Tensor& self, const Tensor& target, bool non_blocking) {
   at::NoGradGuard no_grad;
   const std::lock_guard lock(copying);
-  if (kernels_running == 0 && target.is_cpu()) ++host_copies;
+  const bool leaves_the_host = self.is_cpu() && non_blocking;
+  if (kernels_running == 0 && (self.is_cpu() || target.is_cpu()) && !leaves_the_host) ++waits;
   if (self.is_alias_of(target)) {
     const Opened both(self);
     const Tensor values = both.view.clone();
@@ -171,9 +173,11 @@ Tensor reshape_alias(const Tensor& self, c10::SymIntArrayRef size, c10::SymIntAr
 // --- Kernels --------------------------------------------------------------------------------------------------------
 
 void refuse_mixed_devices(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
-  // As on a GPU: numbers of the host may take part, if they have no dimension; indices into a tensor may, too.
+  // As on a GPU: numbers of the host may take part, if they have no dimension; indices in brackets may, too.
+  static const std::set<std::string> take_indices_of_the_host = {
+      "aten::index", "aten::_unsafe_index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_"};
   const std::string name = op.schema().name();
-  if (name.find("index") != std::string::npos) return;
+  if (take_indices_of_the_host.contains(name)) return;
   const auto look = [&](const Tensor& tensor) {
     TORCH_CHECK(!tensor.defined() || tensor.device().type() == kType || tensor.dim() == 0, name,
                 ": a tensor of the CPU among those of the device");
@@ -312,6 +316,7 @@ struct PretendGuard final : c10::impl::DeviceGuardImplInterface {
   c10::Stream getStream(at::Device device) const override { return c10::Stream(c10::Stream::DEFAULT, device); }
   c10::Stream exchangeStream(c10::Stream stream) const override { return stream; }
   c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+  void synchronizeDevice(c10::DeviceIndex) const override {}
 };
 
 void register_device() {
@@ -352,8 +357,8 @@ at::Device pretend_gpu() {
   return kDevice;
 }
 
-int64_t copies_to_host() {
-  return host_copies;
+int64_t host_waits() {
+  return waits;
 }
 
 int64_t attention_calls() {

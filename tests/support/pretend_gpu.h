@@ -10,8 +10,9 @@ namespace diptych {
 /** The device, registered with torch by the first call. */
 at::Device pretend_gpu();
 
-/** Copies from the device to the host that the program asked for since the process began: each holds up a real GPU. */
-int64_t copies_to_host();
+/** How often the program made the host wait for the device since the process began: copies to the host, and copies to
+ *  the device that were not asked for as non_blocking. */
+int64_t host_waits();
 
 /** Calls of attention over sequences of several lengths (_flash_attention_forward) since the process began. */
 int64_t attention_calls();

@@ -78,7 +78,7 @@ std::vector<BenchRow> training_rows(const BenchInput& input, const TrainingCase&
   // that ends texts here, so that all of them run to their full length.
   Bagel model = input.folder.model;
   const bool adapted = training.policy.adapters.rank > 0;
-  if (!adapted)  // adapters leave the weights below them as they are
+  if (!adapted && !training.in_place)  // adapters leave the weights below them as they are
     for (const ParameterSlot& slot : matching_slots(transformer_slots(model), training.policy.parameters))
       *slot.tensor = slot.tensor->clone();
   model.special.im_end = model.special.vision_end;
@@ -101,9 +101,9 @@ std::vector<BenchRow> training_rows(const BenchInput& input, const TrainingCase&
     advantages[i] = i % 2 == 0 ? 1 : -1;
   }
   const auto refer = [&] {
-    policy.swap_reference();
+    if (training.policy.keeps_reference) policy.swap_reference();
     std::vector<ChainValues> values = replay_values(model, rollout, chains, options);
-    policy.swap_reference();
+    if (training.policy.keeps_reference) policy.swap_reference();
     return values;
   };
   const std::vector<ChainValues> values = refer();
@@ -128,6 +128,9 @@ std::vector<BenchRow> training_rows(const BenchInput& input, const TrainingCase&
       matrix_row(input, prefix + "replay", work, "chain", count, replay_seconds, forward),
       matrix_row(input, prefix + "update", work, "chain", count, update_seconds, update_flops)};
   rows.back().peak_bytes = update_peak;
+  if (training.in_place)
+    for (const NamedTensor& weight : all_parameters(policy.optimizer().groups()))
+      weight.tensor.set_requires_grad(false);
   if (!training.whole_step) return rows;
 
   const auto step = [&] {

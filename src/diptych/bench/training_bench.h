@@ -19,6 +19,7 @@ struct TrainingCase {
   int64_t trained_per_pack = 32;
   PolicyOptions policy = {};
   bool recompute_layers = false;
+  bool in_place = false;     // trains the weights of `input` themselves: a copy of a large model does not fit beside it
   bool replays_old = false;  // the step computes the old values again instead of taking the rollout's
   bool whole_step = true;    // false: no row for the step
 };

@@ -115,6 +115,10 @@ int run(const BenchArguments& arguments) {
   std::vector<BenchRow> rows = bench_gemm(folder.model, effort);
   rows.push_back(bench_bandwidth(folder.model.embed_tokens.device(), effort));
   for (const BenchRow& row : rows) print_row(row);
+  const auto save = [&] {
+    if (!arguments.json.empty()) write_json(arguments, environment, rows);
+  };
+  save();
   const BenchInput input{folder, effort, rows.front().flops.value(), rows.back().bytes.value()};
   for (const Bench& bench : benches_of(arguments)) {
     const auto& only = arguments.only;
@@ -123,8 +127,8 @@ int run(const BenchArguments& arguments) {
     if (measured.empty()) std::printf("%-26s  this model has none\n", bench.name.c_str());
     for (const BenchRow& row : measured) print_row(row);
     rows.insert(rows.end(), measured.begin(), measured.end());
+    save();  // the next part may not fit
   }
-  if (!arguments.json.empty()) write_json(arguments, environment, rows);
   return 0;
 }
 

@@ -1,3 +1,4 @@
+#include <c10/util/Exception.h>
 #include <torch/version.h>
 
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <new>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
@@ -33,6 +35,11 @@ int exit_status(diptych::ExitCode code) {
 [[noreturn]] void end_at_once(diptych::ExitCode code) {
   std::fflush(nullptr);
   std::_Exit(exit_status(code));
+}
+
+int out_of_memory(const std::string& what) {
+  diptych::log_error(what + "\n  hint: `diptych plan RECIPE` tells what a recipe needs, and what to change first");
+  return exit_status(diptych::ExitCode::config);
 }
 
 // OpenMP threads spin while they wait, which is ten to a hundred times slower where cores are shared or limited. The
@@ -67,6 +74,10 @@ int main(int count, char** arguments) {
   } catch (const std::filesystem::filesystem_error& error) {
     diptych::log_error(error.what());
     return exit_status(diptych::ExitCode::io);
+  } catch (const c10::OutOfMemoryError& error) {
+    return out_of_memory(error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("the host's memory is too small");
   } catch (const std::exception& error) {
     diptych::log_error(std::string(error.what()) +
                        "\n  this is a bug in diptych; please report it with the command line");

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "diptych/model/attention_loops.h"
+#include "diptych/tensor/device.h"
 
 namespace diptych {
 
@@ -25,10 +26,6 @@ constexpr int64_t kExactFrom = 256;
 
 int64_t padded(int64_t length, int64_t multiple) {
   return length >= kExactFrom ? length : (length + multiple - 1) / multiple * multiple;
-}
-
-Tensor to_index(const std::vector<int64_t>& values, at::Device device) {
-  return at::tensor(values, at::kLong).to(device);
 }
 
 // Padded queries may see everything: their outputs are never read, and a row that sees nothing would be NaN.
@@ -201,20 +198,33 @@ c10::intrusive_ptr<QueryBlocks> whole_blocks(const std::vector<int64_t>& lengths
   return blocks;
 }
 
-AttentionPlan plan_groups(const QueryBlocks& all, int64_t rows, const at::TensorOptions& options) {
-  const std::vector<QueryBlock>& blocks = all.list;
-  using Shape = std::tuple<int64_t, int64_t, bool>;  // padded queries, padded keys, masked
-  std::map<Shape, std::vector<size_t>> groups;
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    const auto queries = static_cast<int64_t>(blocks[i].queries.size());
-    const auto keys = static_cast<int64_t>(blocks[i].keys.size());
-    const int64_t padded_keys = padded(keys, kKeyMultiple);
-    const bool masked = blocks[i].causal || padded_keys != keys;
-    groups[{padded(queries, kQueryMultiple), padded_keys, masked}].push_back(i);
+namespace {
+
+/** Where the rows of a pack come to lie in the outputs of a plan's parts, in the order in which those are added. */
+struct OutputRows {
+  std::vector<int64_t> gather;
+  int64_t next = 0;
+
+  /** Rows of a block; `padded` of them. */
+  void place(const std::vector<int64_t>& queries, int64_t padded) {
+    for (size_t q = 0; q < queries.size(); ++q)
+      gather[static_cast<size_t>(queries[q])] = next + static_cast<int64_t>(q);
+    next += padded;
   }
-  AttentionPlan plan;
-  std::vector<int64_t> gather(static_cast<size_t>(rows));
-  int64_t output_row = 0;
+};
+
+using Blocks = std::vector<const QueryBlock*>;
+
+void add_groups(const Blocks& blocks, const at::TensorOptions& options, AttentionPlan& plan, OutputRows& output) {
+  using Shape = std::tuple<int64_t, int64_t, bool>;  // padded queries, padded keys, masked
+  std::map<Shape, Blocks> groups;
+  for (const QueryBlock* block : blocks) {
+    const auto queries = static_cast<int64_t>(block->queries.size());
+    const auto keys = static_cast<int64_t>(block->keys.size());
+    const int64_t padded_keys = padded(keys, kKeyMultiple);
+    const bool masked = block->causal || padded_keys != keys;
+    groups[{padded(queries, kQueryMultiple), padded_keys, masked}].push_back(block);
+  }
   for (const auto& [shape, members] : groups) {
     AttentionGroup group;
     group.batch = static_cast<int64_t>(members.size());
@@ -223,52 +233,86 @@ AttentionPlan plan_groups(const QueryBlocks& all, int64_t rows, const at::Tensor
     std::vector<int64_t> query_rows;
     std::vector<int64_t> key_rows;
     std::vector<Tensor> masks;
-    for (size_t member : members) {
-      const QueryBlock& block = blocks[member];
-      for (size_t q = 0; q < block.queries.size(); ++q) gather[block.queries[q]] = output_row + static_cast<int64_t>(q);
-      output_row += group.queries;
-      query_rows.insert(query_rows.end(), block.queries.begin(), block.queries.end());
-      query_rows.insert(query_rows.end(), group.queries - block.queries.size(), block.queries.front());
-      key_rows.insert(key_rows.end(), block.keys.begin(), block.keys.end());
-      key_rows.insert(key_rows.end(), group.keys - block.keys.size(), block.keys.front());
-      if (std::get<2>(shape)) masks.push_back(block_mask(block, group.queries, group.keys));
+    for (const QueryBlock* block : members) {
+      output.place(block->queries, group.queries);
+      query_rows.insert(query_rows.end(), block->queries.begin(), block->queries.end());
+      query_rows.insert(query_rows.end(), group.queries - block->queries.size(), block->queries.front());
+      key_rows.insert(key_rows.end(), block->keys.begin(), block->keys.end());
+      key_rows.insert(key_rows.end(), group.keys - block->keys.size(), block->keys.front());
+      if (std::get<2>(shape)) masks.push_back(block_mask(*block, group.queries, group.keys));
     }
-    group.query_rows = to_index(query_rows, options.device());
-    group.key_rows = to_index(key_rows, options.device());
-    if (!masks.empty()) group.mask = at::stack(masks).unsqueeze(1).to(options);
+    group.query_rows = index_on(query_rows, options.device());
+    group.key_rows = index_on(key_rows, options.device());
+    if (!masks.empty()) group.mask = on_device(at::stack(masks).unsqueeze(1), options);
     plan.groups.push_back(std::move(group));
   }
-  plan.gather = to_index(gather, options.device());
-  return plan;
 }
 
-AttentionPlan plan_sequences(const QueryBlocks& blocks, int64_t rows, at::Device device) {
-  AttentionPlan plan;
-  std::vector<int64_t> gather(static_cast<size_t>(rows));
-  int64_t output_row = 0;
+void add_sequences(const Blocks& blocks, at::Device device, AttentionPlan& plan, OutputRows& output) {
   for (const bool causal : {false, true}) {
     AttentionSequences sequences;
     sequences.causal = causal;
     std::vector<int64_t> query_rows, key_rows;
     std::vector<int32_t> query_ends = {0}, key_ends = {0};
-    for (const QueryBlock& block : blocks.list) {
-      if (block.causal != causal) continue;
-      for (const int64_t row : block.queries) gather[static_cast<size_t>(row)] = output_row++;
-      query_rows.insert(query_rows.end(), block.queries.begin(), block.queries.end());
-      key_rows.insert(key_rows.end(), block.keys.begin(), block.keys.end());
+    for (const QueryBlock* block : blocks) {
+      if (block->causal != causal) continue;
+      output.place(block->queries, static_cast<int64_t>(block->queries.size()));
+      query_rows.insert(query_rows.end(), block->queries.begin(), block->queries.end());
+      key_rows.insert(key_rows.end(), block->keys.begin(), block->keys.end());
       query_ends.push_back(static_cast<int32_t>(query_rows.size()));
       key_ends.push_back(static_cast<int32_t>(key_rows.size()));
-      sequences.longest_query = std::max(sequences.longest_query, static_cast<int64_t>(block.queries.size()));
-      sequences.longest_keys = std::max(sequences.longest_keys, static_cast<int64_t>(block.keys.size()));
+      sequences.longest_query = std::max(sequences.longest_query, static_cast<int64_t>(block->queries.size()));
+      sequences.longest_keys = std::max(sequences.longest_keys, static_cast<int64_t>(block->keys.size()));
     }
     if (query_rows.empty()) continue;
-    sequences.query_rows = to_index(query_rows, device);
-    sequences.key_rows = to_index(key_rows, device);
-    sequences.query_ends = at::tensor(query_ends, at::kInt).to(device);
-    sequences.key_ends = at::tensor(key_ends, at::kInt).to(device);
+    sequences.query_rows = index_on(query_rows, device);
+    sequences.key_rows = index_on(key_rows, device);
+    sequences.query_ends = on_device(at::tensor(query_ends, at::kInt), device);
+    sequences.key_ends = on_device(at::tensor(key_ends, at::kInt), device);
     plan.sequences.push_back(std::move(sequences));
   }
-  plan.gather = to_index(gather, device);
+}
+
+/** Blocks whose batched attention needs neither padding nor mask, which is faster there than sequences are: images of
+ *  one size behind contexts of one length. The rest is put into `others`. */
+Blocks alike(const QueryBlocks& blocks, Blocks& others) {
+  std::map<std::pair<size_t, size_t>, Blocks> shapes;
+  for (const QueryBlock& block : blocks.list) {
+    const bool can = !block.causal && static_cast<int64_t>(block.queries.size()) >= kExactFrom;
+    (can ? shapes[{block.queries.size(), block.keys.size()}] : others).push_back(&block);
+  }
+  Blocks alike;
+  for (const auto& [shape, members] : shapes) {
+    Blocks& into = members.size() > 1 ? alike : others;
+    into.insert(into.end(), members.begin(), members.end());
+  }
+  return alike;
+}
+
+Blocks all_of(const QueryBlocks& blocks) {
+  Blocks all;
+  for (const QueryBlock& block : blocks.list) all.push_back(&block);
+  return all;
+}
+
+}  // namespace
+
+AttentionPlan plan_groups(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options) {
+  AttentionPlan plan;
+  OutputRows output{std::vector<int64_t>(static_cast<size_t>(rows))};
+  add_groups(all_of(blocks), options, plan, output);
+  plan.gather = index_on(output.gather, options.device());
+  return plan;
+}
+
+AttentionPlan plan_sequences(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options) {
+  AttentionPlan plan;
+  OutputRows output{std::vector<int64_t>(static_cast<size_t>(rows))};
+  Blocks others;
+  const Blocks batched = alike(blocks, others);
+  add_sequences(others, options.device(), plan, output);
+  add_groups(batched, options, plan, output);
+  plan.gather = index_on(output.gather, options.device());
   return plan;
 }
 
@@ -282,7 +326,7 @@ AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int6
   }
   const bool has_flash_attention =
       !options.device().is_cpu() && type == at::kBFloat16 && width % kFlashWidthMultiple == 0 && width <= kFlashWidest;
-  return has_flash_attention ? plan_sequences(*blocks, rows, options.device()) : plan_groups(*blocks, rows, options);
+  return has_flash_attention ? plan_sequences(*blocks, rows, options) : plan_groups(*blocks, rows, options);
 }
 
 Tensor attend(const AttentionPlan& plan, const Tensor& query, const Tensor& keys, const Tensor& values) {

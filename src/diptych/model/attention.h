@@ -30,7 +30,7 @@ struct AttentionSequences {
 struct AttentionPlan {
   c10::intrusive_ptr<QueryBlocks> blocks;     // on the CPU in float32 and float64: loops over the rows in place
   std::vector<AttentionSequences> sequences;  // elsewhere in bfloat16: flash attention, at most two calls
-  std::vector<AttentionGroup> groups;         // else: batches of scaled_dot_product_attention
+  std::vector<AttentionGroup> groups;         // batches of scaled_dot_product_attention: the rest, or all
   Tensor gather;                              // [rows] row of each token in the concatenated outputs of these
 };
 
@@ -40,10 +40,11 @@ c10::intrusive_ptr<QueryBlocks> whole_blocks(const std::vector<int64_t>& lengths
 /** Groups for any device and dtype. `rows`: of the pack. */
 AttentionPlan plan_groups(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options);
 
-/** Sequences for a device with flash attention, which CPUs have not. `rows`: of the pack. */
-AttentionPlan plan_sequences(const QueryBlocks& blocks, int64_t rows, at::Device device);
+/** For a device with flash attention, which CPUs have not: blocks of more than 256 queries that are alike in groups,
+ *  which are faster (design.md 4), the others as sequences. `rows`: of the pack. */
+AttentionPlan plan_sequences(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options);
 
-/** The fastest way for this device, dtype and width of a head. */
+/** The way for this device, dtype and width of a head. */
 AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int64_t rows, int64_t width,
                              const at::TensorOptions& options);
 

@@ -4,6 +4,7 @@
 
 #include "diptych/model/embeddings.h"
 #include "diptych/model/flops.h"
+#include "diptych/tensor/device.h"
 #include "diptych/tensor/packs.h"
 
 namespace diptych {
@@ -28,10 +29,6 @@ Tensor head(const Bagel& model, const Linear& layer, const Tensor& hidden) {
   return out.scalar_type() == at::kDouble ? out : out.to(at::kFloat);
 }
 
-Tensor to_device_index(const std::vector<int64_t>& values, const Bagel& model) {
-  return at::tensor(values, at::kLong).to(model.embed_tokens.device());
-}
-
 Tensor embed_vit(const Bagel& model, const std::vector<Segment>& segments) {
   TORCH_CHECK(model.vit.has_value(), "the pack holds a ViT image, but the model folder has no ViT");
   const int64_t stride = model.config.vit_max_patches_per_side;
@@ -45,7 +42,7 @@ Tensor embed_vit(const Bagel& model, const std::vector<Segment>& segments) {
     for (int64_t row = 0; row < segment.grid_height; ++row)
       for (int64_t column = 0; column < segment.grid_width; ++column) ids.push_back(row * stride + column);
   }
-  const Tensor positions = to_device_index(ids, model);
+  const Tensor positions = index_on(ids, model.embed_tokens.device());
   const Tensor features =
       vit_forward(*model.vit, model.config, at::cat(patches).to(compute_options(model)), positions, lengths);
   return connect(*model.vit, features) + model.vit->pos_embed.index_select(0, positions);
@@ -62,7 +59,7 @@ Tensor embed_latents(const Bagel& model, const std::vector<Segment>& segments) {
     if (segment.kind != SegmentKind::clean_latent && segment.kind != SegmentKind::noisy_latent) continue;
     TORCH_CHECK(segment.grid_height <= stride && segment.grid_width <= stride, "pack: a latent of ",
                 segment.grid_height, " x ", segment.grid_width, " tokens is larger than max_latent_size ", stride);
-    patches.push_back(segment.content.to(options));  // latents of a rollout come from the host's memory
+    patches.push_back(on_device(segment.content, options));  // those of a rollout lie with the host
     for (int64_t row = 0; row < segment.grid_height; ++row) {
       for (int64_t column = 0; column < segment.grid_width; ++column) {
         ids.push_back(row * stride + column);
@@ -72,10 +69,10 @@ Tensor embed_latents(const Bagel& model, const std::vector<Segment>& segments) {
     times.push_back(segment.kind == SegmentKind::clean_latent ? 0.0 : segment.time);
   }
   const Tensor sinusoid =
-      time_sinusoid(at::tensor(times, at::kDouble).to(options.device()), kTimeFrequencies).to(options);
+      time_sinusoid(on_device(at::tensor(times, at::kDouble), options.device()), kTimeFrequencies).to(options);
   const Tensor time = linear(at::silu(linear(sinusoid, model.time_in)), model.time_out);
-  return linear(at::cat(patches), model.vae2llm) + time.index_select(0, to_device_index(owners, model)) +
-         model.latent_pos_embed.index_select(0, to_device_index(ids, model));
+  return linear(at::cat(patches), model.vae2llm) + time.index_select(0, index_on(owners, options.device())) +
+         model.latent_pos_embed.index_select(0, index_on(ids, model.embed_tokens.device()));
 }
 
 }  // namespace

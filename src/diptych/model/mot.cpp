@@ -136,9 +136,18 @@ Streams layer_forward(const MotLayer& layer, const DecoderPass& pass, const Stre
           after_attention(layer.gen, pass.config, streams.gen, attention.narrow(0, und_rows, gen_rows))};
 }
 
+// Weights that were dealt over ranks (LayerKeeper) may have no memory.
+bool is_here(const MotLayer& layer) {
+  for (const ExpertLayer* expert : {&layer.und, &layer.gen})
+    for (const Linear* linear :
+         {&expert->query, &expert->key, &expert->value, &expert->output, &expert->gate, &expert->up, &expert->down})
+      if (!linear->weight.is_meta() && linear->weight.storage().nbytes() == 0) return false;
+  return true;
+}
+
 // A layer that keeps its input only. The weights are inputs too, so that their gradients come out of the backward pass
-// like those of any other function, whatever the residual stream needs. A Node, since torch::autograd::Function takes
-// no lists of tensors.
+// like those of any other function, whatever the residual stream needs, or go to the keeper. A Node, since
+// torch::autograd::Function takes no lists of tensors.
 class RecomputedLayer : public torch::autograd::Node {
  public:
   RecomputedLayer(const MotDecoder& decoder, size_t number, std::shared_ptr<const DecoderPass> pass,
@@ -298,6 +307,7 @@ Streams decoder_forward(const MotDecoder& decoder, const ModelConfig& config, co
     if (decoder.recompute && at::GradMode::is_enabled()) {
       streams = RecomputedLayer::run(decoder, i, pass, streams);
     } else {
+      TORCH_CHECK(!decoder.keeper || is_here(decoder.layers[i]), "the decoder's weights are dealt: gather them first");
       streams = layer_forward(decoder.layers[i], *pass, streams, cache ? &cache->keys[i] : nullptr,
                               cache ? &cache->values[i] : nullptr, begin);
     }

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
+#include "diptych/tensor/device.h"
+
 namespace diptych {
 
 namespace {
-
-Tensor to_index(const std::vector<int64_t>& values, at::Device device) {
-  return at::tensor(values, at::kLong).to(device);
-}
 
 void place_rows(const std::vector<Segment>& segments, PackLayout& layout) {
   layout.segments.resize(segments.size());
@@ -50,8 +48,8 @@ void place_tokens(const std::vector<Segment>& segments, int64_t vision_start, in
       for (int64_t row : token_rows(rows)) positions[row] = segment.position;
     }
   }
-  layout.token_ids = to_index(ids, device);
-  layout.positions = to_index(positions, device);
+  layout.token_ids = index_on(ids, device);
+  layout.positions = index_on(positions, device);
 }
 
 /** Rows of the chain of parents of segment i, in order of their tokens, each shifted by `shift`. */

@@ -2,6 +2,8 @@
 
 #include "diptych/plan/advice.h"
 
+#include <algorithm>
+
 #include "diptych/base/text_format.h"
 
 namespace diptych {
@@ -41,21 +43,22 @@ const std::vector<Change>& changes() {
         return "train.recompute_layers=true";
       },
       [](Setting& setting) -> std::string {
-        if (setting.recipe.train.gradient_dtype == "bfloat16" || setting.recipe.run.dtype != "bfloat16") return "";
-        setting.recipe.train.gradient_dtype = "bfloat16";
-        return "train.gradient_dtype=bfloat16";
-      },
-      [](Setting& setting) -> std::string {
-        if (setting.options.ranks >= kMostRanks) return "";
-        setting.options.ranks *= 2;
-        return cat("--ranks=", setting.options.ranks);
-      },
-      [](Setting& setting) -> std::string {
         if (setting.recipe.train.shard_weights || setting.recipe.lora.rank > 0 || setting.options.ranks == 1 ||
             !setting.recipe.train.recompute_layers)
           return "";
         setting.recipe.train.shard_weights = true;
         return "train.shard_weights=true";
+      },
+      [](Setting& setting) -> std::string {
+        if (setting.recipe.train.gradient_dtype == "bfloat16" || setting.recipe.run.dtype != "bfloat16") return "";
+        setting.recipe.train.gradient_dtype = "bfloat16";
+        return "train.gradient_dtype=bfloat16";
+      },
+      [](Setting& setting) -> std::string {
+        // Prompts are dealt: with fewer than one each, ranks would idle.
+        if (2 * setting.options.ranks > std::min(kMostRanks, setting.recipe.prompts.per_step)) return "";
+        setting.options.ranks *= 2;
+        return cat("--ranks=", setting.options.ranks);
       },
       [](Setting& setting) -> std::string {
         if (setting.recipe.lora.rank > 0) return "";

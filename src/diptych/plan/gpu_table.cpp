@@ -7,7 +7,8 @@ namespace diptych {
 
 // From NVIDIA's data sheets: "A100 Tensor Core GPU" (SXM), "H100 Tensor Core GPU" (SXM and PCIe), "H200 Tensor Core
 // GPU" (SXM), "HGX B200" (an eighth of the board), "L40S", "Ada GPU architecture" (RTX 4090). Rates that a sheet prints
-// with sparsity are halved; the sheets' GB of memory are nearly GiB, as the driver shows them.
+// with sparsity are halved; the sheets' GB of memory are nearly GiB, as the driver shows them,
+// but for the L40S, whose ECC takes 3 of them.
 const std::vector<Gpu>& gpu_table() {
   static const std::vector<Gpu> table = {
       {.name = "h100", .memory_gib = 80, .bfloat16_tflops = 989, .float32_tflops = 67, .bandwidth_tbs = 3.35},
@@ -16,7 +17,7 @@ const std::vector<Gpu>& gpu_table() {
       {.name = "b200", .memory_gib = 180, .bfloat16_tflops = 2250, .float32_tflops = 75, .bandwidth_tbs = 8.0},
       {.name = "a100-80", .memory_gib = 80, .bfloat16_tflops = 312, .float32_tflops = 19.5, .bandwidth_tbs = 2.039},
       {.name = "a100-40", .memory_gib = 40, .bfloat16_tflops = 312, .float32_tflops = 19.5, .bandwidth_tbs = 1.555},
-      {.name = "l40s", .memory_gib = 48, .bfloat16_tflops = 362, .float32_tflops = 91.6, .bandwidth_tbs = 0.864},
+      {.name = "l40s", .memory_gib = 45, .bfloat16_tflops = 362, .float32_tflops = 91.6, .bandwidth_tbs = 0.864},
       {.name = "rtx4090", .memory_gib = 24, .bfloat16_tflops = 165, .float32_tflops = 82.6, .bandwidth_tbs = 1.008}};
   return table;
 }

@@ -30,15 +30,19 @@ Dealing dealing_of(PlannedModel& planned, const RlRecipe& recipe, int64_t ranks)
   if (!recipe.train.shard_weights || ranks == 1) return {};
   std::vector<ParameterSlot> slots;
   collect(slots, planned.model.decoder);
-  int64_t bytes = 0, trained = 0;
+  int64_t bytes = 0, trained = 0, largest = 0;
   for (const ParameterSlot& slot : slots) {
     bytes += static_cast<int64_t>(slot.tensor->nbytes());
-    if (slot.tensor->requires_grad()) trained += slot.tensor->numel();
+    if (!slot.tensor->requires_grad()) continue;
+    trained += slot.tensor->numel();
+    largest = std::max(largest, slot.tensor->numel());
   }
   const auto layers = static_cast<int64_t>(planned.model.decoder.layers.size());
   constexpr int64_t kFloat = sizeof(float);
+  // Of a layer's gradients each rank's share is as long as the longest, which is a whole matrix at least.
+  const int64_t share = std::max(largest, trained / layers / ranks);
   return {.spared = bytes - bytes / ranks,
-          .at_work = 2 * bytes / layers + 2 * trained / layers * kFloat,
+          .at_work = 2 * bytes / layers + (ranks + 1) * share * kFloat,
           .gradients_of = ranks};
 }
 
@@ -61,7 +65,8 @@ MemoryPlan plan_memory(PlannedModel& planned, const RlRecipe& recipe, const Plan
   const Bagel& model = planned.model;
   const Workload work = workload_of(model.config, recipe, options);
   const StateBytes state =
-      state_bytes(planned, work.penalised, options.ranks, recipe.train.gradient_dtype == "bfloat16");
+      state_bytes(planned, work.penalised, options.ranks,
+                  recipe.train.gradient_dtype == "bfloat16" && !(recipe.train.shard_weights && options.ranks > 1));
   const int64_t cap = recipe.rollout.max_think_tokens;
 
   const int64_t sampled = std::min(recipe.rollout.chains_per_pack, work.chains);

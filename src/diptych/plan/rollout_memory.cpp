@@ -34,8 +34,15 @@ int64_t contexts_in(const Workload& work, int64_t chains) {
   return (chains + members - 1) / members;
 }
 
-double first_time(const Workload& work) {
-  return work.episode.schedule.grid.front();
+/** A time at which a denoising step has most branches. */
+double fullest_time(const Workload& work) {
+  const std::vector<double>& grid = work.episode.schedule.grid;
+  double fullest = grid.front();
+  for (size_t k = 0; k + 1 < grid.size(); ++k) {
+    if (uses_image_guidance(work.guidance, grid[k])) return grid[k];
+    if (uses_text_guidance(work.guidance, grid[k])) fullest = grid[k];
+  }
+  return fullest;
 }
 
 int64_t cache_capacity(const Workload& work, int64_t chains, int64_t think_tokens) {
@@ -48,7 +55,7 @@ int64_t cache_capacity(const Workload& work, int64_t chains, int64_t think_token
   if (work.guidance.text_scale > 1) rows.append(contexts * token_count(work.context.text_dropped));
   if (work.guidance.text_scale > 1 && work.guidance.image_scale > 1)
     rows.append(contexts * token_count(work.context.image_dropped));
-  rows.reserve(token_count(denoise_pack(work, chains, think_tokens, first_time(work))));
+  rows.reserve(token_count(denoise_pack(work, chains, think_tokens, fullest_time(work))));
   return rows.capacity();
 }
 
@@ -97,7 +104,7 @@ RolloutBytes rollout_bytes(const Bagel& model, const Workload& work, int64_t cha
     bytes.texts = std::max({bytes.texts, picking, pass(decode_pack(work, chains, think_tokens), capacity)});
   }
   if (!work.stage.paint) return bytes;
-  bytes.denoise = pass(denoise_pack(work, chains, think_tokens, first_time(work)), capacity);
+  bytes.denoise = pass(denoise_pack(work, chains, think_tokens, fullest_time(work)), capacity);
   const int64_t side = work.grid * latent_token_pixels(config);
   bytes.decode = autoencoder_decode_bytes(model.autoencoder, chains, side * side);
   return bytes;

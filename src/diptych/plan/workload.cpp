@@ -147,11 +147,12 @@ std::vector<Segment> update_pack(const Workload& work, int64_t chains, int64_t t
     for (size_t k = 0; paints && k < times.size(); ++k) add_copy(pack, work, tail);
   }
   const auto add_dropped = [&](const std::vector<Segment>& dropped, auto acts) {
-    int64_t tail = -1;
+    int64_t tail = -1, held = -1;  // held: the context that `tail` ends
     for (int64_t chain = 0; chain < chains; ++chain) {
       for (size_t k = 0; k < times.size(); ++k) {
         if (!acts(work.guidance, times[k])) continue;
-        if (k == 0 && chain % members == 0) tail = add_chain(pack, dropped);
+        if (chain / members != held) tail = add_chain(pack, dropped);
+        held = chain / members;
         add_copy(pack, work, tail);
       }
     }

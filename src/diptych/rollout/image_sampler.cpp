@@ -2,6 +2,7 @@
 
 #include "diptych/flow/sde_step.h"
 #include "diptych/rollout/text_sampler.h"
+#include "diptych/tensor/device.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
 
@@ -25,7 +26,7 @@ Tensor step_noise(const std::vector<ImageTask>& tasks, int64_t step, const Tenso
     key.position += static_cast<uint64_t>(step) + 1;
     parts.push_back(normal_tensor(key, {tokens_of(task), like.size(1)}));
   }
-  return at::cat(parts).to(like.options());
+  return on_device(at::cat(parts), like.options());
 }
 
 // One more sample of the pack per task: a noisy image behind `context`.
@@ -87,7 +88,7 @@ std::vector<SampledImage> sample_images(const Bagel& model, KvCache& cache, cons
   const int64_t channels = model.vae2llm.weight.size(1);
   std::vector<Tensor> starts;
   for (const ImageTask& task : tasks) starts.push_back(initial_noise(task, channels));
-  Tensor x = at::cat(starts).to(model.embed_tokens.device());
+  Tensor x = on_device(at::cat(starts), model.embed_tokens.device());
 
   std::vector<Tensor> states;
   std::vector<Tensor> nexts;

@@ -5,6 +5,7 @@
 
 #include "diptych/model/flops.h"
 #include "diptych/model/text_head.h"
+#include "diptych/tensor/device.h"
 
 namespace diptych {
 
@@ -119,8 +120,8 @@ Tensor action_logprobs(const Bagel& model, const Rollout& rollout, const std::ve
   }
   if (rows.empty()) return {};
   const at::Device device = output.und.device();
-  return token_logprobs(output.und.index_select(0, at::tensor(rows, at::kLong).to(device)), model.lm_head,
-                        at::tensor(actions, at::kLong).to(device), temperature);
+  return token_logprobs(output.und.index_select(0, index_on(rows, device)), model.lm_head, index_on(actions, device),
+                        temperature);
 }
 
 // Velocities of every latent segment of the pack; undefined for the others. One split keeps the backward pass one copy.

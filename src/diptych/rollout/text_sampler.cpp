@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "diptych/base/error.h"
+#include "diptych/tensor/device.h"
 
 namespace diptych {
 
@@ -83,7 +84,7 @@ std::vector<SampledText> sample_texts(const Bagel& model, KvCache& cache, std::v
       uniforms.push_back(Stream(key).uniform());
     }
     const Tensor values = logits(model, output.und);
-    const Tensor picked = pick_tokens(values, sampling, at::tensor(uniforms, at::kDouble).to(values.device()));
+    const Tensor picked = pick_tokens(values, sampling, on_device(at::tensor(uniforms, at::kDouble), values.device()));
     // Not logsumexp: a single long row is shared out over the threads, so that its bits would depend on the batch.
     const Tensor scores = values.div(log_temperature).log_softmax(1);
     const Tensor logprobs = scores.gather(1, picked.unsqueeze(1)).squeeze(1).to(at::kDouble);

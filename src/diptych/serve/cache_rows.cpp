@@ -1,5 +1,7 @@
 #include "diptych/serve/cache_rows.h"
 
+#include "diptych/tensor/device.h"
+
 namespace diptych {
 
 void compact(KvCache& cache, const std::vector<CachedContext*>& contexts) {
@@ -17,7 +19,7 @@ void compact(KvCache& cache, const std::vector<CachedContext*>& contexts) {
   for (CachedContext* context : contexts)
     for (int64_t& row : context->rows) row = place[static_cast<size_t>(row)];
   if (kept.empty()) return;
-  const Tensor index = at::tensor(kept, at::kLong).to(cache.keys.front().device());
+  const Tensor index = index_on(kept, cache.keys.front().device());
   for (std::vector<Tensor>* side : {&cache.keys, &cache.values})
     for (Tensor& storage : *side) storage.narrow(0, 0, cache.used).copy_(storage.index_select(0, index));
 }

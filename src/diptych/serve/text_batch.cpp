@@ -3,15 +3,12 @@
 #include <tuple>
 
 #include "diptych/base/error.h"
+#include "diptych/tensor/device.h"
 #include "diptych/text/byte_alphabet.h"
 
 namespace diptych {
 
 namespace {
-
-Tensor index_of(const std::vector<int64_t>& rows, const Tensor& like) {
-  return at::tensor(rows, at::kLong).to(like.device());
-}
 
 // Reads what is pending; returns the last und row of each sequence.
 std::vector<int64_t> read_pending(const Bagel& model, KvCache& cache, std::vector<Sequence>& sequences,
@@ -62,7 +59,7 @@ std::vector<Draw> part_choices(std::vector<Sequence>& sequences, const std::vect
 Tensor finite_logits(const Bagel& model, const Tensor& und, std::vector<Draw>& draws) {
   std::vector<int64_t> rows;
   for (const Draw& draw : draws) rows.push_back(draw.row);
-  const Tensor values = logits(model, und.index_select(0, index_of(rows, und)));
+  const Tensor values = logits(model, und.index_select(0, index_on(rows, und.device())));
   const Tensor finite = values.isfinite().all(1).cpu();
   std::vector<Draw> sound;
   std::vector<int64_t> kept;
@@ -75,7 +72,7 @@ Tensor finite_logits(const Bagel& model, const Tensor& und, std::vector<Draw>& d
     }
   }
   draws = std::move(sound);
-  return values.index_select(0, index_of(kept, values));
+  return values.index_select(0, index_on(kept, values.device()));
 }
 
 const TextStage& stage_of(const Draw& draw) {
@@ -101,9 +98,9 @@ std::vector<int64_t> picks(const Tensor& values, const std::vector<Draw>& draws)
   for (const auto& [parameters, members] : groups) {
     std::vector<double> uniforms;
     for (const int64_t k : members) uniforms.push_back(uniform_of(draws[static_cast<size_t>(k)]));
-    const Tensor ids = pick_tokens(values.index_select(0, index_of(members, values)),
+    const Tensor ids = pick_tokens(values.index_select(0, index_on(members, values.device())),
                                    stage_of(draws[static_cast<size_t>(members.front())]).sampling,
-                                   at::tensor(uniforms, at::kDouble).to(values.device()))
+                                   on_device(at::tensor(uniforms, at::kDouble), values.device()))
                            .cpu();
     for (size_t m = 0; m < members.size(); ++m)
       picked[static_cast<size_t>(members[m])] = ids[static_cast<int64_t>(m)].item<int64_t>();
@@ -125,8 +122,8 @@ std::map<size_t, TokenScore> scores(const Tensor& values, const std::vector<Draw
   }
   std::map<size_t, TokenScore> result;
   if (members.empty()) return result;
-  const Tensor logprobs = values.index_select(0, index_of(members, values)).log_softmax(1);
-  const Tensor chosen = logprobs.gather(1, index_of(ids, values).unsqueeze(1)).to(at::kDouble).cpu();
+  const Tensor logprobs = values.index_select(0, index_on(members, values.device())).log_softmax(1);
+  const Tensor chosen = logprobs.gather(1, index_on(ids, values.device()).unsqueeze(1)).to(at::kDouble).cpu();
   const auto [best, best_ids] = logprobs.topk(std::min(listed, logprobs.size(1)), 1);
   const Tensor top = best.to(at::kDouble).cpu().contiguous();
   const Tensor top_ids = best_ids.cpu().contiguous();

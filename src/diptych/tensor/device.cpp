@@ -27,6 +27,7 @@ int device_count(at::DeviceType type) {
 at::Device open_device(const std::string& name, int local_rank, const std::string& key) {
   const at::Device asked = parse_device(name, key);
   if (asked.is_cpu()) return at::kCPU;
+  if (asked.is_meta()) throw Error(ExitCode::config, {key, "a device that computes", name, ""});
   const int count = device_count(asked.type());
   const std::string type = c10::DeviceTypeName(asked.type(), /*lower_case=*/true);
   if (count == 0)
@@ -43,6 +44,14 @@ at::Device open_device(const std::string& name, int local_rank, const std::strin
 
 void synchronise(at::Device device) {
   if (!device.is_cpu()) c10::impl::getDeviceGuardImpl(device.type())->synchronizeDevice(device.index());
+}
+
+Tensor on_device(const Tensor& host, const at::TensorOptions& options) {
+  return host.to(options, /*non_blocking=*/true);
+}
+
+Tensor index_on(const std::vector<int64_t>& rows, at::Device device) {
+  return on_device(at::tensor(rows, at::kLong), device);
 }
 
 at::ScalarType compute_dtype(const std::string& name) {

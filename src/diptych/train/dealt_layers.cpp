@@ -10,13 +10,13 @@ namespace diptych {
 namespace {
 
 // The tensors keep their shapes; only what they lie in goes and comes.
-void give_memory_back(const Tensor& tensor) {
+void free_memory(const Tensor& tensor) {
   const c10::Storage& storage = tensor.storage();
   storage.set_data_ptr_noswap(c10::DataPtr(nullptr, tensor.device()));
   storage.set_nbytes(0);
 }
 
-void take_memory(const Tensor& tensor) {
+void allocate_memory(const Tensor& tensor) {
   const c10::Storage& storage = tensor.storage();
   storage.set_data_ptr_noswap(c10::GetAllocator(tensor.device().type())->allocate(tensor.numel() * tensor.itemsize()));
   storage.set_nbytes(tensor.numel() * tensor.itemsize());
@@ -37,7 +37,7 @@ void write_row(const Tensor& row, const std::vector<Tensor>& tensors) {
 }  // namespace
 
 DealtLayers::DealtLayers(MotDecoder& decoder, const std::map<std::string, int>& trained_owners, ProcessGroup& ranks)
-    : ranks_(ranks), layers_(decoder.layers.size()) {
+    : decoder_(decoder), ranks_(ranks), layers_(decoder.layers.size()) {
   std::vector<ParameterSlot> slots;
   collect(slots, decoder);
   std::vector<NamedTensor> frozen;
@@ -72,6 +72,10 @@ DealtLayers::DealtLayers(MotDecoder& decoder, const std::map<std::string, int>& 
   decoder.keeper = std::move(keeper);
 }
 
+DealtLayers::~DealtLayers() {
+  decoder_.keeper = nullptr;
+}
+
 void DealtLayers::enter(size_t layer) {
   if (!dealt_) return;
   const at::NoGradGuard no_grad;
@@ -90,7 +94,7 @@ void DealtLayers::enter(size_t layer) {
     if (rank == self) continue;
     const std::vector<Tensor> arrived = views_of_flat(rows[rank], of_rank[rank]);
     for (size_t i = 0; i < arrived.size(); ++i) {
-      take_memory(of_rank[rank][i]);
+      allocate_memory(of_rank[rank][i]);
       of_rank[rank][i].detach().copy_(arrived[i]);
     }
   }
@@ -101,7 +105,7 @@ void DealtLayers::leave(size_t layer) {
   const std::vector<std::vector<Tensor>>& of_rank = layers_[layer].of_rank;
   for (size_t rank = 0; rank < of_rank.size(); ++rank)
     if (static_cast<int>(rank) != ranks_.rank())
-      for (const Tensor& weight : of_rank[rank]) give_memory_back(weight);
+      for (const Tensor& weight : of_rank[rank]) free_memory(weight);
 }
 
 void DealtLayers::take(size_t layer, const std::vector<Tensor>& gradients) {

@@ -12,8 +12,11 @@ namespace diptych {
 class DealtLayers {
  public:
   /** `decoder` recomputes its layers, has no adapters, and must stay where it is, as must `ranks`. `trained_owners`:
-   *  those of the optimizer, by name. What does not train is dealt as evenly as that allows. */
+   *  those of the optimizer, by name. What does not train is dealt by itself, as evenly as whole tensors allow. */
   DealtLayers(MotDecoder& decoder, const std::map<std::string, int>& trained_owners, ProcessGroup& ranks);
+  ~DealtLayers();
+  DealtLayers(const DealtLayers&) = delete;
+  DealtLayers& operator=(const DealtLayers&) = delete;
 
   /** Brings all weights to all ranks, where they stay until deal(). */
   void gather();
@@ -36,6 +39,7 @@ class DealtLayers {
   void leave(size_t layer);
   void take(size_t layer, const std::vector<Tensor>& gradients);
 
+  MotDecoder& decoder_;
   ProcessGroup& ranks_;
   std::vector<Layer> layers_;
   bool dealt_ = false;

@@ -74,7 +74,8 @@ int64_t export_run(const std::filesystem::path& run_folder, const std::filesyste
   current.reference_hash = current.base_hash;
   check_resumable(loaded->state, current);
   ModelFolder base = load_model_folder(recipe.model, compute_dtype(recipe.run.dtype));
-  const PolicyOptions options = policy_options(recipe);
+  PolicyOptions options = policy_options(recipe);
+  options.shard_weights = options.keeps_reference = false;  // one process, which updates nothing
   TrainedPolicy policy(base.model, options);
   place_weights(*loaded, policy.restorable());
   policy.optimizer().round_masters();

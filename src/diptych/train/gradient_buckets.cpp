@@ -17,7 +17,7 @@ struct Hook : torch::autograd::PostAccumulateGradHook {
 };
 
 int64_t gradient_bytes(const Tensor& parameter) {
-  // Sums of bf16 parameters are fp32.
+  // Sums of bf16 parameters are fp32, or at most as large.
   return parameter.numel() * (parameter.scalar_type() == at::kDouble ? 8 : 4);
 }
 

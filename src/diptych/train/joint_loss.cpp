@@ -5,6 +5,7 @@
 
 #include "diptych/algorithm/regularizers.h"
 #include "diptych/flow/sde_step.h"
+#include "diptych/tensor/device.h"
 
 namespace diptych {
 
@@ -19,7 +20,7 @@ std::vector<StepCoefficients> window_coefficients(const DenoiseSchedule& schedul
 
 // One number per window step, shaped to multiply [window, tokens, channels].
 Tensor per_step(const std::vector<double>& values, const Tensor& like) {
-  return at::tensor(values, at::kDouble).to(like.options()).view({-1, 1, 1});
+  return on_device(at::tensor(values, at::kDouble), like.options()).view({-1, 1, 1});
 }
 
 double clamped(double advantage, double limit) {
@@ -56,10 +57,10 @@ std::vector<WindowRows> rows_by_size(const Rollout& rollout, const std::vector<s
                              clamped(advantages[chains[c]], clamp));
     }
     rows.velocity = at::cat(velocity);
-    rows.old_velocity = at::cat(before).to(rows.velocity.options());
-    if (!frozen.empty()) rows.reference = at::cat(frozen).to(rows.velocity.options());
-    rows.state = at::cat(state).to(rows.velocity.options());
-    rows.next = at::cat(next).to(rows.velocity.options());
+    rows.old_velocity = on_device(at::cat(before), rows.velocity.options());
+    if (!frozen.empty()) rows.reference = on_device(at::cat(frozen), rows.velocity.options());
+    rows.state = on_device(at::cat(state), rows.velocity.options());
+    rows.next = on_device(at::cat(next), rows.velocity.options());
     groups.push_back(std::move(rows));
   }
   return groups;
@@ -82,7 +83,7 @@ RowCoefficients row_coefficients(const DenoiseSchedule& schedule, int64_t chains
   }
   const std::vector<double> weights = step_weights(dt, denominators.images, options.inverse_dt);
   const auto flat = [&](const std::vector<double>& values) {
-    return at::tensor(values, at::kDouble).to(like.options()).repeat({chains});
+    return on_device(at::tensor(values, at::kDouble), like.options()).repeat({chains});
   };
   return {per_step(x, like).repeat({chains, 1, 1}), per_step(v, like).repeat({chains, 1, 1}), flat(std), flat(weights)};
 }
@@ -98,7 +99,7 @@ void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, con
   const Tensor change = mean - old_mean;
   const Tensor log_ratio =
       options.ratio_norm ? ratio_norm_log_ratio(noise, change) : plain_log_ratio(noise, change, step.std);
-  const Tensor advantage = at::tensor(rows.advantages, at::kDouble).to(rows.velocity.options());
+  const Tensor advantage = on_device(at::tensor(rows.advantages, at::kDouble), rows.velocity.options());
   const PolicyLoss policy = image_policy_loss(log_ratio, advantage, step.weight, options.image_clip);
   loss.total = loss.total + options.image_weight * policy.loss;
   loss.image += policy.loss.item<double>();
@@ -134,27 +135,27 @@ TextRows text_rows(const Rollout& rollout, const std::vector<size_t>& chains, co
     before.push_back(old[index].logprobs);
     if (!reference.empty()) frozen.push_back(reference[index].logprobs);
   }
-  rows.old = at::cat(before).to(like);
-  if (!frozen.empty()) rows.reference = at::cat(frozen).to(like);
+  rows.old = on_device(at::cat(before), like);
+  if (!frozen.empty()) rows.reference = on_device(at::cat(frozen), like);
   return rows;
 }
 
 PolicyLoss text_policy(const TextRows& rows, const Tensor& logprobs, const Tensor& token_weight,
                        const JointLossOptions& options, const JointDenominators& denominators) {
   const at::TensorOptions like = logprobs.options();
-  const Tensor advantage = at::tensor(rows.advantages, at::kDouble).to(like);
+  const Tensor advantage = on_device(at::tensor(rows.advantages, at::kDouble), like);
   if (options.sequence_ratio) {
     const Tensor weight = at::full_like(advantage, 1.0 / static_cast<double>(denominators.text.sequences));
     return sequence_policy_loss(logprobs, rows.old, rows.lengths, advantage, weight, options.text_clip);
   }
-  const Tensor per_token = advantage.repeat_interleave(at::tensor(rows.lengths, at::kLong).to(like.device()));
+  const Tensor per_token = advantage.repeat_interleave(index_on(rows.lengths, like.device()));
   return text_policy_loss(logprobs, rows.old, per_token, token_weight, options.text_clip);
 }
 
 void add_text_part(const TextRows& rows, const Tensor& logprobs, const JointLossOptions& options,
                    const JointDenominators& denominators, JointLoss& loss) {
-  const Tensor weight = at::tensor(token_weights(rows.lengths, options.aggregation, denominators.text), at::kDouble)
-                            .to(logprobs.options());
+  const Tensor weight = on_device(
+      at::tensor(token_weights(rows.lengths, options.aggregation, denominators.text), at::kDouble), logprobs.options());
   const PolicyLoss policy = text_policy(rows, logprobs, weight, options, denominators);
   loss.total = loss.total + options.text_weight * policy.loss;
   loss.text = policy.loss.item<double>();

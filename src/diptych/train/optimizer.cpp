@@ -18,6 +18,11 @@ namespace {
 
 constexpr double kNormEpsilon = 1e-6;  // of torch.nn.utils.clip_grad_norm_
 
+Tensor norm_of(const Tensor& gradient) {
+  const at::ScalarType type = gradient.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;  // of the sum
+  return at::linalg_vector_norm(gradient, 2, std::nullopt, /*keepdim=*/false, type).to(at::kDouble);
+}
+
 /** The L2 norm of every gradient, in one transfer from the device. Undefined gradients have norm 0. */
 std::vector<std::vector<double>> gradient_norms(const std::vector<ParameterGroup>& groups) {
   const std::vector<NamedTensor> parameters = all_parameters(groups);
@@ -25,9 +30,8 @@ std::vector<std::vector<double>> gradient_norms(const std::vector<ParameterGroup
   const at::Device device = parameters.front().tensor.device();
   for_each_pack(device, static_cast<int64_t>(parameters.size()), [&](int64_t i) {
     const Tensor& parameter = parameters[static_cast<size_t>(i)].tensor;
-    norms[static_cast<size_t>(i)] = parameter.grad().defined()
-                                        ? at::linalg_vector_norm(parameter.grad()).to(at::kDouble)
-                                        : at::zeros({}, parameter.options().dtype(at::kDouble));
+    norms[static_cast<size_t>(i)] =
+        parameter.grad().defined() ? norm_of(parameter.grad()) : at::zeros({}, parameter.options().dtype(at::kDouble));
   });
   const Tensor on_host = at::stack(norms).cpu();
   const double* next = on_host.const_data_ptr<double>();

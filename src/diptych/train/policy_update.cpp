@@ -207,6 +207,15 @@ bool needs_reference(const RlTrainConfig& train) {
   return train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
 }
 
+void check_sharding(const RlRecipe& recipe) {
+  if (!recipe.train.shard_weights) return;
+  const auto refuse = [](const std::string& key, const std::string& expected, const std::string& got) {
+    throw Error(ExitCode::config, {key, expected, got, "train.shard_weights asks for it"});
+  };
+  if (!recipe.train.recompute_layers) refuse("train.recompute_layers", "true", "false");
+  if (recipe.lora.rank > 0) refuse("lora.rank", "0: weights with adapters are not dealt", cat(recipe.lora.rank));
+}
+
 PolicyOptions policy_options(const RlRecipe& recipe) {
   AdamWOptions adamw = adamw_options(recipe.optimizer);
   adamw.bfloat16_gradients = recipe.train.gradient_dtype == "bfloat16";
@@ -333,6 +342,7 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
                            const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
                            const UpdateOptions& options, TrainedPolicy& policy, double learning_rate_scale,
                            GateReport& gate) {
+  policy.gather_weights();
   const std::vector<size_t> chains = trained_chains(rollout, contributing, options.replay);
   const std::vector<size_t> own = own_chains(rollout, chains);
   // Of all ranks, so that all agree on how many updates there are and what they are divided by.
@@ -375,6 +385,7 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
       first = false;
       if (any_rank(ranks, !finite, "finite losses")) {
         policy.buckets().finish();
+        policy.optimizer().release_gradients();
         ++report.skipped;
         continue;
       }

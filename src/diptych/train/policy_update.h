@@ -24,6 +24,9 @@ struct UpdateOptions {
 /** Whether some penalty compares the policy with the weights it started from. */
 bool needs_reference(const RlTrainConfig& train);
 
+/** Throws Error(config) where train.shard_weights does not go with other keys. */
+void check_sharding(const RlRecipe& recipe);
+
 /** What the recipe trains, and how. */
 PolicyOptions policy_options(const RlRecipe& recipe);
 

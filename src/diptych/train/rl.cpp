@@ -77,6 +77,7 @@ RlRecipe checked(const RlRecipe& recipe) {
           "train.image_clip_low and image_clip_high", "a range above 0", "0", "");
   require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
           "above 0: the text loss reaches this expert only", "0", "");
+  check_sharding(recipe);
   if (needs_judge(recipe.reward)) {
     check_judge_config(recipe.reward.judge);
     make_reward(recipe.reward, ChatFunction());
@@ -91,6 +92,7 @@ std::vector<std::string> free_keys(const RlRecipe& recipe) {
   std::vector<std::string> keys = always_free_keys();
   keys.push_back("eval.*");
   keys.push_back("train.record_every");
+  keys.push_back("train.recompute_layers");
   keys.push_back("train.shard_weights");
   keys.push_back("reward.judge.*");
   if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
@@ -113,8 +115,8 @@ class RlRun {
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
-        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), ranks),
-        policy_(recomputing(folder_.model, recipe.train.recompute_layers), policy_options(recipe), ranks) {
+        policy_(recomputing(folder_.model, recipe.train.recompute_layers), policy_options(recipe), ranks),
+        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), ranks) {
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
     if (needs_judge(recipe.reward)) {
@@ -151,10 +153,10 @@ class RlRun {
   EpisodeOptions episode_;
   EpisodeOptions evaluation_episode_;
   PromptStream prompts_;
+  TrainedPolicy policy_;
   Session session_;
   std::unique_ptr<Judge> judge_;  // absent where no reward asks one
   RewardFunction reward_;
-  TrainedPolicy policy_;
   UpdateOptions options_;
   int64_t skipped_in_a_row_ = 0;
 };

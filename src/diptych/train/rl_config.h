@@ -119,10 +119,11 @@ void visit(Fields& fields, RlTrainConfig& train) {
          "work, the same bits");
   fields("shard_weights", train.shard_weights,
          "of several processes: each keeps a share of the decoder's weights and gradients in updates, and brings in a "
-         "layer at a time (ZeRO-3); for sampling all have all of them");
+         "layer at a time (ZeRO-3); for sampling all have all of them. Needs recompute_layers and no adapters");
   fields.choice(
       "gradient_dtype", train.gradient_dtype, {"float32", "bfloat16"},
-      "of the sums of gradients of bfloat16 weights; bfloat16 takes half the memory and rounds after every pack");
+      "of the sums of gradients of bfloat16 weights; bfloat16 takes half the memory and rounds after every pack and "
+      "rank. Dealt gradients are float32");
   fields.range("max_skipped", train.max_skipped, 1, 1000000,
                "the run stops after this many non-finite updates in a row");
   fields.range("record_every", train.record_every, 0, INT64_MAX,

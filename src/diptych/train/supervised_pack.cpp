@@ -2,6 +2,7 @@
 
 #include "diptych/model/text_head.h"
 #include "diptych/rollout/context.h"
+#include "diptych/tensor/device.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
 
@@ -109,8 +110,8 @@ SupervisedLoss supervised_loss(const Bagel& model, const SupervisedPack& pack, d
       labels.insert(labels.end(), targets.begin(), targets.end());
     }
     const at::Device device = output.und.device();
-    const Tensor hidden = output.und.index_select(0, at::tensor(rows, at::kLong).to(device));
-    const Tensor entropy = -token_logprobs(hidden, model.lm_head, at::tensor(labels, at::kLong).to(device)).mean();
+    const Tensor hidden = output.und.index_select(0, index_on(rows, device));
+    const Tensor entropy = -token_logprobs(hidden, model.lm_head, index_on(labels, device)).mean();
     loss.total = loss.total + cross_entropy_weight * entropy;
     loss.cross_entropy = entropy.item<double>();
   }
@@ -123,7 +124,7 @@ SupervisedLoss supervised_loss(const Bagel& model, const SupervisedPack& pack, d
         rows.push_back(place.content_begin - output.layout.und_rows() + k);
       targets.push_back(target);
     }
-    const Tensor chosen = output.latent.index_select(0, at::tensor(rows, at::kLong).to(output.latent.device()));
+    const Tensor chosen = output.latent.index_select(0, index_on(rows, output.latent.device()));
     const Tensor predicted = velocity(model, chosen);
     const Tensor error = (predicted - at::cat(targets).to(predicted.options())).square().mean();
     loss.total = loss.total + flow_weight * error;

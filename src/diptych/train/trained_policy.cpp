@@ -23,14 +23,13 @@ AdamWOptions optimizer_options(const PolicyOptions& options) {
 
 std::unique_ptr<DealtLayers> dealt_layers_of(Bagel& model, const PolicyOptions& options, const AdamW& optimizer,
                                              ProcessGroup& ranks) {
-  const auto require = [](bool holds, const std::string& key, const std::string& expected, const std::string& got) {
-    if (!holds) throw Error(ExitCode::config, {key, expected, got, "train.shard_weights asks for it"});
-  };
-  require(model.decoder.recompute, "train.recompute_layers", "true", "false");
-  require(options.adapters.rank == 0, "lora.rank", "0: weights of adapters are not dealt", cat(options.adapters.rank));
+  TORCH_CHECK(model.decoder.recompute && options.adapters.rank == 0,
+              "dealt weights need recomputed layers and no adapters (check_sharding)");
   for (const auto& [name, owner] : optimizer.owners())
-    require(name.starts_with("language_model.model.layers."), "train.parameters",
-            "weights of the decoder's layers alone", name);
+    if (!name.starts_with("language_model.model.layers."))
+      throw Error(ExitCode::config, {"train.parameters", "weights of the decoder's layers alone", name,
+                                     "train.shard_weights asks for it"});
+  if (ranks.world() == 1) return nullptr;  // it has all of them
   return std::make_unique<DealtLayers>(model.decoder, optimizer.owners(), ranks);
 }
 
