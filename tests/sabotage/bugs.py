@@ -6,7 +6,7 @@ import tomllib
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]
-KINDS = ("unit", "grad", "parity", "golden")  # quickest first
+KINDS = ("unit", "ranks", "grad", "parity", "golden", "device")  # quickest first
 FIELDS = {"name", "story", "file", "old", "new", "tests"}
 
 
