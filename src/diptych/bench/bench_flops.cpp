@@ -3,6 +3,7 @@
 #include "diptych/bench/bench_flops.h"
 
 #include "diptych/model/flops.h"
+#include "diptych/train/trainable.h"
 
 namespace diptych {
 
@@ -67,13 +68,19 @@ double vit_flops(const ModelConfig& config, const std::vector<int64_t>& patches)
   return total;
 }
 
-double pack_flops(const Bagel& model, const std::vector<Segment>& segments, int64_t cache_rows) {
-  const PackLayout layout =
-      lay_out(segments, model.special.vision_start, model.special.vision_end, cache_rows, model.embed_tokens.device());
+double pack_flops(const ModelConfig& config, const std::vector<Segment>& segments, int64_t cache_rows) {
+  const PackLayout layout = lay_out(segments, /*vision_start=*/0, /*vision_end=*/0, cache_rows, at::kCPU);
   std::vector<int64_t> patches;
   for (const Segment& segment : segments)
     if (segment.kind == SegmentKind::vit_image) patches.push_back(segment.content.size(0));
-  return forward_flops(model.config, layout) + vit_flops(model.config, patches);
+  return forward_flops(config, layout) + vit_flops(config, patches);
+}
+
+double decoder_bytes(Bagel& model, bool both) {
+  double bytes = 0;
+  for (const NamedLinear& linear : decoder_linears(model.decoder))
+    if (both || !is_generation_expert(linear.name)) bytes += static_cast<double>(linear.layer->weight.nbytes());
+  return bytes;
 }
 
 double logits_flops(const ModelConfig& config, double rows) {

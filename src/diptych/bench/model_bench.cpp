@@ -86,7 +86,8 @@ BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t ba
       half_way.back().cached = pack.contexts[i].rows;
       half_way.back().cached.resize((pack.contexts[i].rows.size() + pack.prompts[i].rows.size()) / 2);
     }
-    operations += fed_here * pack_flops(model, half_way, pack.cache.used) / static_cast<double>(pack.texts.size());
+    operations +=
+        fed_here * pack_flops(model.config, half_way, pack.cache.used) / static_cast<double>(pack.texts.size());
     fed += fed_here;
   }
   return matrix_row(input, name, cat(batch, batch == 1 ? " text of " : " texts of ", tokens, " tokens"), "token",
@@ -116,7 +117,7 @@ BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t b
       segments.back().cached = prompt.rows;
     }
     pack.x = at::cat(starts).to(input.device());
-    operations += pack_flops(model, segments, pack.cache.used);
+    operations += pack_flops(model.config, segments, pack.cache.used);
   }
   const double seconds = median_seconds(input.device(), input.effort.repeats, [&] {
     for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(packs.size()), [&](int64_t number) {
@@ -187,7 +188,7 @@ std::vector<BenchRow> bench_edit_context(const BenchInput& input) {
     std::vector<CachedContext> contexts(chains.size());
     prefill(model, cache, chains, contexts);
   });
-  const double operations = static_cast<double>(batch) * pack_flops(model, chains.front(), 0);
+  const double operations = static_cast<double>(batch) * pack_flops(model.config, chains.front(), 0);
   const auto count = static_cast<double>(batch);
   return {{"edit_context encode", "resize, autoencoder and patches of 1 image", "context", encode, std::nullopt,
            std::nullopt, ""},
@@ -211,7 +212,7 @@ std::vector<BenchRow> bench_prefill(const BenchInput& input) {
   const int64_t tokens = token_count(chain.front());
   const auto count = static_cast<double>(input.effort.batch);
   return {matrix_row(input, "prefill", cat(input.effort.batch, " prompts of ", tokens, " tokens"), "token",
-                     count * static_cast<double>(tokens), seconds, count * pack_flops(model, chain, 0))};
+                     count * static_cast<double>(tokens), seconds, count * pack_flops(model.config, chain, 0))};
 }
 
 std::vector<BenchRow> bench_decode(const BenchInput& input) {

@@ -9,6 +9,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
+#include "diptych/bench/bench_flops.h"
 #include "diptych/bench/model_bench.h"
 #include "diptych/bench/training_bench.h"
 #include "diptych/model/recipe.h"
@@ -65,19 +66,13 @@ TrainingCase update_case(const BenchInput& input, const std::string& what, int64
   return training;
 }
 
-double bytes_of(const Tensor& tensor) {
-  return static_cast<double>(tensor.nbytes());
-}
-
 /** What a token step of a batch of texts reads at least. */
 double decode_bytes(const Bagel& model, int64_t texts, int64_t rows_each) {
   Bagel copy = model;
-  double bytes = bytes_of(model.lm_head.weight);
-  for (const NamedLinear& linear : decoder_linears(copy.decoder))
-    if (linear.name.find("moe_gen") == std::string::npos) bytes += bytes_of(linear.layer->weight);
   const ModelConfig& config = model.config;
-  return bytes + static_cast<double>(texts * rows_each * 2 * config.layers * config.kv_heads * config.head_dim) *
-                     static_cast<double>(model.embed_tokens.element_size());
+  return static_cast<double>(model.lm_head.weight.nbytes()) + decoder_bytes(copy, /*both=*/false) +
+         static_cast<double>(texts * rows_each * 2 * config.layers * config.kv_heads * config.head_dim) *
+             static_cast<double>(model.embed_tokens.element_size());
 }
 
 /** By way of the files, which alone know how to become one. */

@@ -34,7 +34,7 @@ EpisodeOptions episode_of(const TrainingCase& training) {
 double rollout_flops(const Bagel& model, const Rollout& rollout, const EpisodeOptions& episode) {
   double total = static_cast<double>(rollout.chains.size()) *
                  autoencoder_flops(model.autoencoder, episode.image_height * episode.image_width).decode;
-  for (const StageContext& context : rollout.contexts) total += pack_flops(model, context.full, 0);
+  for (const StageContext& context : rollout.contexts) total += pack_flops(model.config, context.full, 0);
   for (const Trajectory& chain : rollout.chains) {
     const std::vector<Segment>& context = rollout.contexts[static_cast<size_t>(chain.context)].full;
     int64_t before = 0;
@@ -43,10 +43,10 @@ double rollout_flops(const Bagel& model, const Rollout& rollout, const EpisodeOp
     Segment token = text_segment({model.special.im_start}, -1, 0);
     token.cached.assign(static_cast<size_t>(before + tokens / 2), 0);
     const auto sampled = static_cast<double>(tokens);
-    total += sampled * pack_flops(model, {token}, before + tokens) + logits_flops(model.config, sampled);
+    total += sampled * pack_flops(model.config, {token}, before + tokens) + logits_flops(model.config, sampled);
     Segment noisy = noisy_segment(chain.image->latent, chain.image->grid_height, chain.image->grid_width, 0.5, -1, 0);
     noisy.cached.assign(static_cast<size_t>(before + tokens), 0);
-    total += static_cast<double>(episode.schedule.grid.size() - 1) * pack_flops(model, {noisy}, before + tokens);
+    total += static_cast<double>(episode.schedule.grid.size() - 1) * pack_flops(model.config, {noisy}, before + tokens);
   }
   return total;
 }

@@ -7,6 +7,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/recipe_arguments.h"
+#include "diptych/model/preset.h"
 #include "diptych/plan/advice.h"
 #include "diptych/plan/cost_plan.h"
 
@@ -28,8 +29,7 @@ std::string gib(int64_t bytes) {
 }
 
 ModelConfig planned_config(const RlRecipe& recipe, const PlanArguments& arguments) {
-  if (arguments.like == "bagel-7b") return {};
-  if (!arguments.like.empty()) throw Error(ExitCode::usage, {"--like", "bagel-7b", "'" + arguments.like + "'", ""});
+  if (!arguments.like.empty()) return model_preset(arguments.like).config;
   if (std::filesystem::is_directory(recipe.model)) return load_model_config(recipe.model);
   throw Error(ExitCode::model, {"model", "a model folder, of which the config files are read",
                                 "no folder '" + recipe.model + "'", "give model=FOLDER, or --like bagel-7b"});
@@ -160,7 +160,9 @@ void add_plan(CLI::App& app, int& status) {
   auto arguments = std::make_shared<PlanArguments>();
   std::vector<std::string> gpus;
   for (const Gpu& gpu : gpu_table()) gpus.push_back(gpu.name);
-  command->add_option("--like", arguments->like, "in place of the recipe's model: bagel-7b")->type_name("NAME");
+  command->add_option("--like", arguments->like, "in place of the recipe's model, the sizes of this published one")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(model_preset_names()).description(""));
   command->add_option("--gpu", arguments->gpu, "card: " + join(gpus, ", "))->type_name("NAME")->capture_default_str();
   command->add_option("--ranks", arguments->options.ranks, "processes, one a card")
       ->type_name("N")

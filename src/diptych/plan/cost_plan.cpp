@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "diptych/bench/bench_flops.h"
-#include "diptych/model/flops.h"
+#include "diptych/train/trainable.h"
 
 namespace diptych {
 
@@ -42,29 +42,12 @@ double nbytes(const Tensor& tensor) {
   return static_cast<double>(tensor.nbytes());
 }
 
-/** What a pass of few rows streams: the decoder of one or of both experts. */
-double decoder_bytes(Bagel& model, bool both) {
-  double und = 0, gen = 0;
-  for (const NamedLinear& linear : decoder_linears(model.decoder))
-    (linear.name.find("moe_gen") != std::string::npos ? gen : und) += nbytes(linear.layer->weight);
-  return both ? und + gen : und;
-}
-
-/** Decoder layers and ViT, as the passes of a run are counted. */
-double pass_flops(const ModelConfig& config, const std::vector<Segment>& pack, int64_t cache_rows = -1) {
-  std::vector<int64_t> patches;
-  for (const Segment& segment : pack)
-    if (segment.kind == SegmentKind::vit_image) patches.push_back(segment.grid_height * segment.grid_width);
-  return forward_flops(config, lay_out(pack, cache_rows)) + vit_flops(config, patches);
-}
-
 /** The backward pass of adapters: two products of rank r on either side of each adapted linear. */
 double adapter_flops(Bagel& model, const PackLayout& layout) {
   double flops = 0;
   for (const NamedLinear& linear : decoder_linears(model.decoder)) {
     if (!linear.layer->adapter) continue;
-    const bool gen = linear.name.find("moe_gen") != std::string::npos;
-    const auto rows = static_cast<double>(gen ? layout.latent_rows : layout.und_rows());
+    const auto rows = static_cast<double>(is_generation_expert(linear.name) ? layout.latent_rows : layout.und_rows());
     const Adapter& adapter = *linear.layer->adapter;
     flops += 2 * rows * 2 * static_cast<double>(adapter.down.numel() + adapter.up.numel());
   }
@@ -92,18 +75,18 @@ std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe,
   };
 
   PhaseCost prefill{"prefill"}, decode{"text decoding"}, denoise{"denoising"}, pixels{"image decoding"};
-  clock.add(prefill, packs, pass_flops(config, prefill_pack(work, sampled), 0), both);
+  clock.add(prefill, packs, pack_flops(config, prefill_pack(work, sampled), 0), both);
   if (work.stage.write) {
     // All steps as the one in the middle of the thought.
     const std::vector<Segment> step = decode_pack(work, sampled, work.think_tokens / 2);
     clock.add(decode, packs * static_cast<double>(work.think_tokens + 2),
-              pass_flops(config, step, 0) + logits_flops(config, static_cast<double>(sampled)),
+              pack_flops(config, step, 0) + logits_flops(config, static_cast<double>(sampled)),
               und + nbytes(model.lm_head.weight) + cached_bytes(step));
   }
   const std::vector<double>& grid = work.episode.schedule.grid;
   for (size_t k = 0; work.stage.paint && k + 1 < grid.size(); ++k) {
     const std::vector<Segment> step = denoise_pack(work, sampled, work.think_tokens, grid[k]);
-    clock.add(denoise, packs, pass_flops(config, step, 0), both + cached_bytes(step));
+    clock.add(denoise, packs, pack_flops(config, step, 0), both + cached_bytes(step));
   }
   const int64_t side = work.grid * latent_token_pixels(config);
   if (work.stage.paint)
@@ -114,7 +97,7 @@ std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe,
   const std::vector<Segment> pack = update_pack(work, trained, work.think_tokens);
   const bool with_text = work.stage.write && work.replay.with_text;
   const double text_rows = with_text ? static_cast<double>(trained * work.think_tokens) : 0;
-  const double forward = pass_flops(config, pack) + logits_flops(config, text_rows);
+  const double forward = pack_flops(config, pack, /*cache_rows=*/-1) + logits_flops(config, text_rows);
   PhaseCost reference{"reference"}, replay{"replay"}, update{"update"}, optimizer{"optimizer"};
   if (work.penalised) clock.add(reference, passes, forward, both);
   if (work.replays_old) clock.add(replay, passes, forward, both);

@@ -29,13 +29,14 @@ at::Device open_device(const std::string& name, int local_rank, const std::strin
   if (asked.is_cpu()) return at::kCPU;
   if (asked.is_meta()) throw Error(ExitCode::config, {key, "a device that computes", name, ""});
   const int count = device_count(asked.type());
-  const std::string type = c10::DeviceTypeName(asked.type(), /*lower_case=*/true);
   if (count == 0)
-    throw Error(ExitCode::config, {key, cat("a device that is here"), cat(name, ", of which LibTorch finds none"),
+    throw Error(ExitCode::config, {key, "a device that is here", cat(name, ", of which LibTorch finds none"),
                                    "`diptych doctor` shows what it finds; a GPU needs its driver and a LibTorch built "
                                    "for it (DIPTYCH_TORCH in docs/gpu.md)"});
   if (asked.index() >= count)
-    throw Error(ExitCode::config, {key, cat("a number below ", count), name, cat(type, " devices count from 0")});
+    throw Error(ExitCode::config,
+                {key, cat("a number below ", count), name,
+                 cat(c10::DeviceTypeName(asked.type(), /*lower_case=*/true), " devices count from 0")});
   const at::Device device(asked.type(),
                           asked.has_index() ? asked.index() : static_cast<c10::DeviceIndex>(local_rank % count));
   c10::impl::getDeviceGuardImpl(device.type())->setDevice(device);

@@ -29,10 +29,12 @@ class DealtLayers {
   void idle_pass();
 
  private:
+  using Shares = std::vector<std::vector<Tensor>>;  // by owner
   struct Layer {
-    std::vector<std::vector<Tensor>> of_rank;  // weights by owner
-    std::vector<Tensor> trained;               // in the order in which gradients come
-    std::vector<int> trained_owners;
+    Shares weights;
+    Shares trained;                           // those of them that train
+    std::vector<std::vector<size_t>> places;  // of the gradients of `trained` among those that come
+    size_t trained_count = 0;
   };
 
   void enter(size_t layer);
@@ -41,6 +43,7 @@ class DealtLayers {
 
   MotDecoder& decoder_;
   ProcessGroup& ranks_;
+  at::TensorOptions compute_options_;  // of the weights
   std::vector<Layer> layers_;
   bool dealt_ = false;
 };
