@@ -21,8 +21,7 @@ bool is_precise(const Tensor& tensor) {
 }
 
 int64_t& count_of(const std::string& name, ParameterCounts& counts) {
-  if (name.starts_with("language_model.model.layers."))
-    return is_generation_expert(name) ? counts.gen_expert : counts.und_expert;
+  if (decoder_layer_of(name)) return is_generation_expert(name) ? counts.gen_expert : counts.und_expert;
   if (name.find("embed_tokens") != std::string::npos || name.find("lm_head") != std::string::npos)
     return counts.vocabulary;
   const bool is_vit = name.starts_with("vit_") || name.starts_with("connector");

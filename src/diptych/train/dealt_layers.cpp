@@ -1,11 +1,10 @@
 #include "diptych/train/dealt_layers.h"
 
 #include <algorithm>
-#include <optional>
-#include <string_view>
 
 #include "diptych/tensor/flat.h"
 #include "diptych/train/optimizer.h"
+#include "diptych/train/trainable.h"
 
 namespace diptych {
 
@@ -22,14 +21,6 @@ void allocate_memory(const Tensor& tensor) {
   const c10::Storage& storage = tensor.storage();
   storage.set_data_ptr_noswap(c10::GetAllocator(tensor.device().type())->allocate(tensor.numel() * tensor.itemsize()));
   storage.set_nbytes(tensor.numel() * tensor.itemsize());
-}
-
-constexpr std::string_view kLayers = "language_model.model.layers.";
-
-/** Which layer a weight of that name belongs to; nothing for the last norms. */
-std::optional<size_t> layer_of(const std::string& name) {
-  if (!name.starts_with(kLayers)) return std::nullopt;
-  return std::stoul(name.substr(kLayers.size()));
 }
 
 /** Numbers in the longest of the lists. */
@@ -56,7 +47,7 @@ DealtLayers::DealtLayers(MotDecoder& decoder, const std::map<std::string, int>& 
       layers_(decoder.layers.size()) {
   std::vector<ParameterSlot> slots;
   collect(slots, decoder);
-  std::erase_if(slots, [](const ParameterSlot& slot) { return !layer_of(slot.name); });
+  std::erase_if(slots, [](const ParameterSlot& slot) { return !decoder_layer_of(slot.name); });
   std::vector<NamedTensor> frozen;
   for (const ParameterSlot& slot : slots)
     if (!trained_owners.contains(slot.name)) frozen.push_back({slot.name, *slot.tensor});
@@ -69,7 +60,7 @@ DealtLayers::DealtLayers(MotDecoder& decoder, const std::map<std::string, int>& 
   for (const ParameterSlot& slot : slots) {
     TORCH_CHECK(slot.tensor->storage().nbytes() == slot.tensor->nbytes(),
                 "dealt weights must have memory of their own");
-    Layer& layer = layers_[*layer_of(slot.name)];
+    Layer& layer = layers_[*decoder_layer_of(slot.name)];
     const auto owner = static_cast<size_t>(owners.at(slot.name));
     layer.weights[owner].push_back(*slot.tensor);
     if (!slot.tensor->requires_grad()) continue;

@@ -19,6 +19,12 @@ bool is_generation_expert(const std::string& name) {
   return name.find("moe_gen") != std::string::npos;
 }
 
+std::optional<size_t> decoder_layer_of(const std::string& name) {
+  constexpr std::string_view kLayers = "language_model.model.layers.";
+  if (!name.starts_with(kLayers)) return std::nullopt;
+  return std::stoul(name.substr(kLayers.size()));
+}
+
 std::vector<ParameterGroup> expert_groups(const std::vector<ParameterSlot>& slots, double und_learning_rate,
                                           double gen_learning_rate, double max_grad_norm) {
   ParameterGroup und{"und", {}, und_learning_rate, max_grad_norm};

@@ -1,6 +1,8 @@
 #pragma once
 // Which weights train, and in which group.
 
+#include <optional>
+
 #include "diptych/tensor/named_tensor.h"
 #include "diptych/train/optimizer.h"
 
@@ -13,6 +15,9 @@ std::vector<ParameterSlot> matching_slots(const std::vector<ParameterSlot>& slot
 
 /** True for weights of the generation expert: the name holds "moe_gen" (as UniRL splits its learning rates). */
 bool is_generation_expert(const std::string& name);
+
+/** The layer of the decoder that a weight of that official name belongs to; nothing for a weight outside the layers. */
+std::optional<size_t> decoder_layer_of(const std::string& name);
 
 /** Makes the slots leaves that require gradients, and deals them into the groups "und" and "gen" by expert. Slots whose
  *  learning rate is 0 are left frozen; an empty group is left out. Throws Error(config) if nothing trains. */

@@ -26,7 +26,7 @@ std::unique_ptr<DealtLayers> dealt_layers_of(Bagel& model, const PolicyOptions& 
   TORCH_CHECK(model.decoder.recompute && options.adapters.rank == 0,
               "dealt weights need recomputed layers and no adapters (check_sharding)");
   for (const auto& [name, owner] : optimizer.owners())
-    if (!name.starts_with("language_model.model.layers."))
+    if (!decoder_layer_of(name))
       throw Error(ExitCode::config, {"train.parameters", "weights of the decoder's layers alone", name,
                                      "train.shard_weights asks for it"});
   if (ranks.world() == 1) return nullptr;  // it has all of them

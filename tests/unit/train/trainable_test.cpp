@@ -76,6 +76,12 @@ TEST_F(TrainableTest, ALearningRateOfZeroFreezes) {
   EXPECT_TRUE(model_.decoder.layers[0].gen.query.weight.requires_grad());
 }
 
+TEST(DecoderLayerTest, IsToldByTheOfficialName) {
+  EXPECT_EQ(decoder_layer_of("language_model.model.layers.27.mlp_moe_gen.up_proj.weight"), 27U);
+  EXPECT_EQ(decoder_layer_of("language_model.model.norm.weight"), std::nullopt);
+  EXPECT_EQ(decoder_layer_of("vit_model.vision_model.encoder.layers.3.layer_norm1.bias"), std::nullopt);
+}
+
 TEST_F(TrainableTest, SomethingMustTrain) {
   const std::vector<ParameterSlot> slots = matching_slots(transformer_slots(model_), {"*.layers.*", "!*moe_gen*"});
   expect_error([&] { expert_groups(slots, 0, 0.2, 1); }, ExitCode::config, {"train.parameters", "learning rate"});
