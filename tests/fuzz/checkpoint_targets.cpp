@@ -54,7 +54,7 @@ void read_state(std::span<const std::byte> bytes) {
   load();
 }
 
-const std::vector<std::string_view> kWords = {
+const std::vector<std::string_view> kCheckpointWords = {
     "\"step\"",          "\"files\"",      "\"bytes\"",    "\"xxh3\"",  "\"format_version\"",
     "\"manifest.json\"", "\"state.json\"", "\"counters\"", "\"extra\"", "\"threads\"",
     "step_000007",       "step_",          "../",          "1e300",     "-1"};
@@ -62,9 +62,9 @@ const std::vector<std::string_view> kWords = {
 }  // namespace
 
 std::vector<Target> checkpoint_targets() {
-  return {{.name = "checkpoint_manifest", .read = read_manifest, .words = kWords},
-          {.name = "checkpoint_latest", .read = read_latest, .words = kWords},
-          {.name = "checkpoint_state", .read = read_state, .words = kWords}};
+  return {{.name = "checkpoint_manifest", .read = read_manifest, .words = kCheckpointWords},
+          {.name = "checkpoint_latest", .read = read_latest, .words = kCheckpointWords},
+          {.name = "checkpoint_state", .read = read_state, .words = kCheckpointWords}};
 }
 
 }  // namespace diptych::fuzz

@@ -40,7 +40,7 @@ constexpr std::array<std::string_view, 20> kNumbers = {"0",
                                                        "1000000000000000000000000000000",
                                                        "00"};
 
-constexpr std::array<std::string_view, 20> kWords = {
+constexpr std::array<std::string_view, 20> kCommonWords = {
     "[", "]",    "{",    "}",  "\"",      "\\",      ",",       ":",    "\n",           "\r\n",
     " ", "null", "true", "[[", "{\"a\":", "\\u0000", "\\ud800", "\xff", "\xed\xa0\x80", "\xf0\x9f\x98\x80"};
 
@@ -80,8 +80,8 @@ class Mutator {
 
   std::span<const std::byte> word() {
     const size_t own = target_.words.size();
-    const size_t choice = own > 0 && below(2) == 0 ? below(own) : own + below(kWords.size());
-    const std::string_view text = choice < own ? target_.words[choice] : kWords[choice - own];
+    const size_t choice = own > 0 && below(2) == 0 ? below(own) : own + below(kCommonWords.size());
+    const std::string_view text = choice < own ? target_.words[choice] : kCommonWords[choice - own];
     return std::as_bytes(std::span(text));
   }
 

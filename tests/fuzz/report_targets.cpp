@@ -36,17 +36,17 @@ void read_evaluated(std::span<const std::byte> bytes) {
   require(run.before.has_value() && !run.after, "an evaluation that was not read");
 }
 
-const std::vector<std::string_view> kWords = {"\"step\"",           "\"prompt\"", "\"checks\"",        "\"questions\"",
-                                              "\"name\"",           "\"value\"",  "\"texts\"",         "\"image\"",
-                                              "\"../a.png\"",       "\"/a.png\"", "\"a/../../b.png\"", "\"score\"",
-                                              "\"correct_rounds\"", "[true]",     "\"round\"",         "}\n{"};
+const std::vector<std::string_view> kReportWords = {
+    "\"step\"",           "\"prompt\"", "\"checks\"",   "\"questions\"", "\"name\"",          "\"value\"",
+    "\"texts\"",          "\"image\"",  "\"../a.png\"", "\"/a.png\"",    "\"a/../../b.png\"", "\"score\"",
+    "\"correct_rounds\"", "[true]",     "\"round\"",    "}\n{"};
 
 }  // namespace
 
 std::vector<Target> report_targets() {
-  return {{.name = "report_curves", .read = read_curves, .words = kWords},
-          {.name = "report_chains", .read = read_chains, .words = kWords},
-          {.name = "report_evaluation", .read = read_evaluated, .words = kWords}};
+  return {{.name = "report_curves", .read = read_curves, .words = kReportWords},
+          {.name = "report_chains", .read = read_chains, .words = kReportWords},
+          {.name = "report_evaluation", .read = read_evaluated, .words = kReportWords}};
 }
 
 }  // namespace diptych::fuzz

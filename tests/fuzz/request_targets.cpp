@@ -63,44 +63,44 @@ void read_edit(std::span<const std::byte> bytes) {
   });
 }
 
-const std::vector<std::string_view> kWords = {"\"messages\"",
-                                              "\"role\"",
-                                              "\"user\"",
-                                              "\"content\"",
-                                              "\"type\"",
-                                              "\"image_url\"",
-                                              "\"url\"",
-                                              "\"text\"",
-                                              "\"stop\"",
-                                              "\"n\"",
-                                              "\"seed\"",
-                                              "\"size\"",
-                                              "\"auto\"",
-                                              "32x32",
-                                              "\"prompt\"",
-                                              "\"steps\"",
-                                              "\"images\"",
-                                              "\"mask\"",
-                                              "data:image/png;base64,",
-                                              "\"temperature\"",
-                                              "\"top_k\"",
-                                              "\"logprobs\"",
-                                              "\"stream_options\"",
-                                              "--b",
-                                              "\r\n\r\n",
-                                              "--b--",
-                                              "name=\"image[]\"",
-                                              "Content-Disposition: form-data; ",
-                                              "boundary=",
-                                              "multipart/form-data; ",
-                                              "True"};
+const std::vector<std::string_view> kRequestWords = {"\"messages\"",
+                                                     "\"role\"",
+                                                     "\"user\"",
+                                                     "\"content\"",
+                                                     "\"type\"",
+                                                     "\"image_url\"",
+                                                     "\"url\"",
+                                                     "\"text\"",
+                                                     "\"stop\"",
+                                                     "\"n\"",
+                                                     "\"seed\"",
+                                                     "\"size\"",
+                                                     "\"auto\"",
+                                                     "32x32",
+                                                     "\"prompt\"",
+                                                     "\"steps\"",
+                                                     "\"images\"",
+                                                     "\"mask\"",
+                                                     "data:image/png;base64,",
+                                                     "\"temperature\"",
+                                                     "\"top_k\"",
+                                                     "\"logprobs\"",
+                                                     "\"stream_options\"",
+                                                     "--b",
+                                                     "\r\n\r\n",
+                                                     "--b--",
+                                                     "name=\"image[]\"",
+                                                     "Content-Disposition: form-data; ",
+                                                     "boundary=",
+                                                     "multipart/form-data; ",
+                                                     "True"};
 
 }  // namespace
 
 std::vector<Target> request_targets() {
-  return {{.name = "chat_request", .read = read_chat, .words = kWords},
-          {.name = "generation_request", .read = read_generation, .words = kWords},
-          {.name = "edit_request", .read = read_edit, .words = kWords}};
+  return {{.name = "chat_request", .read = read_chat, .words = kRequestWords},
+          {.name = "generation_request", .read = read_generation, .words = kRequestWords},
+          {.name = "edit_request", .read = read_edit, .words = kRequestWords}};
 }
 
 }  // namespace diptych::fuzz

@@ -15,6 +15,8 @@
 #include <mutex>
 #include <set>
 
+#include "diptych/tensor/autograd.h"
+
 namespace diptych {
 
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <stdexcept>
 
+#include "diptych/algorithm/samples.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 
@@ -31,23 +31,15 @@ Moments moments(std::span<const double> values) {
   return result;
 }
 
-void require_same_size(size_t samples, size_t other, const char* what) {
-  if (other != samples) throw std::invalid_argument(cat("advantages: ", samples, " rewards, ", other, " ", what));
-}
-
-/** The samples that count, in ascending order. */
-std::vector<size_t> valid_members(std::span<const double> values, const std::vector<bool>& valid) {
-  if (!valid.empty()) require_same_size(values.size(), valid.size(), "validity flags");
-  std::vector<size_t> members;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!valid.empty() && !valid[i]) continue;
-    if (!std::isfinite(values[i])) {
-      throw Error(ExitCode::numerics, {.where = cat("advantages, sample ", i),
-                                       .expected = "a finite reward, or the sample marked as invalid",
-                                       .got = cat(values[i]),
-                                       .hint = ""});
-    }
-    members.push_back(i);
+/** The samples that count; throws if the value of one of them is not finite. */
+std::vector<size_t> finite_samples(std::span<const double> values, const std::vector<bool>& valid) {
+  std::vector<size_t> members = valid_samples(values.size(), valid);
+  for (size_t i : members) {
+    if (std::isfinite(values[i])) continue;
+    throw Error(ExitCode::numerics, {.where = cat("advantages, sample ", i),
+                                     .expected = "a finite reward, or the sample marked as invalid",
+                                     .got = cat(values[i]),
+                                     .hint = ""});
   }
   return members;
 }
@@ -62,20 +54,20 @@ Moments moments_of(std::span<const double> values, const std::vector<size_t>& me
 Advantages normalised(std::span<const double> rewards, std::span<const double> baselines,
                       std::span<const int64_t> groups, const std::vector<bool>& valid,
                       const AdvantageOptions& options) {
-  require_same_size(rewards.size(), groups.size(), "group ids");
-  const std::vector<size_t> valid_samples = valid_members(rewards, valid);
-  const Moments round = moments_of(rewards, valid_samples);
+  require_one_per_sample(rewards.size(), groups.size(), "group ids");
+  const std::vector<size_t> counted = finite_samples(rewards, valid);
+  const Moments round = moments_of(rewards, counted);
   std::map<int64_t, GroupStatistics> statistics;
   std::map<int64_t, std::vector<size_t>> members;
   for (int64_t group : groups) {
     statistics[group].group = group;
     ++statistics[group].size;
   }
-  for (size_t i : valid_samples) members[groups[i]].push_back(i);
+  for (size_t i : counted) members[groups[i]].push_back(i);
 
   Advantages result;
   result.values.assign(rewards.size(), 0.0);
-  result.valid_samples = static_cast<int64_t>(valid_samples.size());
+  result.valid_samples = static_cast<int64_t>(counted.size());
   for (auto& [id, group] : statistics) {
     const Moments own = moments_of(rewards, members[id]);
     const Moments& scope = options.std_scope == StdScope::group ? own : round;
@@ -108,14 +100,14 @@ Advantages group_advantages(std::span<const double> rewards, std::span<const int
 Advantages baseline_advantages(std::span<const double> rewards, std::span<const double> baselines,
                                std::span<const int64_t> groups, const std::vector<bool>& valid,
                                const AdvantageOptions& options) {
-  require_same_size(rewards.size(), baselines.size(), "baselines");
+  require_one_per_sample(rewards.size(), baselines.size(), "baselines");
   return normalised(rewards, baselines, groups, valid, options);
 }
 
 Advantages gdpo_advantages(const std::vector<std::vector<double>>& rewards, std::span<const double> weights,
                            std::span<const int64_t> groups, const std::vector<bool>& valid,
                            const AdvantageOptions& options) {
-  require_same_size(rewards.size(), weights.size(), "weights of rewards");
+  require_one_per_sample(rewards.size(), weights.size(), "weights of rewards");
   AdvantageOptions single = options;
   single.clamp = 0;
   std::vector<double> total(groups.size(), 0.0);
@@ -140,7 +132,7 @@ Advantages gdpo_advantages(const std::vector<std::vector<double>>& rewards, std:
 }
 
 std::vector<double> round_zscore(std::span<const double> values, const std::vector<bool>& valid, double epsilon) {
-  const std::vector<size_t> members = valid_members(values, valid);
+  const std::vector<size_t> members = finite_samples(values, valid);
   const Moments round = moments_of(values, members);
   std::vector<double> result(values.size(), 0.0);
   if (!round.spread) return result;

@@ -1,6 +1,7 @@
 #pragma once
 // What the parts of a run achieve on this machine, against its limits.
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +11,8 @@
 #include "diptych/model/recipe.h"
 
 namespace diptych {
+
+inline constexpr uint64_t kBenchSeed = 1;  // of everything that is drawn
 
 /** One line of the table. */
 struct BenchRow {

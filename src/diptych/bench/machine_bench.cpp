@@ -10,12 +10,11 @@ namespace diptych {
 namespace {
 
 constexpr int64_t kTokens = 1024;
-constexpr uint64_t kSeed = 1;
 
 BenchRow gemm_row(const std::string& name, int64_t rows, int64_t inner, int64_t columns, int repeats,
                   const at::TensorOptions& options) {
-  const Tensor a = normal_tensor({.seed = kSeed}, {rows, inner}).to(options);
-  const Tensor b = normal_tensor({.seed = kSeed + 1}, {inner, columns}).to(options);
+  const Tensor a = normal_tensor({.seed = kBenchSeed}, {rows, inner}).to(options);
+  const Tensor b = normal_tensor({.seed = kBenchSeed + 1}, {inner, columns}).to(options);
   const double seconds = median_seconds(options.device(), repeats, [&] { at::mm(a, b); });
   const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(inner * columns);
   const char* dtype = a.scalar_type() == at::kFloat ? "fp32" : "bf16";

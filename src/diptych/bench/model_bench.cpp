@@ -13,9 +13,8 @@ namespace diptych {
 
 namespace {
 
-constexpr const char* kPrompt = "three red circles";
+constexpr const char* kShortPrompt = "three red circles";
 constexpr const char* kInstruction = "replace the red circle with a blue square";
-constexpr uint64_t kSeed = 1;
 
 /** A picture of the smallest size that the model takes as it is. */
 Image picture(const ModelConfig& config) {
@@ -27,13 +26,13 @@ Image picture(const ModelConfig& config) {
 
 std::vector<Segment> edit_chain(const ModelFolder& folder) {
   return context_segments(folder.model, folder.tokenizer,
-                          {{"", picture(folder.model.config)}, {kInstruction, std::nullopt}}, {.seed = kSeed});
+                          {{"", picture(folder.model.config)}, {kInstruction, std::nullopt}}, {.seed = kBenchSeed});
 }
 
 /** The prompt, prefilled, once for each of `count` samples that share it. */
 std::vector<CachedContext> shared_prompt(const ModelFolder& folder, KvCache& cache, int64_t count) {
   std::vector<CachedContext> contexts(1);
-  prefill(folder.model, cache, text_chains({text_ids(folder.tokenizer, kPrompt)}), contexts);
+  prefill(folder.model, cache, text_chains({text_ids(folder.tokenizer, kShortPrompt)}), contexts);
   return std::vector<CachedContext>(static_cast<size_t>(count), contexts.front());
 }
 
@@ -63,7 +62,7 @@ BenchRow decode_row(const BenchInput& input, const std::string& name, int64_t ba
     Pack& pack = packs.emplace_back();
     pack.cache = make_cache(model);
     pack.prompts = shared_prompt(input.folder, pack.cache, count);
-    for (int64_t i = 0; i < count; ++i) pack.keys.push_back({.seed = kSeed, .sample = static_cast<uint64_t>(i)});
+    for (int64_t i = 0; i < count; ++i) pack.keys.push_back({.seed = kBenchSeed, .sample = static_cast<uint64_t>(i)});
   }
   const int64_t prompt_rows = packs.front().cache.used;
   const double seconds = median_seconds(input.device(), input.effort.repeats, [&] {
@@ -111,7 +110,7 @@ BenchRow denoise_row(const BenchInput& input, const std::string& name, int64_t b
     std::vector<Tensor> starts;
     std::vector<Segment> segments;
     for (const CachedContext& prompt : shared_prompt(input.folder, pack.cache, count)) {
-      pack.tasks.push_back({prompt, {}, {}, grid, grid, {.seed = kSeed, .sample = pack.tasks.size()}});
+      pack.tasks.push_back({prompt, {}, {}, grid, grid, {.seed = kBenchSeed, .sample = pack.tasks.size()}});
       starts.push_back(initial_noise(pack.tasks.back(), latent_token_width(model.config)));
       segments.push_back(noisy_segment(starts.back(), grid, grid, time, -1, prompt.position));
       segments.back().cached = prompt.rows;
@@ -136,9 +135,10 @@ std::vector<BenchRow> bench_autoencoder(const BenchInput& input) {
   const int64_t side = model.config.vae_transform.min_short, batch = input.effort.batch;
   const int64_t latent_side = side / model.config.vae.downsample;
   const at::TensorOptions options = model.autoencoder.encoder.conv_in.weight.options();
-  const Tensor pixels = normal_tensor({.seed = kSeed}, {batch, 3, side, side}).to(options);
+  const Tensor pixels = normal_tensor({.seed = kBenchSeed}, {batch, 3, side, side}).to(options);
   const Tensor eps =
-      normal_tensor({.seed = kSeed + 1}, {batch, model.config.vae.z_channels, latent_side, latent_side}).to(options);
+      normal_tensor({.seed = kBenchSeed + 1}, {batch, model.config.vae.z_channels, latent_side, latent_side})
+          .to(options);
   // In parts of one a thread, as rollouts do.
   const int64_t parts = packs_at_once(pixels.device(), batch);
   const std::vector<Tensor> pixel_parts = pixels.chunk(parts), eps_parts = eps.chunk(parts);
@@ -162,7 +162,7 @@ std::vector<BenchRow> bench_vit(const BenchInput& input) {
   if (!model.vit) return {};
   const at::NoGradGuard no_grad;
   std::vector<Segment> chain;
-  append_image(chain, model, encode_images(model, {picture(model.config)}, {{.seed = kSeed}}).front());
+  append_image(chain, model, encode_images(model, {picture(model.config)}, {{.seed = kBenchSeed}}).front());
   const Segment& block = chain.back();
   const int64_t batch = input.effort.batch;
   const Tensor rows = at::arange(block.grid_height).mul(model.config.vit_max_patches_per_side).unsqueeze(1);
@@ -199,7 +199,7 @@ std::vector<BenchRow> bench_edit_context(const BenchInput& input) {
 
 std::vector<BenchRow> bench_prefill(const BenchInput& input) {
   const Bagel& model = input.folder.model;
-  const std::vector<Segment> chain = text_chains({text_ids(input.folder.tokenizer, kPrompt)}).front();
+  const std::vector<Segment> chain = text_chains({text_ids(input.folder.tokenizer, kShortPrompt)}).front();
   const std::vector<int64_t> sizes = pack_sizes(model, input.effort.batch);
   const double seconds = median_seconds(input.device(), input.effort.repeats, [&] {
     for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(sizes.size()), [&](int64_t pack) {

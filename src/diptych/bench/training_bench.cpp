@@ -14,7 +14,6 @@ namespace diptych {
 
 namespace {
 
-constexpr uint64_t kSeed = 1;
 constexpr const char* kPrompt = "a photo of three red circles and a blue square";
 
 EpisodeOptions episode_of(const TrainingCase& training) {
@@ -92,7 +91,9 @@ std::vector<BenchRow> training_rows(const BenchInput& input, const TrainingCase&
     prompts.push_back({.text = kPrompt, .occurrence = static_cast<uint64_t>(p)});
 
   Rollout rollout;
-  const auto sample = [&] { rollout = roll_out(model, input.folder.tokenizer, prompts, group, episode, kSeed, 0); };
+  const auto sample = [&] {
+    rollout = roll_out(model, input.folder.tokenizer, prompts, group, episode, kBenchSeed, 0);
+  };
   sample();
   std::vector<size_t> chains(rollout.chains.size());
   std::vector<double> advantages(chains.size());

@@ -37,7 +37,7 @@ struct DecomposeArguments {
   JudgeConfig server;
 };
 
-const std::map<std::string, shapes::Split> kSplits = {
+const std::map<std::string, shapes::Split> kSplitOfName = {
     {"train", shapes::Split::train}, {"validation", shapes::Split::validation}, {"test", shapes::Split::test}};
 
 void print_row(const std::string& name, const std::string& value) {
@@ -52,7 +52,7 @@ std::vector<std::string> split_prompts(const DecomposeArguments& arguments) {
   }
   std::vector<std::string> prompts;
   for (const std::string& family : families)
-    for (const shapes::Prompt& prompt : shapes::all_prompts(kSplits.at(arguments.split), family))
+    for (const shapes::Prompt& prompt : shapes::all_prompts(kSplitOfName.at(arguments.split), family))
       prompts.push_back(prompt.text);
   return prompts;
 }

@@ -20,10 +20,10 @@ struct DoctorArguments {
   bool no_training = false;
 };
 
-Health print_findings(const std::string& title, const std::vector<Finding>& findings) {
+Health print_findings(const std::string& title, const std::vector<CheckResult>& findings) {
   std::printf("%s\n", title.c_str());
   Health worst = Health::ok;
-  for (const Finding& finding : findings) {
+  for (const CheckResult& finding : findings) {
     const char* word = finding.health == Health::ok ? "ok" : finding.health == Health::warning ? "look" : "FAIL";
     std::printf("  %-6s%-12s%s\n", word, finding.subject.c_str(), finding.detail.c_str());
     worst = std::max(worst, finding.health);

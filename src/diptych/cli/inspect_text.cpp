@@ -32,15 +32,15 @@ std::string count_text(int64_t count, int64_t expected) {
 }
 
 // Name, tensors, parameters, dtypes, bytes.
-using Row = std::array<std::string, 5>;
+using TextRow = std::array<std::string, 5>;
 
 /** Columns as wide as their widest text; names and dtypes to the left, numbers to the right. */
-std::string table(const std::vector<Row>& rows) {
+std::string table(const std::vector<TextRow>& rows) {
   std::array<size_t, 5> widths = {};
-  for (const Row& row : rows)
+  for (const TextRow& row : rows)
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   std::string text;
-  for (const Row& row : rows) {
+  for (const TextRow& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       const std::string gap(widths[i] - row[i].size(), ' ');
       const bool is_left = i == 0 || i == 3;
@@ -51,7 +51,7 @@ std::string table(const std::vector<Row>& rows) {
   return text;
 }
 
-Row row(const std::string& name, const ComponentSummary& component) {
+TextRow row(const std::string& name, const ComponentSummary& component) {
   return {name, count_text(component.tensors, component.expected_tensors),
           count_text(component.parameters, component.expected_parameters), join(component.dtypes, ", "),
           bytes_text(component.bytes)};
@@ -67,7 +67,7 @@ void add(ComponentSummary& sum, const ComponentSummary& component) {
 }
 
 std::string component_table(const FolderSummary& summary) {
-  std::vector<Row> rows = {{"component", "tensors", "parameters", "dtype", "bytes"}};
+  std::vector<TextRow> rows = {{"component", "tensors", "parameters", "dtype", "bytes"}};
   ComponentSummary all;
   for (const WeightFileSummary& file : summary.files) {
     ComponentSummary sum;
@@ -163,7 +163,7 @@ std::string tensors_text(const SafetensorsFile& file) {
                 shape_text(tensor.shape), '\n');
   }
   for (const auto& [key, value] : file.metadata()) text += cat("metadata ", key, ": ", value, '\n');
-  std::vector<Row> rows = {{"", "tensors", "numbers", "dtype", "bytes"}};
+  std::vector<TextRow> rows = {{"", "tensors", "numbers", "dtype", "bytes"}};
   ComponentSummary all;
   for (const auto& [dtype, sum] : sums) {
     add(all, sum);

@@ -29,7 +29,7 @@ const char* outcome_text(ProbeOutcome outcome) {
   }
 }
 
-void print_row(const char* name, const std::string& value) {
+void print_check(const char* name, const std::string& value) {
   std::printf("  %-11s %s\n", name, value.c_str());
 }
 
@@ -57,11 +57,11 @@ void print_load(const JudgeLoad& load, const CheckArguments& arguments) {
   const int64_t places = arguments.options.judge.concurrency * static_cast<int64_t>(counts.endpoints.size());
   std::printf("load: %lld requests, at most %lld at once\n", static_cast<long long>(load.requests),
               static_cast<long long>(places));
-  print_row("answered", cat(counts.answered, ", ", counts.retries, " retries", failures_text(counts)));
-  print_row("latency", cat("p50 ", fixed(counts.latency_p50, 3), " s, p95 ", fixed(counts.latency_p95, 3), " s"));
-  print_row("throughput", cat(fixed(rate, 1), " requests a second"));
-  print_row("places", cat(fixed(100 * counts.busy_share, 1), " % in use while requests waited"));
-  if (!arguments.prices.empty()) print_row("cost", cost_text(load, rate));
+  print_check("answered", cat(counts.answered, ", ", counts.retries, " retries", failures_text(counts)));
+  print_check("latency", cat("p50 ", fixed(counts.latency_p50, 3), " s, p95 ", fixed(counts.latency_p95, 3), " s"));
+  print_check("throughput", cat(fixed(rate, 1), " requests a second"));
+  print_check("places", cat(fixed(100 * counts.busy_share, 1), " % in use while requests waited"));
+  if (!arguments.prices.empty()) print_check("cost", cost_text(load, rate));
 }
 
 int check(CheckArguments arguments) {

@@ -19,11 +19,11 @@ namespace diptych {
 
 namespace {
 
-using Row = std::map<std::string, double>;
+using Rates = std::map<std::string, double>;
 
 struct RunCurves {
-  Row before;
-  Row after;
+  Rates before;
+  Rates after;
   int64_t last_step = 0;
   double training_seconds = 0;
 };
@@ -34,7 +34,7 @@ RunCurves read_curves(const std::filesystem::path& run) {
     const int64_t step = line.at("step");
     curves.training_seconds += line.value("time/step", 0.0);
     if (!line.contains("eval/correct_explicit")) return;
-    Row row;
+    Rates row;
     for (const auto& [key, value] : line.items())
       if (key.starts_with("eval/") && value.is_number()) row[key] = value;
     if (step == 0) curves.before = row;
@@ -52,10 +52,10 @@ void print_table(const RunCurves& curves, const RlRecipe& recipe) {
   std::printf("\nStrictly correct images, %lld held-out prompts a pool (%s split), same prompts and seeds\n",
               static_cast<long long>(recipe.eval.prompts), recipe.eval.split.c_str());
   std::printf("  %-28s %7s  %7s   %s\n", "", "before", "after", "rise");
-  const auto rate = [](const Row& row, const std::string& key) { return row.at("eval/" + key); };
+  const auto rate = [](const Rates& row, const std::string& key) { return row.at("eval/" + key); };
   print_row("explicit prompts", rate(curves.before, "correct_explicit"), rate(curves.after, "correct_explicit"));
   print_row("implicit prompts", rate(curves.before, "correct_implicit"), rate(curves.after, "correct_implicit"));
-  const auto mean = [&](const Row& row) {
+  const auto mean = [&](const Rates& row) {
     return 0.5 * (rate(row, "correct_explicit") + rate(row, "correct_implicit"));
   };
   print_row("mean of both", mean(curves.before), mean(curves.after));

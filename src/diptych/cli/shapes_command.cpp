@@ -119,7 +119,7 @@ void add_show(CLI::App& shapes, int& status) {
   command->callback([=, &status] { status = show(*arguments); });
 }
 
-void add_verify(CLI::App& shapes, int& status) {
+void add_picture_verdict(CLI::App& shapes, int& status) {
   CLI::App* command = shapes.add_subcommand("verify", "judge one picture: is it what the prompt asks for?");
   auto image = std::make_shared<std::string>();
   auto prompt = std::make_shared<std::string>();
@@ -134,7 +134,7 @@ void add_shapes(CLI::App& app, int& status) {
   CLI::App* shapes = app.add_subcommand("shapes", "look at the shapes world: its scenes, its prompts, its verifier");
   require_command(*shapes, status);
   add_show(*shapes, status);
-  add_verify(*shapes, status);
+  add_picture_verdict(*shapes, status);
 }
 
 }  // namespace diptych

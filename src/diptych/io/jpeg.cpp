@@ -34,7 +34,7 @@ JpegReader& reader_of(j_common_ptr state) {
   return *static_cast<JpegReader*>(state->client_data);
 }
 
-void on_error(j_common_ptr state) {
+void on_read_error(j_common_ptr state) {
   state->err->format_message(state, reader_of(state).problem);
   std::longjmp(reader_of(state).on_failure, 1);
 }
@@ -83,7 +83,7 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, uint6
   JpegReader reader;
   reader.state.err = jpeg_std_error(&reader.errors);
   reader.state.client_data = &reader;
-  reader.errors.error_exit = on_error;
+  reader.errors.error_exit = on_read_error;
   reader.errors.emit_message = on_message;
   reader.progress.progress_monitor = on_progress;
   const auto fail = [&](const std::string& problem) {

@@ -27,7 +27,7 @@ struct JpegWriter {
   }
 };
 
-void on_error(j_common_ptr state) {
+void on_write_error(j_common_ptr state) {
   auto* writer = static_cast<JpegWriter*>(state->client_data);
   state->err->format_message(state, writer->problem);
   std::longjmp(writer->on_failure, 1);
@@ -60,7 +60,7 @@ std::vector<uint8_t> encode_jpeg(const Image& image, int quality) {
   JpegWriter writer;
   writer.state.err = jpeg_std_error(&writer.errors);
   writer.state.client_data = &writer;
-  writer.errors.error_exit = on_error;
+  writer.errors.error_exit = on_write_error;
   if (!compress(writer, image, quality))
     throw Error(ExitCode::internal, {"encode_jpeg", "an image that libjpeg can write",
                                      cat(image.width, " x ", image.height, ": ", writer.problem), ""});

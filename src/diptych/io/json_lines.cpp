@@ -20,7 +20,7 @@ using nlohmann::json;
 
 namespace {
 
-[[noreturn]] void fail_to_write(const fs::path& path) {
+[[noreturn]] void fail_to_append(const fs::path& path) {
   const int code = errno;
   throw Error(ExitCode::io, {path.string(), "a file that can be appended to", std::strerror(code),
                              code == ENOSPC ? "free space on that disk" : ""});
@@ -67,7 +67,7 @@ void end_last_line(const fs::path& path) {
 JsonLinesWriter::JsonLinesWriter(const fs::path& path) : path_(path) {
   end_last_line(path);
   descriptor_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail_to_write(path_);
+  if (descriptor_ < 0) fail_to_append(path_);
 }
 
 JsonLinesWriter::~JsonLinesWriter() {
@@ -77,7 +77,7 @@ JsonLinesWriter::~JsonLinesWriter() {
 void JsonLinesWriter::write(const json& value) {
   // Sampled texts can end inside a character, so bytes that are no UTF-8 are replaced instead of refused.
   const std::string line = value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-  if (!write_all(descriptor_, line.data(), line.size())) fail_to_write(path_);
+  if (!write_all(descriptor_, line.data(), line.size())) fail_to_append(path_);
 }
 
 void read_json_lines(const fs::path& path, const std::function<void(int64_t, const json&)>& visit) {

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr uint64_t kLargestHeader = 100'000'000;  // bytes, as in the reference implementation of the format
-constexpr int kDeepestNesting = 4;                // tensors > entry > shape needs 3
+constexpr int kDeepestHeader = 4;                 // tensors > entry > shape needs 3
 constexpr size_t kLongestQuote = 200;             // characters of a damaged file shown in an error
 
 const std::map<std::string, size_t>& dtype_sizes() {
@@ -72,7 +72,7 @@ uint64_t read_header_length(std::span<const std::byte> bytes) {
 json parse_header(std::string_view text, const std::string& where) {
   std::vector<std::set<std::string>> names;
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kDeepestNesting) fail(where, "a header of tensor entries", "deeper nesting");
+    if (depth > kDeepestHeader) fail(where, "a header of tensor entries", "deeper nesting");
     if (event == json::parse_event_t::object_start) names.emplace_back();
     if (event == json::parse_event_t::object_end) names.pop_back();
     if (event == json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "diptych/model/attention_loops.h"
+#include "diptych/tensor/autograd.h"
 #include "diptych/tensor/device.h"
 
 namespace diptych {

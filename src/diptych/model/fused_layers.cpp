@@ -1,6 +1,6 @@
 // rms_norm and silu_mul of layers.h: on the CPU one pass over memory each way, elsewhere ATen.
 
-#include "diptych/tensor/torch.h"
+#include "diptych/tensor/autograd.h"
 
 #include <ATen/Parallel.h>
 

@@ -1,5 +1,7 @@
 #include "diptych/model/layers.h"
 
+#include "diptych/tensor/autograd.h"
+
 namespace diptych {
 
 namespace {

@@ -8,6 +8,7 @@
 #include "diptych/model/attention.h"
 #include "diptych/model/config.h"
 #include "diptych/model/rotary.h"
+#include "diptych/tensor/autograd.h"
 
 namespace diptych {
 

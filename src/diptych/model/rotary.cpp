@@ -1,6 +1,7 @@
 #include "diptych/model/rotary.h"
 
 #include "diptych/model/rms_norm_loops.h"
+#include "diptych/tensor/autograd.h"
 
 namespace diptych {
 

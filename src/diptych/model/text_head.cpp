@@ -1,5 +1,7 @@
 #include "diptych/model/text_head.h"
 
+#include "diptych/tensor/autograd.h"
+
 namespace diptych {
 
 namespace {

@@ -8,8 +8,8 @@ namespace diptych {
 
 namespace {
 
-constexpr int64_t kFloat = sizeof(float);
-constexpr int64_t kDouble = sizeof(double);
+constexpr int64_t kFloatBytes = sizeof(float);
+constexpr int64_t kDoubleBytes = sizeof(double);
 
 /** Rows that model/kv_cache.cpp holds: at least what is needed, else twice what there was. */
 class CacheRows {
@@ -100,7 +100,7 @@ RolloutBytes rollout_bytes(const Bagel& model, const Workload& work, int64_t cha
   bytes.texts = pass(prefill_pack(work, chains), 0);
   if (work.stage.write) {
     // Logits as they are computed, in float32, their scores, and three copies in float64 of which tokens are picked.
-    const int64_t picking = chains * config.vocabulary * (number + 3 * kFloat + 3 * kDouble);
+    const int64_t picking = chains * config.vocabulary * (number + 3 * kFloatBytes + 3 * kDoubleBytes);
     bytes.texts = std::max({bytes.texts, picking, pass(decode_pack(work, chains, think_tokens), capacity)});
   }
   if (!work.stage.paint) return bytes;
@@ -113,14 +113,14 @@ RolloutBytes rollout_bytes(const Bagel& model, const Workload& work, int64_t cha
 int64_t trajectory_bytes(const Workload& work) {
   if (!work.stage.paint) return 0;
   const int64_t maps = 1 + 3 * work.episode.schedule.window_size;
-  return maps * work.latent_tokens() * work.channels * kFloat;
+  return maps * work.latent_tokens() * work.channels * kFloatBytes;
 }
 
 int64_t chain_value_bytes(const Workload& work) {
   const bool paints = work.stage.paint && work.replay.with_image;
   const int64_t velocities = paints ? work.episode.schedule.window_size * work.latent_tokens() * work.channels : 0;
   const int64_t logprobs = work.stage.write && work.replay.with_text ? work.episode.text.max_tokens : 0;
-  return (velocities + logprobs) * kFloat;
+  return (velocities + logprobs) * kFloatBytes;
 }
 
 }  // namespace diptych

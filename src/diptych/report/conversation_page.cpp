@@ -38,7 +38,7 @@ std::string image_html(const ConversationPart& part) {
              "\">");
 }
 
-std::string folded_html(const char* name, bool open, const std::string& text) {
+std::string folded_part_html(const char* name, bool open, const std::string& text) {
   return cat("<details class=\"folded\"", open ? " open" : "", "><summary>", name, "</summary><p>", escape_html(text),
              "</p></details>");
 }
@@ -48,9 +48,9 @@ std::string part_html(const ConversationPart& part) {
     case ConversationPartKind::text:
       return cat("<p class=\"text\">", escape_html(part.text), "</p>");
     case ConversationPartKind::system_prompt:
-      return folded_html("System prompt", false, part.text);
+      return folded_part_html("System prompt", false, part.text);
     case ConversationPartKind::thinking:
-      return folded_html("Thinking", true, part.text);
+      return folded_part_html("Thinking", true, part.text);
     case ConversationPartKind::image:
       return image_html(part);
     case ConversationPartKind::note:

@@ -21,6 +21,8 @@ struct Finding {
 };
 using Findings = std::vector<Finding>;
 
+inline constexpr double kQuarter = 0.25;  // share of the steps that counts as "first" and "last"
+
 struct HealthRule {
   std::string_view checks;              // "the reward rises"
   std::vector<std::string_view> needs;  // metrics, any one of which lets the rule speak

@@ -10,7 +10,6 @@ namespace diptych {
 
 namespace {
 
-constexpr double kQuarter = 0.25;        // share of the steps that counts as "first" and "last"
 constexpr double kClear = 2;             // standard errors: reached by chance in one flat run of forty
 constexpr double kLostGain = 0.5;        // of the best gain: what is more than a dip
 constexpr double kManyZeroSpread = 0.5;  // docs/metrics.md: above, half of the work of a step is lost

@@ -10,7 +10,6 @@ namespace diptych {
 
 namespace {
 
-constexpr double kQuarter = 0.25;
 // docs/metrics.md, Gates: the limits of gate A, beyond which the run stops.
 constexpr double kFirstTextRatioLimit = 1e-4;
 constexpr double kFirstImageRatioLimit = 0.05;
@@ -53,10 +52,6 @@ constexpr std::pair<const char*, const char*> kGradients[] = {
     {"grad_norm", "the autoencoder"},
 };
 
-double largest(const Series& series) {
-  return series.values.empty() ? 0 : *std::max_element(series.values.begin(), series.values.end());
-}
-
 size_t count_above(const Series& series, double limit) {
   return static_cast<size_t>(
       std::count_if(series.values.begin(), series.values.end(), [&](double value) { return value > limit; }));
@@ -82,7 +77,7 @@ bool grows_fast(const Series& series, double small) {
 Findings first_ratio(const Curves& curves, const RecipeValues&) {
   Findings findings;
   const auto check = [&](const char* name, double limit, const char* what) {
-    const double worst = largest(series(curves, name));
+    const double worst = largest(series(curves, name).values);
     if (worst <= kRoundingMargin * limit) return;
     findings.push_back({Severity::alarm,
                         cat("On the first update after a rollout the ", what, " ratio was not 1: `", name, "` reached ",
@@ -99,7 +94,7 @@ Findings gate_margin(const Curves& curves, const RecipeValues& recipe) {
   Findings findings;
   const auto check = [&](const char* name, const char* key, double otherwise) {
     const double limit = recipe_number(recipe, key, otherwise);
-    const double worst = largest(series(curves, name));
+    const double worst = largest(series(curves, name).values);
     if (worst <= kNearGate * limit) return;
     findings.push_back({Severity::watch,
                         cat("`", name, "` reached ", number_text(worst), " of its tolerance ", number_text(limit), "."),
@@ -137,7 +132,7 @@ Findings idle_clip(const Curves& curves, const RecipeValues& recipe) {
   for (const char* what : {"text", "image"}) {
     const Series& above = series(curves, cat("clip/", what, "_above"));
     const Series& below = series(curves, cat("clip/", what, "_below"));
-    if (above.values.empty() || largest(above) > 0 || largest(below) > 0) continue;
+    if (above.values.empty() || largest(above.values) > 0 || largest(below.values) > 0) continue;
     findings.push_back(
         {Severity::watch, cat("With several updates per rollout no ", what, " ratio ever met the clip."),
          "The updates are small against the clip, which therefore does nothing.",
@@ -221,7 +216,7 @@ Findings gradient_spikes(const Curves& curves, const RecipeValues& recipe) {
     findings.push_back(
         {Severity::watch,
          cat("The gradient of ", what, " jumped above ", number_text(kSpike), " times its median (", number_text(usual),
-             ") in ", spikes, " steps, up to ", number_text(largest(norm)), "."),
+             ") in ", spikes, " steps, up to ", number_text(largest(norm.values)), "."),
          "Single steps move the weights much more than the others, mostly on rare texts or outliers.",
          cat("Lower `optimizer.max_grad_norm` (now ", number_text(recipe_number(recipe, "optimizer.max_grad_norm", 1)),
              ") to about ", number_text(5 * usual), ", so that they are clipped.")});

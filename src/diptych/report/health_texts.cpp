@@ -11,7 +11,6 @@ namespace diptych {
 namespace {
 
 constexpr double kTenth = 0.1;
-constexpr double kQuarter = 0.25;
 constexpr double kShrunk = 0.6;          // of the length at the start: ordinary lengths vary by a tenth
 constexpr double kGrown = 1.5;           // times the length at the start
 constexpr double kTruncated = 0.1;       // docs/metrics.md: above, the cap is too low or the model cannot stop

@@ -11,7 +11,7 @@ namespace diptych {
 
 namespace {
 
-std::string value_text(const toml::node& node) {
+std::string toml_text(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_floating_point()) {
     char digits[32];
@@ -19,7 +19,7 @@ std::string value_text(const toml::node& node) {
   }
   if (const auto* list = node.as_array()) {
     std::vector<std::string> items;
-    for (const toml::node& item : *list) items.push_back(value_text(item));
+    for (const toml::node& item : *list) items.push_back(toml_text(item));
     return cat("[", join(items, ", "), "]");
   }
   std::ostringstream out;
@@ -33,7 +33,7 @@ void collect(const toml::table& table, const std::string& prefix, RecipeValues& 
     if (const auto* inner = node.as_table())
       collect(*inner, name + ".", values);
     else
-      values[name] = value_text(node);
+      values[name] = toml_text(node);
   }
 }
 

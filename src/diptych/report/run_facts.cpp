@@ -48,10 +48,6 @@ std::vector<std::string> evaluation_words(const RunData& run) {
   return words;
 }
 
-double largest(const Series& series) {
-  return series.values.empty() ? 0 : *std::max_element(series.values.begin(), series.values.end());
-}
-
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
 void add_recipe_facts(const RunData& run, Facts& facts) {
@@ -84,7 +80,7 @@ void add_cost_facts(const RunData& run, Facts& facts) {
   if (evaluation > 0) facts.emplace_back("Evaluations", duration_text(evaluation));
   const std::string threads = recipe_text(run.recipe, "run.threads");
   if (!threads.empty()) facts.emplace_back("Threads", threads == "0" ? "all cores" : threads);
-  const double memory = largest(series(run.curves, "time/peak_memory_gb"));
+  const double memory = largest(series(run.curves, "time/peak_memory_gb").values);
   if (memory > 0) facts.emplace_back("Memory", number_text(memory) + " GB");
 }
 

@@ -32,6 +32,10 @@ double sum(std::span<const double> values) {
   return total;
 }
 
+double largest(std::span<const double> values) {
+  return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
+}
+
 double mean(std::span<const double> values) {
   return values.empty() ? 0 : sum(values) / static_cast<double>(values.size());
 }

@@ -33,6 +33,9 @@ double median(std::span<const double> values);
 
 double sum(std::span<const double> values);
 
+/** 0 of no values. */
+double largest(std::span<const double> values);
+
 /** The first or last `share` of the values, at least one where there is any. */
 std::span<const double> first_part(const Series& series, double share);
 std::span<const double> last_part(const Series& series, double share);

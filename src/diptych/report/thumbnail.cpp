@@ -12,7 +12,7 @@ namespace diptych {
 namespace {
 
 constexpr int kLosslessPixels = 64 * 64 * 8;  // a strip of small frames too
-constexpr int kJpegQuality = 85;
+constexpr int kThumbnailQuality = 85;
 constexpr int kSharpSide = 96;  // shorter pictures show their pixels when enlarged
 
 }  // namespace
@@ -22,7 +22,7 @@ std::string thumbnail_uri(const Image& image, int longest) {
   const double scale = std::min(1.0, static_cast<double>(longest) / std::max(image.width, image.height));
   const auto side = [&](int pixels) { return std::max(1, static_cast<int>(pixels * scale)); };
   const Image small = scale < 1 ? resize_bicubic(image, side(image.width), side(image.height)) : image;
-  return "data:image/jpeg;base64," + base64_encode(encode_jpeg(small, kJpegQuality));
+  return "data:image/jpeg;base64," + base64_encode(encode_jpeg(small, kThumbnailQuality));
 }
 
 std::string thumbnail_html(const Image& image, int shown, const std::string& alt, const std::string& css_class) {

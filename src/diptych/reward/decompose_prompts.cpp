@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kMaxTokens = 4096;  // of a reply: about a hundred questions with their reasons
+constexpr int kDecompositionTokens = 4096;  // of a reply: about a hundred questions with their reasons
 
 /** A text in pieces: every other one, from the second on, is a placeholder such as `{prompt}`. JSON in a template has
  *  quotation marks behind its braces, so that it is no placeholder. */
@@ -81,7 +81,7 @@ ChatRequest decompose_request(DecomposeStage stage, const DecomposeTemplates& te
   return {.messages = {std::move(message)},
           .temperature = is_creative ? 0.6 : 0.3,
           .top_p = is_creative ? 0.9 : 1,
-          .max_tokens = kMaxTokens,
+          .max_tokens = kDecompositionTokens,
           .seed = seed};
 }
 

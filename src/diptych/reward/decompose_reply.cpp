@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/text_format.h"
 #include "diptych/data/question_file.h"
 #include "diptych/io/json.h"
@@ -35,13 +36,6 @@ size_t end_of_array(std::string_view text, size_t start) {
     }
   }
   return text.npos;
-}
-
-/** The text without capital letters of ASCII: questions that differ in nothing else are the same. */
-std::string lower(std::string text) {
-  for (char& character : text)
-    if (character >= 'A' && character <= 'Z') character = static_cast<char>(character - 'A' + 'a');
-  return text;
 }
 
 /** The value as a question, trimmed; empty unless it is a text that ends with a question mark. */
@@ -119,7 +113,7 @@ std::string parse_generate_reply(std::string_view reply, std::vector<std::string
   for (const json& item : *list) {
     const std::string question = as_question(item);
     if (question.empty()) return no_question(item);
-    if (known.insert(lower(question)).second) questions->push_back(question);
+    if (known.insert(ascii_lower(question)).second) questions->push_back(question);
   }
   return questions->empty() ? "the reply holds no question" : "";
 }
@@ -160,7 +154,7 @@ std::string parse_quality_reply(std::string_view reply, std::vector<AtomicQuesti
     std::string fault;
     const std::string tag = read_tag(item, kQualityTags, &fault);
     if (!fault.empty()) return fault;
-    if (known.insert(lower(question)).second)
+    if (known.insert(ascii_lower(question)).second)
       questions->push_back({"quality", tag, question, cat('q', questions->size() + 1)});
   }
   return questions->empty() ? "the reply holds no question" : "";

@@ -1,7 +1,6 @@
 #include "diptych/reward/judge_check.h"
 
-#include <chrono>
-
+#include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
 #include "diptych/reward/judge.h"
 #include "diptych/reward/yes_probability.h"
@@ -41,10 +40,10 @@ std::string without(std::string text, const std::string& part) {
 JudgeLoad run_load(const JudgeCheckOptions& options) {
   Judge judge(options.judge);
   const std::vector<ChatRequest> requests = load_requests(options.requests);
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const std::vector<ChatResult> results = judge.ask(requests);
   JudgeLoad load;
-  load.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  load.seconds = watch.seconds();
   load.requests = options.requests;
   load.statistics = judge.statistics();
   for (const ChatResult& result : results)

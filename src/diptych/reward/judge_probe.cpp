@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/text_format.h"
 #include "diptych/reward/yes_probability.h"
 #include "diptych/text/unicode.h"
@@ -11,7 +12,7 @@ namespace diptych {
 
 namespace {
 
-constexpr int kSide = 224;
+constexpr int kProbeSide = 224;
 constexpr double kSumTolerance = 0.01;   // servers round log-probabilities
 constexpr double kSortTolerance = 1e-6;  // natural logarithms
 constexpr double kWellCovered = 0.9;     // of the first token's probability by yes and no
@@ -22,10 +23,10 @@ constexpr int kRepeats = 4;
 enum class Colour { red, blue };
 
 Image square(Colour colour) {
-  Image image{kSide, kSide, {}};
+  Image image{kProbeSide, kProbeSide, {}};
   const std::vector<uint8_t> rgb =
       colour == Colour::red ? std::vector<uint8_t>{220, 20, 20} : std::vector<uint8_t>{20, 40, 220};
-  for (int i = 0; i < kSide * kSide; ++i) image.pixels.insert(image.pixels.end(), rgb.begin(), rgb.end());
+  for (int i = 0; i < kProbeSide * kProbeSide; ++i) image.pixels.insert(image.pixels.end(), rgb.begin(), rgb.end());
   return image;
 }
 
@@ -44,12 +45,6 @@ ChatRequest yes_no(std::vector<ChatPart> parts, const std::string& question) {
   ChatRequest asked = request(std::move(parts), question + " Answer with one word, yes or no.");
   asked.top_logprobs = YesNoOptions{}.top_logprobs;
   return asked;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
 }
 
 using Alternatives = std::vector<std::pair<std::string, double>>;
@@ -86,7 +81,7 @@ JudgeProbe image_probe(const ChatFunction& ask) {
   for (size_t i = 0; i < 2; ++i) {
     if (!results[i].reply) return failed("images", cat(sent[i], " was not accepted: ", results[i].failure));
     const std::string text = results[i].reply->text;
-    if (lower(text).find(expected[i]) == std::string::npos)
+    if (ascii_lower(text).find(expected[i]) == std::string::npos)
       return failed("images", cat("shown ", sent[i], " full of ", expected[i], ", the judge sees '", text, "'"));
   }
   return {"images", ProbeOutcome::passed, "PNG and JPEG, colours right"};

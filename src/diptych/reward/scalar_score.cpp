@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "diptych/base/ascii.h"
 #include "diptych/reward/judged_score.h"
 #include "diptych/text/unicode.h"
 
@@ -15,15 +16,11 @@ constexpr const char* kQuestion =
     "Reply with one number from 1 to 5 and nothing else.\nRequest: {prompt}";
 constexpr int kMostAlternatives = 20;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 std::vector<double> numbers_in(std::string_view text) {
   const std::string owned(text);
   std::vector<double> numbers;
   for (size_t at = 0; at < owned.size();) {
-    if (!is_digit(owned[at])) {
+    if (!is_ascii_digit(owned[at])) {
       ++at;
       continue;
     }

@@ -17,9 +17,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kDelimiter = "||V^=^V||";
-constexpr int kJpegQuality = 75;
-constexpr int kMaxTokens = 2048;
-constexpr int kMaxTokensOfAMark = 10;
+constexpr int kVieScoreJpegQuality = 75;
+constexpr int kVieScoreTokens = 2048;
+constexpr int kVieScoreTokensOfAMark = 10;
 
 /** From the first `open` to the last `close`, both included; empty if they are not there in this order. */
 std::string_view between(std::string_view text, char open, char close) {
@@ -76,11 +76,11 @@ Rating smallest_rating(const ChatResult& result) {
 
 std::vector<ChatRequest> requests_of(const ScoredPair& pair, const VieScoreOptions& options) {
   const Image& result = pair.candidate->images.back();
-  const ChatPart picture = image_part(shared_image(result), options.encoding, kJpegQuality);
+  const ChatPart picture = image_part(shared_image(result), options.encoding, kVieScoreJpegQuality);
   if (!options.consistency.empty()) {
     const std::string consistency = fill_in(options.consistency, "{prompt}", pair.prompt->text);
-    return {user_request({picture, text_part(consistency)}, kMaxTokensOfAMark),
-            user_request({picture, text_part(options.quality)}, kMaxTokensOfAMark)};
+    return {user_request({picture, text_part(consistency)}, kVieScoreTokensOfAMark),
+            user_request({picture, text_part(options.quality)}, kVieScoreTokensOfAMark)};
   }
   const std::string quality = cat(kVieContext, "\n", kVieQuality);
   std::vector<ChatPart> consistency;
@@ -90,10 +90,11 @@ std::vector<ChatRequest> requests_of(const ScoredPair& pair, const VieScoreOptio
   } else {
     const std::string text = cat(kVieContext, "\n", kVieEditRule, "\n", kVieEditConsistency);
     consistency = {text_part(fill_in(text, "<instruction>", pair.prompt->text)),
-                   image_part(shared_image(pair.prompt->sources.front()), options.encoding, kJpegQuality)};
+                   image_part(shared_image(pair.prompt->sources.front()), options.encoding, kVieScoreJpegQuality)};
   }
   consistency.push_back(picture);
-  return {user_request(std::move(consistency), kMaxTokens), user_request({text_part(quality), picture}, kMaxTokens)};
+  return {user_request(std::move(consistency), kVieScoreTokens),
+          user_request({text_part(quality), picture}, kVieScoreTokens)};
 }
 
 Score score_of(std::span<const ChatResult> results) {

@@ -41,7 +41,7 @@ std::string metric(const char* name, const char* kind, const char* help, double 
 
 }  // namespace
 
-HttpReply error_reply(const ApiError& error) {
+ApiReply error_reply(const ApiError& error) {
   return {.status = error.status, .body = error_json(error), .stream = {}};
 }
 
@@ -58,7 +58,7 @@ std::shared_ptr<Mailbox> Api::submit(Job job) {
   return mailbox;
 }
 
-HttpReply Api::chat(std::string_view body, const ClientGone& gone) {
+ApiReply Api::chat(std::string_view body, const ClientGone& gone) {
   ChatCall call = parse_chat(body, settings_);
   const int64_t count = call.job.count;
   const bool logprobs = call.job.text->logprobs;
@@ -67,12 +67,12 @@ HttpReply Api::chat(std::string_view body, const ClientGone& gone) {
   const JobEvent first = reader->next(gone);
   if (const auto* failed = std::get_if<JobFailed>(&first)) throw failed->error;
   if (!call.stream) {
-    ChatReply reply(head("chatcmpl"), count, logprobs);
+    ChatCompletion reply(head("chatcmpl"), count, logprobs);
     for (reply.add(first); !reply.complete();) reply.add(reader->next(gone));
     return {.body = reply.body(), .stream = {}};
   }
   const auto stream = std::make_shared<ChatStream>(head("chatcmpl"), count, call.include_usage);
-  HttpReply reply{.type = "text/event-stream", .body = "", .stream = {}};
+  ApiReply reply{.type = "text/event-stream", .body = "", .stream = {}};
   reply.stream = [reader, stream, first, gone](const SendPiece& send) {
     try {
       bool sent = send(stream->add(first));
@@ -88,7 +88,7 @@ HttpReply Api::chat(std::string_view body, const ClientGone& gone) {
   return reply;
 }
 
-HttpReply Api::paint(Job job, const ClientGone& gone) {
+ApiReply Api::paint(Job job, const ClientGone& gone) {
   nlohmann::json data(static_cast<size_t>(job.count), nlohmann::json::object());
   const bool thinks = job.text.has_value();
   const Reader reader(submit(std::move(job)));
@@ -106,15 +106,15 @@ HttpReply Api::paint(Job job, const ClientGone& gone) {
           .stream = {}};
 }
 
-HttpReply Api::generation(std::string_view body, const ClientGone& gone) {
+ApiReply Api::generation(std::string_view body, const ClientGone& gone) {
   return paint(parse_generation(body, settings_, model_), gone);
 }
 
-HttpReply Api::edit(std::string_view body, std::string_view content_type, const ClientGone& gone) {
+ApiReply Api::edit(std::string_view body, std::string_view content_type, const ClientGone& gone) {
   return paint(parse_edit(body, content_type, settings_, model_), gone);
 }
 
-HttpReply Api::models() const {
+ApiReply Api::models() const {
   const nlohmann::json model{
       {"id", settings_.model_name}, {"object", "model"}, {"created", started_}, {"owned_by", "diptych"}};
   return {.body = dump_json({{"object", "list"}, {"data", nlohmann::json::array({model})}}), .stream = {}};
@@ -127,7 +127,7 @@ void Api::count(const std::string& path, int status, std::chrono::duration<doubl
   answered.seconds += time.count();
 }
 
-HttpReply Api::metrics() const {
+ApiReply Api::metrics() const {
   const EngineCounters& counters = engine_.counters();
   const EngineLoad load = engine_.load();
   const auto total = [](const std::atomic<int64_t>& value) { return static_cast<double>(value.load()); };

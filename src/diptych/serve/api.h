@@ -13,14 +13,14 @@ namespace diptych {
 /** Writes a piece of a stream; false once the client has gone. */
 using SendPiece = std::function<bool(std::string_view piece)>;
 
-struct HttpReply {
+struct ApiReply {
   int status = 200;
   std::string type = "application/json";
   std::string body;
   std::function<void(const SendPiece&)> stream;  // set: in place of `body`
 };
 
-HttpReply error_reply(const ApiError& error);
+ApiReply error_reply(const ApiError& error);
 
 /** Whether the client of the request at hand has closed its connection. */
 using ClientGone = std::function<bool()>;
@@ -30,18 +30,18 @@ class Api {
  public:
   Api(Engine& engine, const ServeSettings& settings, const ModelConfig& model, std::chrono::milliseconds timeout);
 
-  HttpReply chat(std::string_view body, const ClientGone& gone);
-  HttpReply generation(std::string_view body, const ClientGone& gone);
-  HttpReply edit(std::string_view body, std::string_view content_type, const ClientGone& gone);
-  HttpReply models() const;
-  HttpReply metrics() const;
+  ApiReply chat(std::string_view body, const ClientGone& gone);
+  ApiReply generation(std::string_view body, const ClientGone& gone);
+  ApiReply edit(std::string_view body, std::string_view content_type, const ClientGone& gone);
+  ApiReply models() const;
+  ApiReply metrics() const;
 
   /** For metrics(): a request was answered. */
   void count(const std::string& path, int status, std::chrono::duration<double> time);
 
  private:
   std::shared_ptr<Mailbox> submit(Job job);
-  HttpReply paint(Job job, const ClientGone& gone);
+  ApiReply paint(Job job, const ClientGone& gone);
   ReplyHead head(const char* kind);
 
   Engine& engine_;

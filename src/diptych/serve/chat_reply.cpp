@@ -48,7 +48,8 @@ std::string dump_json(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-ChatReply::ChatReply(ReplyHead head, int64_t choices, bool logprobs) : head_(std::move(head)), open_(choices) {
+ChatCompletion::ChatCompletion(ReplyHead head, int64_t choices, bool logprobs)
+    : head_(std::move(head)), open_(choices) {
   for (int64_t i = 0; i < choices; ++i)
     choices_.push_back({{"index", i},
                         {"message", {{"role", "assistant"}, {"content", ""}, {"refusal", nullptr}}},
@@ -56,7 +57,7 @@ ChatReply::ChatReply(ReplyHead head, int64_t choices, bool logprobs) : head_(std
                         {"finish_reason", nullptr}});
 }
 
-void ChatReply::add(const JobEvent& event) {
+void ChatCompletion::add(const JobEvent& event) {
   if (const auto* failed = std::get_if<JobFailed>(&event)) throw failed->error;
   if (const auto* started = std::get_if<JobStarted>(&event)) {
     prompt_tokens_ = started->prompt_tokens;
@@ -74,7 +75,7 @@ void ChatReply::add(const JobEvent& event) {
   }
 }
 
-std::string ChatReply::body() const {
+std::string ChatCompletion::body() const {
   nlohmann::json body = head_json(head_, "chat.completion");
   body["choices"] = choices_;
   body["usage"] = usage_json(prompt_tokens_, cached_tokens_, completion_tokens_);

@@ -18,9 +18,9 @@ struct ReplyHead {
 std::string dump_json(const nlohmann::json& value);
 
 /** Collects the events of a chat. */
-class ChatReply {
+class ChatCompletion {
  public:
-  ChatReply(ReplyHead head, int64_t choices, bool logprobs);
+  ChatCompletion(ReplyHead head, int64_t choices, bool logprobs);
   void add(const JobEvent& event);  // throws the ApiError of JobFailed
   bool complete() const { return open_ == 0; }
   std::string body() const;

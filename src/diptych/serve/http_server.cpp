@@ -108,7 +108,7 @@ std::string read_body(const httplib::ContentReader& reader, int64_t most) {
   throw ApiError(408, "invalid_request_error", "the body did not arrive in time, or not in one piece");
 }
 
-void put(const HttpReply& reply, httplib::Response& response) {
+void put(const ApiReply& reply, httplib::Response& response) {
   response.status = reply.status;
   if (reply.status == 429 || reply.status == 503) response.set_header("Retry-After", "1");
   response.set_content(reply.body, reply.type);
@@ -155,14 +155,14 @@ class HttpServer::Listener : public httplib::Server {
     });
     add_get(kModels, [this] { return api_.models(); });
     add_get(kMetrics, [this] { return api_.metrics(); });
-    add_get(kHealth, [] { return HttpReply{.body = R"({"status":"ok"})", .stream = {}}; });
+    add_get(kHealth, [] { return ApiReply{.body = R"({"status":"ok"})", .stream = {}}; });
   }
 
   void widen_backlog() { ::listen(svr_sock_, kBacklog); }
   void refuse() { refusing_ = true; }
 
  private:
-  using PostFunction = std::function<HttpReply(const std::string& type, const std::string& body, const ClientGone&)>;
+  using PostFunction = std::function<ApiReply(const std::string& type, const std::string& body, const ClientGone&)>;
 
   // Checks that need no body. A refused request is not read further.
   bool admit(const httplib::Request& request, httplib::Response& response) {
@@ -196,7 +196,7 @@ class HttpServer::Listener : public httplib::Server {
       throw too_large(limits_.body_bytes);
   }
 
-  void add_get(const char* path, std::function<HttpReply()> function) {
+  void add_get(const char* path, std::function<ApiReply()> function) {
     Get(path, [=, this](const httplib::Request&, httplib::Response& response) {
       put(function(), response);
       api_.count(path, response.status, Clock::duration(0));
@@ -208,7 +208,7 @@ class HttpServer::Listener : public httplib::Server {
          [=, this](const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& reader) {
            const Clock::time_point start = Clock::now();
            const HttpStream& stream = connection->stream;
-           HttpReply reply;
+           ApiReply reply;
            try {
              const std::string form = request.get_header_value(kFormType);
              const std::string type = form.empty() ? request.get_header_value("Content-Type") : form;

@@ -10,9 +10,9 @@ namespace diptych::shapes {
 
 namespace {
 
-constexpr double kHeldOutShare = 0.15;  // to validation and to test each
-constexpr double kSmallShare = 0.15;    // of objects that the edit leaves open
-constexpr double kPlainShare = 0.8;     // of backgrounds that the edit leaves open
+constexpr double kHeldOutEdits = 0.15;  // to validation and to test each
+constexpr double kSmallUnasked = 0.15;  // of objects that the edit leaves open
+constexpr double kPlainUnasked = 0.8;   // of backgrounds that the edit leaves open
 
 void check_world(const World& world) {
   if (world.cells == 2) return;
@@ -33,7 +33,7 @@ int draw_count(const Edit& edit, int cells, Stream& stream) {
 /** Any background but the one that the edit is going to make. */
 Background draw_background(const Edit& edit, Stream& stream) {
   for (;;) {
-    const bool plain = stream.uniform() < kPlainShare;
+    const bool plain = stream.uniform() < kPlainUnasked;
     const auto background = plain ? Background::plain : static_cast<Background>(stream.below(kBackgroundNames.size()));
     if (edit.kind != EditKind::background || background != edit.background) return background;
   }
@@ -82,7 +82,7 @@ Scene draw_source(const Edit& edit, const World& world, Stream& stream) {
     object.cell = cells[index];
     object.offset_x = world.jitter * (2 * stream.uniform() - 1);
     object.offset_y = world.jitter * (2 * stream.uniform() - 1);
-    object.size = stream.uniform() < kSmallShare ? Size::small : Size::normal;
+    object.size = stream.uniform() < kSmallUnasked ? Size::small : Size::normal;
   }
   if (edit.kind == EditKind::resize) scene.objects.front().size = edit.size == Size::small ? Size::normal : Size::small;
   return scene;
@@ -102,7 +102,7 @@ Split split_of(const EditTask& task) {
   std::string said = instruction(task.edit);
   if (task.edit.kind == EditKind::background) said += cat(" | ", contents(task.source));
   const double place = static_cast<double>(hash_text(said)) / 0x1p64;
-  return place < kHeldOutShare ? Split::validation : place < 2 * kHeldOutShare ? Split::test : Split::train;
+  return place < kHeldOutEdits ? Split::validation : place < 2 * kHeldOutEdits ? Split::test : Split::train;
 }
 
 EditTask sample_edit(Stream& stream, Split split, EditKind kind, const World& world) {

@@ -131,7 +131,7 @@ double match_score(const Detection& detection, const Item& item, const World& wo
 }
 
 /** Specks weigh less than whole objects, of which the smallest weighs 1. */
-double weight(const Detection& detection) {
+double edit_weight(const Detection& detection) {
   const double share = detection.scale / kSizeScale[static_cast<size_t>(Size::small)];
   return std::min(1.0, share * share);
 }
@@ -152,7 +152,7 @@ double followed_score(const Edit& edit, const Expectation& expectation, const st
     score *= best_score(detections, [&](const Detection& d) { return match_score(d, *expectation.made, world); });
   if (expectation.vacated)
     score *= 1 - best_score(detections, [&](const Detection& d) {
-               return weight(d) * place_score(d, expectation.vacated->cells, world);
+               return edit_weight(d) * place_score(d, expectation.vacated->cells, world);
              });
   // What was only pushed aside is not removed.
   if (edit.kind == EditKind::remove)
@@ -181,7 +181,7 @@ double extra_weight(const Expectation& expectation, const std::vector<Detection>
   }
   double extra = 0;
   for (size_t index = 0; index < detections.size(); ++index)
-    extra += weight(detections[index]) * (1 - explained[index]);
+    extra += edit_weight(detections[index]) * (1 - explained[index]);
   return extra;
 }
 

@@ -1,11 +1,8 @@
 #pragma once
-// The torch headers that diptych uses, in one place: the precompiled header of every tensor library.
+// The torch headers that nearly every tensor file uses: the precompiled header of every tensor library.
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/csrc/autograd/grad_mode.h>
-#include <torch/csrc/autograd/variable.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cstdint>
 #include <map>

@@ -7,20 +7,20 @@ namespace {
 
 constexpr std::string_view kOpen = "<think>";
 constexpr std::string_view kClose = "</think>";
-constexpr std::size_t kNone = std::string_view::npos;
 
 }  // namespace
 
 ThinkText parse_think(std::string_view text) {
   text = trim(text);
   const std::size_t open = text.find(kOpen);
-  const std::size_t start = open == kNone ? 0 : open + kOpen.size();
+  const std::size_t start = open == std::string_view::npos ? 0 : open + kOpen.size();
   const std::size_t close = text.find(kClose, start);
-  if (open == kNone && close == kNone) return {"", std::string(text), false};
-  if (close == kNone) return {std::string(trim(text.substr(start))), "", false};
+  if (open == std::string_view::npos && close == std::string_view::npos) return {"", std::string(text), false};
+  if (close == std::string_view::npos) return {std::string(trim(text.substr(start))), "", false};
 
   const std::size_t after = close + kClose.size();
-  const bool only_tags = text.find(kOpen, start) == kNone && text.find(kClose, after) == kNone;
+  const bool only_tags =
+      text.find(kOpen, start) == std::string_view::npos && text.find(kClose, after) == std::string_view::npos;
   return {std::string(trim(text.substr(start, close - start))), std::string(trim(text.substr(after))),
           open == 0 && only_tags};
 }

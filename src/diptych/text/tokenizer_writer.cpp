@@ -11,14 +11,14 @@
 namespace diptych {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::array<const char*, 5> kSpecialTokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>",
                                                        "<|vision_start|>", "<|vision_end|>"};
 
-Json vocabulary_json(const BpeModel& model) {
-  Json vocabulary = Json::object();
-  auto& entries = vocabulary.get_ref<Json::object_t&>();
+OrderedJson vocabulary_json(const BpeModel& model) {
+  OrderedJson vocabulary = OrderedJson::object();
+  auto& entries = vocabulary.get_ref<OrderedJson::object_t&>();
   for (std::size_t id = 0; id < model.vocab.size(); ++id) entries.emplace(model.vocab[id], id);
   return vocabulary;
 }
@@ -29,28 +29,28 @@ std::string merges_txt(const BpeModel& model) {
   return text;
 }
 
-Json added_token(const char* content) {
+OrderedJson added_token(const char* content) {
   return {{"content", content}, {"lstrip", false},      {"normalized", false},
           {"rstrip", false},    {"single_word", false}, {"special", true}};
 }
 
-Json byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex) {
+OrderedJson byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex) {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", add_prefix_space},
           {"trim_offsets", trim_offsets},
           {"use_regex", use_regex}};
 }
 
-Json tokenizer_json(const BpeModel& model) {
-  Json added = Json::array();
+OrderedJson tokenizer_json(const BpeModel& model) {
+  OrderedJson added = OrderedJson::array();
   for (std::size_t i = 0; i < kSpecialTokens.size(); ++i) {
-    Json token = {{"id", model.vocab.size() + i}};
+    OrderedJson token = {{"id", model.vocab.size() + i}};
     token.update(added_token(kSpecialTokens[i]));
     added.push_back(token);
   }
-  Json merges = Json::array();
+  OrderedJson merges = OrderedJson::array();
   for (const auto& [left, right] : model.merges) merges.push_back(left + " " + right);
-  const Json split = {
+  const OrderedJson split = {
       {"type", "Split"}, {"pattern", {{"Regex", kPretokenizerPattern}}}, {"behavior", "Isolated"}, {"invert", false}};
   return {{"version", "1.0"},
           {"truncation", nullptr},
@@ -58,7 +58,7 @@ Json tokenizer_json(const BpeModel& model) {
           {"added_tokens", added},
           {"normalizer", {{"type", "NFC"}}},
           {"pre_tokenizer",
-           {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level(false, true, false)})}}},
+           {{"type", "Sequence"}, {"pretokenizers", OrderedJson::array({split, byte_level(false, true, false)})}}},
           {"post_processor", byte_level(false, false, false)},
           {"decoder", byte_level(true, true, true)},
           {"model",
@@ -74,8 +74,8 @@ Json tokenizer_json(const BpeModel& model) {
             {"merges", merges}}}};
 }
 
-Json tokenizer_config_json(const BpeModel& model) {
-  Json decoder = Json::object();
+OrderedJson tokenizer_config_json(const BpeModel& model) {
+  OrderedJson decoder = OrderedJson::object();
   for (std::size_t i = 0; i < kSpecialTokens.size(); ++i) {
     decoder[cat(model.vocab.size() + i)] = added_token(kSpecialTokens[i]);
   }

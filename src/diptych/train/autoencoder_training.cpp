@@ -1,9 +1,8 @@
 #include "diptych/train/autoencoder_training.h"
 
-#include <chrono>
-
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
+#include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
 #include "diptych/model/folder.h"
 #include "diptych/tensor/image_tensor.h"
@@ -66,7 +65,7 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
 
   Progress progress(recipe.train.steps, "autoencoder");
   for (int64_t step = session.first_step(); step < recipe.train.steps; ++step) {
-    const auto started = std::chrono::steady_clock::now();
+    const Stopwatch started;
     const Tensor images = image_batch(examples, step, recipe.train.batch, device_of(model.autoencoder));
     const Moments moments = encode_moments(model.autoencoder, images);
     const Tensor eps = normal_tensor({.seed = seed, .purpose = Purpose::posterior, .step = static_cast<uint64_t>(step)},
@@ -81,7 +80,7 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
     loss.backward();
     const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
     check_applied(report, cat("autoencoder step ", step));
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    const double seconds = started.seconds();
     session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},
                                        {"loss/squared_error", error.square().mean().item<double>()},
                                        {"loss/kl", divergence.item<double>()},

@@ -25,7 +25,7 @@ constexpr double kLeastDisk = 1;    // a run of the small model leaves about 100
 constexpr int64_t kTrivialSteps = 18;
 constexpr int64_t kTrivialPrompts = 8;
 
-Finding check_processor() {
+CheckResult check_processor() {
   const Environment environment = current_environment();
   const unsigned cores = std::thread::hardware_concurrency();
   const std::string detail = cat(cores, cores == 1 ? " core, " : " cores, ", environment.instruction_set, " kernels");
@@ -34,7 +34,7 @@ Finding check_processor() {
   return {Health::ok, "processor", detail};
 }
 
-Finding check_memory() {
+CheckResult check_memory() {
   const double free = static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   const double all = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   const std::string detail = cat(fixed(all / kGigabyte, 1), " GB, ", fixed(free / kGigabyte, 1), " GB free");
@@ -43,7 +43,7 @@ Finding check_memory() {
   return {Health::ok, "memory", detail};
 }
 
-Finding check_disk() {
+CheckResult check_disk() {
   std::error_code failure;
   const std::filesystem::space_info space = std::filesystem::space(std::filesystem::current_path(), failure);
   if (failure) return {Health::warning, "disk", cat("its free space is unknown: ", failure.message())};
@@ -54,7 +54,7 @@ Finding check_disk() {
   return {Health::ok, "disk", detail};
 }
 
-Finding check_build() {
+CheckResult check_build() {
   const int gpus = device_count(at::kCUDA);
   const std::string detail =
       cat("LibTorch ", current_environment().torch_version, ", ",
@@ -66,7 +66,7 @@ Finding check_build() {
 #endif
 }
 
-Finding check_weights(Bagel& model) {
+CheckResult check_weights(Bagel& model) {
   int64_t count = 0;
   std::vector<std::string> damaged;
   for (const auto& slots : {transformer_slots(model), autoencoder_slots(model)}) {
@@ -82,7 +82,7 @@ Finding check_weights(Bagel& model) {
   return {Health::ok, "weights", cat(fixed(static_cast<double>(count) * 1e-6, 2), " million, all finite")};
 }
 
-Finding check_tokenizer(const Tokenizer& tokenizer) {
+CheckResult check_tokenizer(const Tokenizer& tokenizer) {
   const std::string text = "a photo of three red circles";
   const std::string back = tokenizer.decode(tokenizer.encode(text));
   if (back != text)
@@ -91,7 +91,7 @@ Finding check_tokenizer(const Tokenizer& tokenizer) {
   return {Health::ok, "tokenizer", "text comes back as it went in"};
 }
 
-Finding check_forward(const ModelFolder& folder) {
+CheckResult check_forward(const ModelFolder& folder) {
   EpisodeOptions options;
   options.program = episode_program("think");
   options.text.max_tokens = 16;
@@ -123,14 +123,14 @@ std::pair<double, double> mean_reward(const MetricRows& rows, size_t begin, size
 
 }  // namespace
 
-std::vector<Finding> check_machine() {
+std::vector<CheckResult> check_machine() {
   return {check_processor(), check_memory(), check_disk(), check_build()};
 }
 
-std::vector<Finding> check_model(const std::filesystem::path& path) {
+std::vector<CheckResult> check_model(const std::filesystem::path& path) {
   try {
     ModelFolder folder = load_model_folder(path);
-    std::vector<Finding> findings = {check_weights(folder.model), check_tokenizer(folder.tokenizer)};
+    std::vector<CheckResult> findings = {check_weights(folder.model), check_tokenizer(folder.tokenizer)};
     if (findings.front().health == Health::ok) findings.push_back(check_forward(folder));
     return findings;
   } catch (const Error& error) {
@@ -138,7 +138,7 @@ std::vector<Finding> check_model(const std::filesystem::path& path) {
   }
 }
 
-Finding judge_rise(const MetricRows& rows, int64_t chains_per_step) {
+CheckResult judge_rise(const MetricRows& rows, int64_t chains_per_step) {
   const size_t third = rows.size() / 3;
   if (third == 0) return {Health::failure, "reward", cat("only ", rows.size(), " steps were trained")};
   const auto [first, first_error] = mean_reward(rows, 0, third, chains_per_step);
@@ -152,7 +152,7 @@ Finding judge_rise(const MetricRows& rows, int64_t chains_per_step) {
   return {Health::ok, "reward", detail};
 }
 
-Finding judge_numerics(const MetricRows& rows, const RlRecipe& recipe) {
+CheckResult judge_numerics(const MetricRows& rows, const RlRecipe& recipe) {
   double text = 0, image = 0, skipped = 0;
   for (const MetricRow& row : rows) {
     text = std::max(text, value_or(row, "gate/text_max", 0));
@@ -178,7 +178,7 @@ RlRecipe trivial_recipe(RlRecipe recipe, const std::filesystem::path& run_folder
   return recipe;
 }
 
-std::vector<Finding> check_training(const RlRecipe& recipe, const std::filesystem::path& run_folder) {
+std::vector<CheckResult> check_training(const RlRecipe& recipe, const std::filesystem::path& run_folder) {
   const RlRecipe trivial = trivial_recipe(recipe, run_folder);
   MetricRows rows;
   try {

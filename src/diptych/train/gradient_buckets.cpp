@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "diptych/tensor/autograd.h"
 #include "diptych/tensor/flat.h"
 
 namespace diptych {

@@ -1,5 +1,7 @@
 #include "diptych/train/gradient_sum.h"
 
+#include "diptych/tensor/autograd.h"
+
 namespace diptych {
 
 void GradientSum::add(int64_t pack, const Tensor& loss) {

@@ -1,10 +1,10 @@
 #include "diptych/train/rl.h"
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
+#include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
@@ -18,12 +18,6 @@
 namespace diptych {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // What a person needs to look into a step whose numbers were not finite.
 void dump_step(const std::filesystem::path& folder, int64_t step, const RewardedRollout& rewarded) {
@@ -189,7 +183,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
     log_warning(cat("step ", step, ": no group has a spread of rewards, so nothing was learnt"));
     return;
   }
-  const auto referencing = Clock::now();
+  const Stopwatch referencing;
   std::vector<ChainValues> reference;
   if (options_.needs_reference) {
     policy_.swap_reference();
@@ -197,13 +191,13 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
         replay_values(folder_.model, rewarded.rollout, own_chains(rewarded.rollout, rewarded.contributing), options_);
     policy_.swap_reference();
   }
-  row["time/reference"] = seconds_since(referencing);
-  const auto updating = Clock::now();
+  row["time/reference"] = referencing.seconds();
+  const Stopwatch updating;
   GateReport gate;
   const UpdateReport report = update_policy(
       folder_.model, rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference, options_, policy_,
       learning_rate_scale(recipe_.optimizer, policy_.optimizer().step_count(), step, recipe_.train.steps), gate);
-  const double seconds = seconds_since(updating);
+  const double seconds = updating.seconds();
   row["time/update"] = seconds;
   row["time/update_gflops"] = report.flops / seconds * 1e-9;
   add_update_metrics(report, gate, row);
@@ -225,7 +219,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
 std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
   if (recipe_.eval.prompts == 0) return std::nullopt;
   policy_.gather_weights();
-  const auto started = Clock::now();
+  const Stopwatch started;
   EvaluationResult result =
       evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_);
   add_evaluation(result, row);
@@ -236,7 +230,7 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
     if (session_.writes())
       write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);
   }
-  row["time/evaluation"] = seconds_since(started);
+  row["time/evaluation"] = started.seconds();
   log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
                fixed(result.correct_implicit, 3), ", reward ", fixed(result.reward, 3)));
   return result;
@@ -273,7 +267,7 @@ RlResult RlRun::train() {
   }
   Progress progress(recipe_.train.steps, "train");
   for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
-    const auto started = Clock::now();
+    const Stopwatch started;
     MetricRow row;
     try {
       const RewardedRollout rewarded = sample(step, row);
@@ -288,8 +282,8 @@ RlResult RlRun::train() {
       save(step);
       throw;
     }
-    row["time/step"] = seconds_since(started);
-    result.seconds += seconds_since(started);
+    row["time/step"] = started.seconds();
+    result.seconds += started.seconds();
     const int64_t done = step + 1;
     const bool last = done == recipe_.train.steps;
     if (last || (recipe_.eval.every > 0 && done % recipe_.eval.every == 0)) {

@@ -1,22 +1,11 @@
 #include "diptych/train/rollout_step.h"
 
-#include <chrono>
-
+#include "diptych/base/stopwatch.h"
 #include "diptych/train/ranks.h"
 #include "diptych/train/reward_queue.h"
 #include "diptych/train/rollout_exchange.h"
 
 namespace diptych {
-
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-}  // namespace
 
 std::vector<EpisodePrompt> episode_prompts(const std::vector<TaskPrompt>& prompts, uint64_t draw) {
   std::vector<EpisodePrompt> episodes;
@@ -37,15 +26,15 @@ Rollout sample_scored(const StepInput& input, const std::vector<TaskPrompt>& pro
   }
   Rollout rollout;
   together(input.ranks, "sampling and scoring", [&] {
-    const auto started = Clock::now();
+    const Stopwatch started;
     RewardQueue queue(input.reward, own_prompts, /*overlap=*/input.judge != nullptr);
     rollout = roll_out(input.folder.model, input.folder.tokenizer, own_episodes, group_size, options,
                        static_cast<uint64_t>(input.recipe.run.seed), input.step,
                        [&](const Rollout& so_far, size_t begin, size_t end) { queue.submit(so_far, begin, end); });
-    row["time/rollout"] += seconds_since(started);
-    const auto waiting = Clock::now();
+    row["time/rollout"] += started.seconds();
+    const Stopwatch waiting;
     scores = queue.collect(input.judge);
-    row["time/reward"] += seconds_since(waiting);
+    row["time/reward"] += waiting.seconds();
   });
   exchange_stages(input.ranks, dealt, static_cast<int64_t>(episodes.size()), rollout, scores);
   return rollout;

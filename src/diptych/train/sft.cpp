@@ -1,9 +1,8 @@
 #include "diptych/train/sft.h"
 
-#include <chrono>
-
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
+#include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/moving_average.h"
@@ -78,7 +77,7 @@ EndReason train_sft(const SftRecipe& recipe) {
   const RewardFunction reward = make_reward("shapes_soft");
   Progress progress(recipe.train.steps, "sft");
   for (int64_t step = session.first_step(); step < recipe.train.steps; ++step) {
-    const auto started = std::chrono::steady_clock::now();
+    const Stopwatch started;
     const SupervisedPack pack =
         make_supervised_pack(model, folder.tokenizer, draw_batch(examples, step, recipe.train.batch), options, seed,
                              static_cast<uint64_t>(step));
@@ -93,7 +92,7 @@ EndReason train_sft(const SftRecipe& recipe) {
     MetricRow row{{"loss/cross_entropy", loss.cross_entropy},
                   {"loss/flow", loss.flow},
                   {"grad_norm/all", report.grad_norm},
-                  {"time/step", std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count()}};
+                  {"time/step", started.seconds()}};
     const bool last = step + 1 == recipe.train.steps;
     if (evaluates && (last || (recipe.eval.every > 0 && (step + 1) % recipe.eval.every == 0))) {
       const AveragedWeights stand_in(weights, average);

@@ -1,4 +1,4 @@
-#include "diptych/tensor/torch.h"
+#include "diptych/tensor/autograd.h"
 
 #include <gtest/gtest.h>
 

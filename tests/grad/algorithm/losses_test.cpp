@@ -6,6 +6,7 @@
 #include "diptych/flow/guidance.h"
 #include "diptych/flow/sde_step.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/tensor/autograd.h"
 #include "support/compare.h"
 
 namespace diptych {

@@ -5,6 +5,7 @@
 
 #include "diptych/algorithm/advantages.h"
 #include "diptych/flow/sde_step.h"
+#include "diptych/tensor/autograd.h"
 #include "diptych/tensor/load.h"
 #include "support/compare.h"
 #include "support/fixtures.h"

@@ -4,6 +4,7 @@
 
 #include "diptych/algorithm/image_loss.h"
 #include "diptych/flow/sde_step.h"
+#include "diptych/tensor/autograd.h"
 #include "diptych/tensor/load.h"
 #include "support/compare.h"
 #include "support/fixtures.h"
@@ -11,8 +12,8 @@
 namespace diptych {
 namespace {
 
-constexpr double kNoiseLevel = 0.8;  // of this file, by its README
-constexpr Tolerance kFloat64{.normalised = 1e-10, .absolute = 1e-18};
+constexpr double kPenaltyNoiseLevel = 0.8;  // of this file, by its README
+constexpr Tolerance kPenaltyFloat64{.normalised = 1e-10, .absolute = 1e-18};
 
 struct RegularizersParity : ::testing::Test {
   const std::map<std::string, Tensor> file = load_tensors(fixture_folder() / "algorithms" / "regularizers.safetensors");
@@ -27,7 +28,7 @@ struct RegularizersParity : ::testing::Test {
     const Tensor sigma = file.at("sigma").to(at::kDouble).contiguous();
     const std::vector<double> grid(sigma.const_data_ptr<double>(), sigma.const_data_ptr<double>() + sigma.numel());
     for (int64_t k = 0; k < steps; ++k)
-      coefficients.push_back(sde_coefficients(grid, file.at("step_index")[k].item<int64_t>(), kNoiseLevel));
+      coefficients.push_back(sde_coefficients(grid, file.at("step_index")[k].item<int64_t>(), kPenaltyNoiseLevel));
   }
 
   /** Equal weights of all samples and steps, summed. */
@@ -41,18 +42,18 @@ struct RegularizersParity : ::testing::Test {
 
 TEST_F(RegularizersParity, VelocityMse) {
   const auto mse = [&] { return velocity_mse(v_theta.flatten(0, 1), v_ref.flatten(0, 1)).view({samples, steps}); };
-  EXPECT_TRUE(close(mse(), file.at("velocity_mse.per_sample_step"), kFloat64));
-  EXPECT_TRUE(close(mse().mean(0), file.at("velocity_mse.per_step"), kFloat64));
+  EXPECT_TRUE(close(mse(), file.at("velocity_mse.per_sample_step"), kPenaltyFloat64));
+  EXPECT_TRUE(close(mse().mean(0), file.at("velocity_mse.per_step"), kPenaltyFloat64));
   const Tensor loss = weighted(mse());
-  EXPECT_TRUE(close(loss, file.at("velocity_mse.loss"), kFloat64));
-  EXPECT_TRUE(close(gradient(loss), file.at("velocity_mse.grad_v_theta"), kFloat64));
+  EXPECT_TRUE(close(loss, file.at("velocity_mse.loss"), kPenaltyFloat64));
+  EXPECT_TRUE(close(gradient(loss), file.at("velocity_mse.grad_v_theta"), kPenaltyFloat64));
   const double elements = static_cast<double>(x[0][0].numel());
-  EXPECT_TRUE(close(mse() * elements, file.at("velocity_mse.sum_per_sample_step"), kFloat64));
+  EXPECT_TRUE(close(mse() * elements, file.at("velocity_mse.sum_per_sample_step"), kPenaltyFloat64));
   int weights = 0;
   for (const auto& [key, expected] : file) {
     double weight = 0;
     if (std::sscanf(key.c_str(), "velocity_mse.weighted_%lf", &weight) != 1) continue;
-    EXPECT_TRUE(close(weight * weighted(mse()), expected, kFloat64)) << key;
+    EXPECT_TRUE(close(weight * weighted(mse()), expected, kPenaltyFloat64)) << key;
     ++weights;
   }
   EXPECT_GT(weights, 0);
@@ -69,18 +70,19 @@ TEST_F(RegularizersParity, LatentKl) {
     }
     return at::stack(per_step, 1);
   };
-  EXPECT_TRUE(close(kl(), file.at("latent_kl.per_sample_step"), kFloat64));
+  EXPECT_TRUE(close(kl(), file.at("latent_kl.per_sample_step"), kPenaltyFloat64));
   const Tensor loss = weighted(kl());
-  EXPECT_TRUE(close(loss, file.at("latent_kl.loss"), kFloat64));
-  EXPECT_TRUE(close(gradient(loss), file.at("latent_kl.grad_v_theta"), kFloat64));
-  EXPECT_TRUE(close(kl() * static_cast<double>(x[0][0].numel()), file.at("latent_kl.sum_per_sample_step"), kFloat64));
+  EXPECT_TRUE(close(loss, file.at("latent_kl.loss"), kPenaltyFloat64));
+  EXPECT_TRUE(close(gradient(loss), file.at("latent_kl.grad_v_theta"), kPenaltyFloat64));
+  EXPECT_TRUE(
+      close(kl() * static_cast<double>(x[0][0].numel()), file.at("latent_kl.sum_per_sample_step"), kPenaltyFloat64));
   for (int64_t k = 0; k < steps; ++k) {
     const StepCoefficients& step = coefficients[k];
     const auto scalar = [](double value) { return at::scalar_tensor(value, at::kDouble); };
-    EXPECT_TRUE(close(scalar(step.sigma), file.at("sigma_t")[k], kFloat64));
-    EXPECT_TRUE(close(scalar(step.std), file.at("step_std")[k], kFloat64));
-    EXPECT_TRUE(
-        close(scalar(step.v * step.v / (2 * step.std * step.std)), file.at("latent_kl.velocity_weight")[k], kFloat64));
+    EXPECT_TRUE(close(scalar(step.sigma), file.at("sigma_t")[k], kPenaltyFloat64));
+    EXPECT_TRUE(close(scalar(step.std), file.at("step_std")[k], kPenaltyFloat64));
+    EXPECT_TRUE(close(scalar(step.v * step.v / (2 * step.std * step.std)), file.at("latent_kl.velocity_weight")[k],
+                      kPenaltyFloat64));
   }
   // The peers' form forgets |dt|; ours must not agree with it.
   EXPECT_FALSE(close(kl(), file.at("latent_kl_no_dt.per_sample_step"), {.normalised = 1e-2}));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "diptych/tensor/autograd.h"
 #include "diptych/tensor/load.h"
 #include "support/compare.h"
 #include "support/fixtures.h"
@@ -10,7 +11,7 @@
 namespace diptych {
 namespace {
 
-constexpr Tolerance kFloat64{.normalised = 1e-10, .absolute = 1e-15};
+constexpr Tolerance kTextFloat64{.normalised = 1e-10, .absolute = 1e-15};
 // verl divides by the number of tokens plus 1e-8, which the README lists as an agreement limit.
 constexpr Tolerance kVerl{.normalised = 1e-8, .absolute = 1e-15};
 
@@ -89,7 +90,7 @@ TEST_F(TextLossParity, LengthsAndTokenRatios) {
   EXPECT_EQ(packed.lengths, integers(file.at("lengths")));
   const Tensor ratio = (packed.logp_new - packed.logp_old).exp().detach();
   EXPECT_TRUE(close(at::zeros(packed.mask.sizes(), at::kDouble).masked_scatter(packed.mask, ratio),
-                    file.at("token_ratio"), kFloat64));
+                    file.at("token_ratio"), kTextFloat64));
 }
 
 TEST_F(TextLossParity, EveryClipAndAggregation) {
@@ -103,7 +104,7 @@ TEST_F(TextLossParity, EveryClipAndAggregation) {
       const PolicyLoss result = text_policy_loss(packed.logp_new, packed.logp_old, packed.advantage, weight, clip);
       expect_loss(name, result.loss, kVerl);
       const Tensor fractions = at::stack({result.ratios.fraction_above, result.ratios.fraction_below});
-      EXPECT_TRUE(close(fractions, file.at(prefix + ".clipfrac_gt_lt"), kFloat64)) << name;
+      EXPECT_TRUE(close(fractions, file.at(prefix + ".clipfrac_gt_lt"), kTextFloat64)) << name;
       ++losses;
     }
     const std::string dual = prefix + ".dualclip3.seq-mean-token-mean";
@@ -144,7 +145,7 @@ TEST_F(TextLossParity, GspoElementByElement) {
 TEST_F(TextLossParity, K3) {
   const auto k3 = [&] { return k3_divergence(packed.logp_new, packed.logp_ref); };
   EXPECT_TRUE(close(at::zeros(packed.mask.sizes(), at::kDouble).masked_scatter(packed.mask, k3().detach()),
-                    file.at("k3.per_token"), kFloat64));
+                    file.at("k3.per_token"), kTextFloat64));
   for (const std::string aggregation : {"seq-mean-token-mean", "token-mean"})
     expect_loss("k3." + aggregation, (weights(aggregation) * k3()).sum(), kVerl);
   const Tensor ratio = sequence_log_ratio(packed.logp_new, packed.logp_old, packed.lengths).exp().detach();

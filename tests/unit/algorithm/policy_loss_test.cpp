@@ -5,6 +5,7 @@
 
 #include "diptych/algorithm/image_loss.h"
 #include "diptych/algorithm/text_loss.h"
+#include "diptych/tensor/autograd.h"
 #include "support/compare.h"
 
 namespace diptych {

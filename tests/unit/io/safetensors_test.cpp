@@ -6,16 +6,13 @@
 #include <fstream>
 
 #include "diptych/io/files.h"
+#include "support/bytes_of.h"
 #include "support/expect_error.h"
 #include "support/fixtures.h"
 #include "support/temporary_folder.h"
 
 namespace diptych {
 namespace {
-
-std::span<const std::byte> as_bytes(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
 
 std::string little_endian(uint64_t value) {
   std::string bytes(8, '\0');
@@ -43,10 +40,10 @@ TEST_F(Safetensors, WritesAndReadsBack) {
   const std::string six = "abcdef";
   const std::string sixteen = "0123456789abcdef";
   write_safetensors(path_,
-                    {{"z", "U8", {2, 3}, as_bytes(six)},
+                    {{"z", "U8", {2, 3}, bytes_of(six)},
                      {"empty", "F32", {0, 4}, {}},
-                     {"scalar", "I64", {}, as_bytes(sixteen).first(8)},
-                     {"a \"b\"", "F32", {2, 2}, as_bytes(sixteen)}},
+                     {"scalar", "I64", {}, bytes_of(sixteen).first(8)},
+                     {"a \"b\"", "F32", {2, 2}, bytes_of(sixteen)}},
                     {{"format", "pt"}, {"note", "ä\n"}});
   const SafetensorsFile file = SafetensorsFile::open(path_);
   ASSERT_EQ(file.tensors().size(), 4u);
@@ -68,7 +65,7 @@ TEST_F(Safetensors, WritesAndReadsBack) {
 }
 
 TEST_F(Safetensors, ViewsOutliveTheFileObject) {
-  write_safetensors(path_, {{"a", "U8", {4}, as_bytes("wxyz")}});
+  write_safetensors(path_, {{"a", "U8", {4}, bytes_of("wxyz")}});
   const auto copy = std::make_unique<SafetensorsFile>(SafetensorsFile::open(path_));
   const SafetensorsFile kept = *copy;
   std::filesystem::remove(path_);
@@ -84,10 +81,10 @@ TEST_F(Safetensors, WriterRejectsWrongInput) {
   const auto write = [&](const std::vector<TensorToStore>& tensors) {
     expect_error([&] { write_safetensors(path_, tensors); }, ExitCode::internal, {"weights.safetensors"});
   };
-  write({{"a", "F32", {2}, as_bytes("1234")}});
-  write({{"a", "F31", {1}, as_bytes("1234")}});
-  write({{"a", "U8", {4}, as_bytes("1234")}, {"a", "U8", {4}, as_bytes("1234")}});
-  write({{"__metadata__", "U8", {4}, as_bytes("1234")}});
+  write({{"a", "F32", {2}, bytes_of("1234")}});
+  write({{"a", "F31", {1}, bytes_of("1234")}});
+  write({{"a", "U8", {4}, bytes_of("1234")}, {"a", "U8", {4}, bytes_of("1234")}});
+  write({{"__metadata__", "U8", {4}, bytes_of("1234")}});
   EXPECT_FALSE(std::filesystem::exists(path_));
   expect_error([&] { write_safetensors(folder_.path() / "no" / "a", {}); }, ExitCode::io, {"no/a"});
 }
@@ -161,7 +158,7 @@ TEST_F(Safetensors, LayoutIsChecked) {
 
 // Any truncation of a real file must be an error, never a crash.
 TEST_F(Safetensors, EveryTruncationIsNoticed) {
-  write_safetensors(path_, {{"a", "U8", {4}, as_bytes("wxyz")}, {"b", "F32", {2}, as_bytes("12345678")}});
+  write_safetensors(path_, {{"a", "U8", {4}, bytes_of("wxyz")}, {"b", "F32", {2}, bytes_of("12345678")}});
   const std::string contents = read_file(path_);
   for (size_t size = 0; size < contents.size(); ++size)
     expect_error([&] { open(contents.substr(0, size)); }, ExitCode::model, {"weights.safetensors"});
@@ -169,7 +166,7 @@ TEST_F(Safetensors, EveryTruncationIsNoticed) {
 
 // Any single damaged byte gives a valid file or an Error.
 TEST_F(Safetensors, DamagedBytesNeverCrash) {
-  write_safetensors(path_, {{"a", "U8", {4}, as_bytes("wxyz")}, {"b", "F32", {2}, as_bytes("12345678")}});
+  write_safetensors(path_, {{"a", "U8", {4}, bytes_of("wxyz")}, {"b", "F32", {2}, bytes_of("12345678")}});
   const std::string contents = read_file(path_);
   int errors = 0;
   for (size_t place = 0; place < contents.size(); ++place) {

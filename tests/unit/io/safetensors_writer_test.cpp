@@ -5,15 +5,12 @@
 #include "diptych/io/disk_space.h"
 #include "diptych/io/files.h"
 #include "diptych/io/safetensors.h"
+#include "support/bytes_of.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 
 namespace diptych {
 namespace {
-
-std::span<const std::byte> as_bytes(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
 
 class SafetensorsWriterTest : public ::testing::Test {
  protected:
@@ -31,10 +28,10 @@ TEST_F(SafetensorsWriterTest, WritesTheSameBytesAsTheWholeFileAtOnce) {
   const std::string six = "abcdef", four = "0123";
   write_safetensors(
       folder_.path() / "whole",
-      {{"z", "U8", {2, 3}, as_bytes(six)}, {"empty", "F32", {0, 4}, {}}, {"a", "BF16", {2}, as_bytes(four)}},
+      {{"z", "U8", {2, 3}, bytes_of(six)}, {"empty", "F32", {0, 4}, {}}, {"a", "BF16", {2}, bytes_of(four)}},
       {{"format", "pt"}});
   SafetensorsWriter writer(path_, headers_, {{"format", "pt"}});
-  for (const std::string& bytes : {six, std::string(), four}) writer.write(as_bytes(bytes));
+  for (const std::string& bytes : {six, std::string(), four}) writer.write(bytes_of(bytes));
   EXPECT_FALSE(std::filesystem::exists(path_));
   writer.commit();
   EXPECT_EQ(read_file(path_), read_file(folder_.path() / "whole"));
@@ -43,7 +40,7 @@ TEST_F(SafetensorsWriterTest, WritesTheSameBytesAsTheWholeFileAtOnce) {
 
 TEST_F(SafetensorsWriterTest, NothingStaysOfAFileThatIsNotCommitted) {
   write_file_atomic(path_, "before");
-  { SafetensorsWriter(path_, headers_).write(as_bytes("abcdef")); }
+  { SafetensorsWriter(path_, headers_).write(bytes_of("abcdef")); }
   EXPECT_EQ(read_file(path_), "before");
   EXPECT_EQ(file_count(), 1);
 }
@@ -53,11 +50,11 @@ TEST_F(SafetensorsWriterTest, BytesMustBeThoseOfTheHeader) {
   const auto expect_refused = [](const auto& call, const std::vector<std::string>& parts) {
     expect_error(call, ExitCode::internal, parts);
   };
-  expect_refused([&] { writer.write(as_bytes("abcde")); }, {"tensor 'z'", "U8 [2, 3] with 5 bytes"});
-  writer.write(as_bytes("abcdef"));
+  expect_refused([&] { writer.write(bytes_of("abcde")); }, {"tensor 'z'", "U8 [2, 3] with 5 bytes"});
+  writer.write(bytes_of("abcdef"));
   writer.write({});
   expect_refused([&] { writer.commit(); }, {"3 tensors", "got 2"});
-  writer.write(as_bytes("0123"));
+  writer.write(bytes_of("0123"));
   expect_refused([&] { writer.write({}); }, {"3 tensors", "one more"});
   expect_refused([&] { SafetensorsWriter(path_, {{"a", "F31", {1}}}); }, {"tensor 'a'", "F31"});
   expect_refused([&] { SafetensorsWriter(path_, {{"a", "U8", {1}}, {"a", "U8", {1}}}); }, {"tensor 'a'", "taken"});
@@ -65,7 +62,7 @@ TEST_F(SafetensorsWriterTest, BytesMustBeThoseOfTheHeader) {
 
 TEST_F(SafetensorsWriterTest, NamesComeInTheOrderOfTheirBytes) {
   SafetensorsWriter writer(path_, {{"b", "U8", {4}}, {"c", "U8", {2}}, {"a", "U8", {1}}});
-  for (const std::string bytes : {"wxyz", "uv", "t"}) writer.write(as_bytes(bytes));
+  for (const std::string bytes : {"wxyz", "uv", "t"}) writer.write(bytes_of(bytes));
   writer.commit();
   const SafetensorsFile file = SafetensorsFile::open(path_);
   EXPECT_EQ(file.names_in_file_order(), (std::vector<std::string>{"b", "c", "a"}));
@@ -73,11 +70,11 @@ TEST_F(SafetensorsWriterTest, NamesComeInTheOrderOfTheirBytes) {
 
 TEST_F(SafetensorsWriterTest, ReleasedBytesCanBeReadAgain) {
   const std::string contents(100'000, 'x');
-  write_safetensors(path_, {{"a", "U8", {5}, as_bytes("first")}, {"b", "U8", {100'000}, as_bytes(contents)}});
+  write_safetensors(path_, {{"a", "U8", {5}, bytes_of("first")}, {"b", "U8", {100'000}, bytes_of(contents)}});
   const SafetensorsFile file = SafetensorsFile::open(path_);
   for (const auto& [name, tensor] : file.tensors()) file.release(tensor);
   const std::span<const std::byte> bytes = file.tensors().at("b").bytes;
-  EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), as_bytes(contents).begin()));
+  EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), bytes_of(contents).begin()));
 }
 
 TEST_F(SafetensorsWriterTest, FullDisksAreNoticedBeforehand) {

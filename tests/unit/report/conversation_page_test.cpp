@@ -9,11 +9,11 @@ namespace {
 
 using Kind = ConversationPartKind;
 
-Image plain_image(int width, int height, uint8_t value) {
+Image image_of_size(int width, int height, uint8_t value) {
   return {height, width, std::vector<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * 3, value)};
 }
 
-size_t count(const std::string& text, const std::string& part) {
+size_t occurrences(const std::string& text, const std::string& part) {
   size_t found = 0;
   for (size_t place = text.find(part); place != text.npos; place = text.find(part, place + part.size())) ++found;
   return found;
@@ -33,11 +33,11 @@ Conversation example() {
       {Speaker::person,
        "round 0",
        {{Kind::system_prompt, "think first"},
-        {Kind::image, "cat.png", plain_image(40, 20, 9)},
+        {Kind::image, "cat.png", image_of_size(40, 20, 9)},
         {Kind::text, "remove the cat"}}},
       {Speaker::model,
        "",
-       {{Kind::thinking, "a cat"}, {Kind::text, "no cat"}, {Kind::image, "0.png", plain_image(700, 300, 200)}}}};
+       {{Kind::thinking, "a cat"}, {Kind::text, "no cat"}, {Kind::image, "0.png", image_of_size(700, 300, 200)}}}};
   conversation.end = "painted";
   return conversation;
 }
@@ -73,7 +73,7 @@ TEST(EscapeHtmlTest, ReplacesControlCharacters) {
 }
 
 TEST(DataUriTest, SmallImagesKeepEveryPixel) {
-  Image image = plain_image(5, 3, 0);
+  Image image = image_of_size(5, 3, 0);
   for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i * 5);
   const Image back = decoded(data_uri(image), "png");
   EXPECT_EQ(back.width, 5);
@@ -82,9 +82,9 @@ TEST(DataUriTest, SmallImagesKeepEveryPixel) {
 }
 
 TEST(DataUriTest, LargeImagesAreJpegOfABoundedSize) {
-  EXPECT_EQ(decoded(data_uri(plain_image(512, 10, 50)), "png").width, 512);
-  EXPECT_EQ(decoded(data_uri(plain_image(513, 10, 50)), "jpeg").width, 513);
-  const Image wide = decoded(data_uri(plain_image(4096, 2, 50)), "jpeg");
+  EXPECT_EQ(decoded(data_uri(image_of_size(512, 10, 50)), "png").width, 512);
+  EXPECT_EQ(decoded(data_uri(image_of_size(513, 10, 50)), "jpeg").width, 513);
+  const Image wide = decoded(data_uri(image_of_size(4096, 2, 50)), "jpeg");
   EXPECT_EQ(wide.width, 1024);
   EXPECT_EQ(wide.height, 1);
 }
@@ -98,7 +98,7 @@ TEST(ConversationSectionTest, PartsStandInOrderInTheirMessages) {
     place = html.find(part, place);
     ASSERT_NE(place, html.npos) << part;
   }
-  EXPECT_EQ(count(html, "class=\"label\""), 1u);
+  EXPECT_EQ(occurrences(html, "class=\"label\""), 1u);
   expect_balanced(html);
 }
 
@@ -120,10 +120,10 @@ TEST(ConversationSectionTest, EverythingFromOutsideIsEscaped) {
                              {Kind::system_prompt, attack},
                              {Kind::thinking, attack},
                              {Kind::note, attack},
-                             {Kind::image, attack, plain_image(2, 2, 0)}}}};
+                             {Kind::image, attack, image_of_size(2, 2, 0)}}}};
   const std::string page = conversation_page(attack, {{attack, attack}}, {conversation_section(conversation)});
   EXPECT_EQ(page.find("<script"), page.npos);
-  EXPECT_EQ(count(page, "&lt;script&gt;"), 12u);  // the page's title stands twice
+  EXPECT_EQ(occurrences(page, "&lt;script&gt;"), 12u);  // the page's title stands twice
   expect_balanced(page);
 }
 
@@ -131,9 +131,9 @@ TEST(ConversationPageTest, NeedsNothingFromOutside) {
   const std::string page =
       conversation_page("Samples", {{"seed", "3"}}, {conversation_section(example()), conversation_section(example())});
   EXPECT_EQ(page.substr(0, 16), "<!DOCTYPE html>\n");
-  EXPECT_EQ(count(page, "<section>"), 2u);
+  EXPECT_EQ(occurrences(page, "<section>"), 2u);
   EXPECT_NE(page.find("<dt>seed</dt><dd>3</dd>"), page.npos);
-  EXPECT_EQ(count(page, "src=\""), count(page, "src=\"data:image/"));
+  EXPECT_EQ(occurrences(page, "src=\""), occurrences(page, "src=\"data:image/"));
   for (const char* part : {"http://", "https://", "<script", "<link", "@import", "url("})
     EXPECT_EQ(page.find(part), page.npos) << part;
   for (const char* part : {"charset=\"utf-8\"", "name=\"viewport\"", "prefers-color-scheme: dark", "@media print",

@@ -36,7 +36,7 @@ inline ChatRequest question(const std::string& text) {
   return request;
 }
 
-inline std::vector<ChatRequest> questions(int count) {
+inline std::vector<ChatRequest> numbered_questions(int count) {
   std::vector<ChatRequest> requests;
   for (int i = 0; i < count; ++i) requests.push_back(question("question " + std::to_string(i)));
   return requests;

@@ -36,7 +36,7 @@ ServerReply echo(const SeenRequest& request) {
 TEST(Judge, AnswersInOrderWithManyUnderWay) {
   const MisbehavingServer server(echo);
   Judge judge(quick_config({server.url() + "/v1/"}));
-  const std::vector<ChatResult> results = judge.ask(questions(50));
+  const std::vector<ChatResult> results = judge.ask(numbered_questions(50));
   ASSERT_EQ(results.size(), 50u);
   for (size_t i = 0; i < results.size(); ++i) {
     ASSERT_TRUE(results[i].reply) << results[i].failure;
@@ -62,7 +62,7 @@ TEST(Judge, UsesAllPlacesOfAllEndpoints) {
   MisbehavingServer two(always({.body = completion().dump(), .manner = Manner::hang}));
   Judge judge(quick_config({one.url(), two.url()}));
   std::vector<ChatResult> results;
-  std::thread caller([&] { results = judge.ask(questions(20)); });
+  std::thread caller([&] { results = judge.ask(numbered_questions(20)); });
   one.wait_for(4);
   two.wait_for(4);
   one.release();
@@ -148,7 +148,7 @@ TEST(Judge, TriesAreBounded) {
   const MisbehavingServer server(always({.body = "{}", .status = 500}));
   JudgeConfig config = quick_config({server.url()});
   Judge judge(config);
-  const std::vector<ChatResult> results = judge.ask(questions(7));
+  const std::vector<ChatResult> results = judge.ask(numbered_questions(7));
   for (const ChatResult& result : results) EXPECT_NE(result.failure.find("status 500"), std::string::npos);
   EXPECT_EQ(server.count(), 7 * 4);
   EXPECT_EQ(judge.statistics().failed, 7);
@@ -168,7 +168,7 @@ TEST(Judge, TimeIsBounded) {
 TEST(Judge, RefusalsAreFinal) {
   const MisbehavingServer server(always({.body = R"({"error":"no such model"})", .status = 404}));
   Judge judge(quick_config({server.url()}));
-  const std::vector<ChatResult> results = judge.ask(questions(3));
+  const std::vector<ChatResult> results = judge.ask(numbered_questions(3));
   for (const ChatResult& result : results) {
     EXPECT_FALSE(result.reply);
     EXPECT_NE(result.failure.find("no such model"), std::string::npos) << result.failure;
@@ -185,7 +185,7 @@ TEST(Judge, OneDeadEndpointOfThreeCostsNothing) {
   config.breaker_failures = 3;
   config.breaker_rest_seconds = 3600;
   Judge judge(config);
-  const std::vector<ChatResult> results = judge.ask(questions(60));
+  const std::vector<ChatResult> results = judge.ask(numbered_questions(60));
   for (const ChatResult& result : results) EXPECT_TRUE(result.reply) << result.failure;
   EXPECT_EQ(one.count() + two.count(), 60);
   const JudgeStatistics statistics = judge.statistics();
@@ -202,7 +202,7 @@ TEST(Judge, EndpointIsProbedAfterItsRest) {
   config.breaker_failures = 2;
   config.retries = 10;
   Judge judge(config);
-  const std::vector<ChatResult> results = judge.ask(questions(5));
+  const std::vector<ChatResult> results = judge.ask(numbered_questions(5));
   for (const ChatResult& result : results) EXPECT_TRUE(result.reply) << result.failure;
   EXPECT_EQ(server.count(), 6 + 5);
   EXPECT_FALSE(judge.statistics().endpoints[0].is_resting);
@@ -217,7 +217,7 @@ TEST(Judge, AllEndpointsDownEndsInAPlainSentence) {
   Judge judge(config);
   int never_sent = 0;
   for (int round = 0; round < 2; ++round)
-    for (const ChatResult& result : judge.ask(questions(9))) {
+    for (const ChatResult& result : judge.ask(numbered_questions(9))) {
       EXPECT_FALSE(result.reply);
       EXPECT_NE(result.failure.find("http://127.0.0.1"), std::string::npos) << result.failure;
       never_sent += result.failure.find("no judge answered for 0.05 s") == 0 ? 1 : 0;
@@ -233,7 +233,7 @@ TEST(Judge, RetryAfterPausesTheEndpointThatSentIt) {
   config.concurrency = 1;
   config.max_retry_after_seconds = 3600;
   Judge judge(config);
-  const std::vector<ChatResult> results = judge.ask(questions(10));
+  const std::vector<ChatResult> results = judge.ask(numbered_questions(10));
   for (const ChatResult& result : results) EXPECT_TRUE(result.reply) << result.failure;
   EXPECT_EQ(full.count(), 1);
   EXPECT_EQ(free.count(), 10);
@@ -252,7 +252,7 @@ TEST(Judge, StopEndsEverythingSoon) {
   MisbehavingServer server(always({.body = "", .manner = Manner::hang}));
   Judge judge(quick_config({server.url()}));
   std::vector<ChatResult> results;
-  std::thread caller([&] { results = judge.ask(questions(30)); });
+  std::thread caller([&] { results = judge.ask(numbered_questions(30)); });
   server.wait_for(4);
   judge.stop();
   caller.join();
@@ -292,7 +292,7 @@ TEST(Judge, EqualRequestsAreAskedOnceAndTheFileContinues) {
 TEST(Judge, ImagesAreEncodedOnceAndDamagedOnesFailAlone) {
   const MisbehavingServer server(always(sound()));
   Judge judge(quick_config({server.url()}));
-  std::vector<ChatRequest> requests = questions(6);
+  std::vector<ChatRequest> requests = numbered_questions(6);
   for (size_t i = 0; i < 4; ++i) requests[i].messages[0].parts.push_back(picture(uint8_t(i % 2)));
   requests[4].messages[0].parts.push_back(picture(9));
   requests[4].messages[0].parts[1].image = shared_image({4, 6, {}});
@@ -321,7 +321,7 @@ TEST(Judge, KeyIsSentAndNeverShown) {
   std::string shown;
   {
     Judge judge(config, folder.path());
-    for (const ChatResult& result : judge.ask(questions(20))) shown += result.failure + "\n";
+    for (const ChatResult& result : judge.ask(numbered_questions(20))) shown += result.failure + "\n";
   }
   shown += ::testing::internal::GetCapturedStderr() + read_file(folder.path() / "judge.jsonl");
   EXPECT_NE(refusing.seen()[0].head.find("Authorization: Bearer " + key + "\r\n"), std::string::npos);

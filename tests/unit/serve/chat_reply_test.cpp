@@ -18,8 +18,8 @@ std::vector<JobEvent> two_texts() {
           TextDone{0, "", "length", 2}};
 }
 
-TEST(ChatReplyTest, HasTheFormOfOpenAi) {
-  ChatReply reply(kHead, 2, /*logprobs=*/true);
+TEST(ChatCompletionTest, HasTheFormOfOpenAi) {
+  ChatCompletion reply(kHead, 2, /*logprobs=*/true);
   for (const JobEvent& event : two_texts()) {
     EXPECT_FALSE(reply.complete());
     reply.add(event);
@@ -46,14 +46,14 @@ TEST(ChatReplyTest, HasTheFormOfOpenAi) {
   EXPECT_EQ(score["top_logprobs"][1]["logprob"], -9999.0);
 }
 
-TEST(ChatReplyTest, WithoutLogprobsThereAreNone) {
-  ChatReply reply(kHead, 1, /*logprobs=*/false);
+TEST(ChatCompletionTest, WithoutLogprobsThereAreNone) {
+  ChatCompletion reply(kHead, 1, /*logprobs=*/false);
   reply.add(TextDone{0, "hi", "stop", 1});
   EXPECT_TRUE(nlohmann::json::parse(reply.body())["choices"][0]["logprobs"].is_null());
 }
 
-TEST(ChatReplyTest, AFailureIsThrown) {
-  ChatReply reply(kHead, 1, false);
+TEST(ChatCompletionTest, AFailureIsThrown) {
+  ChatCompletion reply(kHead, 1, false);
   EXPECT_THROW(reply.add(JobFailed{ApiError(504, "server_error", "late")}), ApiError);
 }
 

@@ -9,12 +9,12 @@
 namespace diptych::shapes {
 namespace {
 
-constexpr double kAgreement = 0.99;
+constexpr double kEditAgreement = 0.99;
 constexpr int kRounds = 1000;
 
 class EditVerdicts : public testing::TestWithParam<EditKind> {
  protected:
-  /** Calls check(task, edited scene, stream) on random tasks; true answers must be at least kAgreement of them. */
+  /** Calls check(task, edited scene, stream) on random tasks; true answers must be at least kEditAgreement of them. */
   template <class Check>
   void expect_nearly_always(const Check& check) {
     Stream stream({.seed = 7, .sample = static_cast<uint64_t>(GetParam())});
@@ -23,7 +23,7 @@ class EditVerdicts : public testing::TestWithParam<EditKind> {
       const EditTask task = sample_edit(stream, static_cast<Split>(round % 3), GetParam(), world_);
       held += check(task, apply_edit(task.edit, task.source, world_, stream), stream);
     }
-    EXPECT_GE(held, kAgreement * kRounds);
+    EXPECT_GE(held, kEditAgreement * kRounds);
   }
 
   EditVerdict judge(const Scene& scene, const EditTask& task) const {
@@ -181,13 +181,13 @@ EditTask task_of(std::string_view text, const Scene& source) {
   return {.edit = parse_instruction(text).value(), .text = std::string(text), .source = source};
 }
 
-Scene two_objects() {
+Scene circle_and_square() {
   return {.objects = {{Shape::circle, Colour::red, 0}, {Shape::square, Colour::blue, 3}}};
 }
 
 TEST(EditVerdict, NamesTheFaultOfABotchedEdit) {
-  const EditTask task = task_of("change the color of the red circle to green", two_objects());
-  Scene botched = two_objects();
+  const EditTask task = task_of("change the color of the red circle to green", circle_and_square());
+  Scene botched = circle_and_square();
   botched.objects[0].colour = Colour::pink;
   const EditVerdict verdict = verify_edit(render(botched, World{}), task, World{});
   EXPECT_EQ(verdict.reasons, std::vector<std::string>{"expected a green circle at the top left, found a pink circle"});
@@ -196,8 +196,8 @@ TEST(EditVerdict, NamesTheFaultOfABotchedEdit) {
 }
 
 TEST(EditVerdict, ACopyIsNotAMove) {
-  const EditTask task = task_of("move the red circle to the top right", two_objects());
-  Scene copied = two_objects();
+  const EditTask task = task_of("move the red circle to the top right", circle_and_square());
+  Scene copied = circle_and_square();
   copied.objects.push_back({Shape::circle, Colour::red, 1});
   const EditVerdict verdict = verify_edit(render(copied, World{}), task, World{});
   EXPECT_EQ(verdict.reasons, std::vector<std::string>{"unexpected: a red circle at the top left"});
@@ -205,10 +205,10 @@ TEST(EditVerdict, ACopyIsNotAMove) {
 }
 
 TEST(EditVerdict, MovedAwayOrReplacedIsNotRemoved) {
-  const EditTask task = task_of("remove the red circle", two_objects());
-  Scene moved = two_objects();
+  const EditTask task = task_of("remove the red circle", circle_and_square());
+  Scene moved = circle_and_square();
   moved.objects[0].cell = 1;
-  Scene replaced = two_objects();
+  Scene replaced = circle_and_square();
   replaced.objects[0].shape = Shape::cross;
   for (const Scene& scene : {moved, replaced}) {
     const EditVerdict verdict = verify_edit(render(scene, World{}), task, World{});
@@ -218,13 +218,13 @@ TEST(EditVerdict, MovedAwayOrReplacedIsNotRemoved) {
 }
 
 TEST(EditVerdict, AnythingAddedElsewhereThanAskedDoesNotCount) {
-  Scene added = two_objects();
+  Scene added = circle_and_square();
   added.objects.push_back({Shape::ring, Colour::black, 1});
   const Image image = render(added, World{});
-  EXPECT_TRUE(verify_edit(image, task_of("add a black ring", two_objects()), World{}).correct);
-  EXPECT_TRUE(verify_edit(image, task_of("add a black ring at the top right", two_objects()), World{}).correct);
+  EXPECT_TRUE(verify_edit(image, task_of("add a black ring", circle_and_square()), World{}).correct);
+  EXPECT_TRUE(verify_edit(image, task_of("add a black ring at the top right", circle_and_square()), World{}).correct);
   const EditVerdict elsewhere =
-      verify_edit(image, task_of("add a black ring at the bottom left", two_objects()), World{});
+      verify_edit(image, task_of("add a black ring at the bottom left", circle_and_square()), World{});
   EXPECT_FALSE(elsewhere.correct);
   EXPECT_LT(elsewhere.followed, 0.1);
   EXPECT_LT(elsewhere.preserved, 0.2);
@@ -239,7 +239,7 @@ TEST(EditVerdict, TheLastObjectRemovedLeavesACorrectBlank) {
 
 TEST(EditVerdict, ABlankPictureIsWorthLittle) {
   const EditVerdict verdict =
-      verify_edit(render(Scene{}, World{}), task_of("remove the red circle", two_objects()), World{});
+      verify_edit(render(Scene{}, World{}), task_of("remove the red circle", circle_and_square()), World{});
   EXPECT_FALSE(verdict.correct);
   EXPECT_EQ(verdict.overall(), 0);
 }

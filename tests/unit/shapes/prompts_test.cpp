@@ -15,8 +15,6 @@
 namespace diptych::shapes {
 namespace {
 
-constexpr std::array kSplits = {Split::train, Split::validation, Split::test};
-
 std::vector<std::string> all_families() {
   std::vector<std::string> names = families(false);
   names.insert(names.end(), families(true).begin(), families(true).end());
@@ -30,7 +28,7 @@ std::set<std::string> words_of(const std::string& text) {
 
 const Prompt& find_text(const std::string& text) {
   for (const std::string& family : all_families())
-    for (const Split split : kSplits)
+    for (const Split split : {Split::train, Split::validation, Split::test})
       for (const Prompt& prompt : all_prompts(split, family))
         if (prompt.text == text) return prompt;
   throw std::out_of_range(text);
@@ -83,7 +81,7 @@ TEST(Prompts, SplitsAreDisjointInTextAndCombination) {
   size_t enumerated = 0;
   for (const std::string& family : all_families()) {
     enumerated += enumerate_family(family).size();
-    for (const Split split : kSplits)
+    for (const Split split : {Split::train, Split::validation, Split::test})
       for (const Prompt& prompt : all_prompts(split, family)) {
         ++counted;
         EXPECT_TRUE(text_owner.emplace(prompt.text, split).second) << prompt.text;
@@ -97,7 +95,7 @@ TEST(Prompts, EverySplitHasEveryFamilyAndMostIsTrain) {
   size_t total = 0;
   std::map<Split, size_t> sizes;
   for (const std::string& family : all_families())
-    for (const Split split : kSplits) {
+    for (const Split split : {Split::train, Split::validation, Split::test}) {
       EXPECT_FALSE(all_prompts(split, family).empty()) << family;
       sizes[split] += all_prompts(split, family).size();
       total += all_prompts(split, family).size();
@@ -135,7 +133,7 @@ TEST(Prompts, SamplesComeFromTheSplit) {
 }
 
 TEST(Prompts, PoolsAreBalancedAndRepeatOnlyWhenUsedUp) {
-  for (const Split split : kSplits)
+  for (const Split split : {Split::train, Split::validation, Split::test})
     for (const bool implicit : {false, true}) {
       const std::vector<Prompt> pool = evaluation_pool(split, implicit, 512, 1);
       ASSERT_EQ(pool.size(), 512u);

@@ -18,7 +18,7 @@ bool answers(const Object& object, const Clause& clause) {
   return (!clause.shape || object.shape == *clause.shape) && (!clause.colour || object.colour == *clause.colour);
 }
 
-Box box_of(const Object& object, const World& world) {
+Box expected_box(const Object& object, const World& world) {
   const double cell = static_cast<double>(world.canvas) / world.cells;
   const double x = (object.cell % world.cells + 0.5) * cell + object.offset_x;
   const double y = (object.cell / world.cells + 0.5) * cell + object.offset_y;
@@ -49,7 +49,8 @@ void expect_fulfilled(const Scene& scene, const Request& request, const World& w
     for (const Object& reference : scene.objects) {
       const bool pair = answers(subject, request.clauses[position.subject]) &&
                         answers(reference, request.clauses[position.reference]);
-      EXPECT_TRUE(!pair || relation_holds(position.relation, box_of(subject, world), box_of(reference, world)));
+      EXPECT_TRUE(!pair ||
+                  relation_holds(position.relation, expected_box(subject, world), expected_box(reference, world)));
     }
 }
 

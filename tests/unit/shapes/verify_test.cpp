@@ -51,7 +51,7 @@ Box true_box(const Object& object, const World& world) {
 }
 
 /** Truth by brute force: some order of the objects fills the places of the clauses one by one. */
-bool fulfils(const Scene& scene, const Request& request, const World& world) {
+bool some_order_fulfils(const Scene& scene, const Request& request, const World& world) {
   std::vector<int> places;
   for (size_t clause = 0; clause < request.clauses.size(); ++clause)
     places.insert(places.end(), request.clauses[clause].count, static_cast<int>(clause));
@@ -130,7 +130,7 @@ TEST(Verify, AgreesWithTheTruthOnPromptsOfEveryFamily) {
     const Scene scene = sample_scene(request, world, stream);
     const Image image = render(scene, world);
     correct += verify(image, request, world).correct;
-    agreed += verify(image, other, world).correct == fulfils(scene, other, world);
+    agreed += verify(image, other, world).correct == some_order_fulfils(scene, other, world);
   }
   EXPECT_GE(correct, kAgreement * kPrompts);
   EXPECT_GE(agreed, kAgreement * kPrompts);
@@ -147,7 +147,7 @@ TEST(Verify, PositionsFollowGenEval) {
     Request request;
     for (const Object& object : scene.objects) request.clauses.push_back({object.shape, object.colour, 1});
     request.position = Position{0, static_cast<Relation>(stream.below(4)), 1};
-    const bool truth = fulfils(scene, request, world);
+    const bool truth = some_order_fulfils(scene, request, world);
     const Verdict verdict = verify(render(scene, world), request, world);
     ++scenes;
     agreed += verdict.correct == truth;

@@ -13,7 +13,7 @@
 namespace diptych::shapes {
 namespace {
 
-constexpr uint64_t kDraws = 6000;
+constexpr uint64_t kQuestions = 6000;
 
 VisualQuestion draw(uint64_t index) {
   Stream stream({.seed = 1, .sample = index});
@@ -22,21 +22,21 @@ VisualQuestion draw(uint64_t index) {
 
 TEST(VisualQuestion, AnswersAreBalancedForEveryTag) {
   std::map<std::string, std::array<int, 2>> counts;
-  for (uint64_t index = 0; index < kDraws; ++index) {
+  for (uint64_t index = 0; index < kQuestions; ++index) {
     const VisualQuestion question = draw(index);
     ++counts[question.tag][question.answer];
   }
   EXPECT_EQ(counts.size(), 7u);
   for (const auto& [tag, count] : counts) {
     const double share = count[1] / double(count[0] + count[1]);
-    EXPECT_GT(count[0] + count[1], static_cast<int>(kDraws) / 20) << tag;
+    EXPECT_GT(count[0] + count[1], static_cast<int>(kQuestions) / 20) << tag;
     EXPECT_NEAR(share, 0.5, 0.06) << tag;
   }
 }
 
 TEST(VisualQuestion, TheWordsAloneTellNothing) {
   std::map<std::string, std::array<int, 2>> counts;
-  for (uint64_t index = 0; index < kDraws; ++index) {
+  for (uint64_t index = 0; index < kQuestions; ++index) {
     const VisualQuestion question = draw(index);
     ++counts[question.text][question.answer];
   }

@@ -11,7 +11,7 @@
 namespace diptych {
 namespace {
 
-void overwrite(const std::filesystem::path& file, const std::string& bytes) {
+void overwrite_bytes(const std::filesystem::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
 }
 
@@ -26,14 +26,14 @@ TEST(CheckpointFlipsTest, EveryFlippedByteIsNoticed) {
     for (size_t i = 0; i < whole.size(); ++i) {
       std::string flipped = whole;
       flipped[i] = static_cast<char>(flipped[i] ^ (1 << (i % 8)));
-      overwrite(folder / name, flipped);
+      overwrite_bytes(folder / name, flipped);
       const std::string damage = checkpoint_damage(folder);
       EXPECT_FALSE(damage.empty()) << name << " byte " << i;
       if (name != "manifest.json") {
         EXPECT_TRUE(damage.starts_with(name)) << damage;
       }
     }
-    overwrite(folder / name, whole);
+    overwrite_bytes(folder / name, whole);
     EXPECT_EQ(checkpoint_damage(folder), "");
   }
 }

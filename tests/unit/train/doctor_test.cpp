@@ -48,7 +48,7 @@ TEST(DoctorTest, TheTrivialRunChangesNothingThatDecidesLearning) {
 TEST(DoctorTest, AModelFolderIsLoadedAndUsed) {
   const TemporaryFolder folder;
   const ModelFolder made = make_scripted_model(folder.path() / "model");
-  for (const Finding& finding : check_model(folder.path() / "model"))
+  for (const CheckResult& finding : check_model(folder.path() / "model"))
     EXPECT_EQ(finding.health, Health::ok) << finding.subject << ": " << finding.detail;
 }
 
@@ -57,14 +57,14 @@ TEST(DoctorTest, AWeightThatIsNotFiniteIsNamed) {
   ModelFolder made = make_scripted_model(folder.path() / "model");
   made.model.embed_tokens[3][1] = std::numeric_limits<float>::quiet_NaN();
   save_model_folder(folder.path() / "model", made.model, folder.path() / "model", /*compact=*/false);
-  const std::vector<Finding> findings = check_model(folder.path() / "model");
+  const std::vector<CheckResult> findings = check_model(folder.path() / "model");
   EXPECT_EQ(findings.front().health, Health::failure);
   EXPECT_NE(findings.front().detail.find("embed_tokens"), std::string::npos) << findings.front().detail;
 }
 
 TEST(DoctorTest, AFolderThatIsNoModelIsAFinding) {
   const TemporaryFolder folder;
-  const std::vector<Finding> findings = check_model(folder.path());
+  const std::vector<CheckResult> findings = check_model(folder.path());
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings.front().health, Health::failure);
   EXPECT_NE(findings.front().detail.find("config.json"), std::string::npos) << findings.front().detail;

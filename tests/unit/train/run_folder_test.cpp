@@ -158,8 +158,8 @@ TEST_F(RunFolder, TheLockEndsWithAKilledProcess) {
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   EXPECT_NO_THROW(RunLock third(run_));
-  close(ready[0]);
-  close(ready[1]);
+  ::close(ready[0]);
+  ::close(ready[1]);
 }
 
 }  // namespace

@@ -1,0 +1,19 @@
+#pragma once
+// Characters of ASCII, whatever the locale.
+
+#include <string>
+
+namespace diptych {
+
+inline bool is_ascii_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/** The text without capital letters of ASCII; other characters stay. */
+inline std::string ascii_lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+}  // namespace diptych
