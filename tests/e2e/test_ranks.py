@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import unittest
+from unittest import mock
 
 from support import BINARY, CONFIG, INTERRUPTED, MODEL, OK, PEER, REPOSITORY, EndToEndTest, end_process, metric_rows
 
@@ -25,14 +26,15 @@ def free_port():
 
 class RanksTest(EndToEndTest):
 
-    def start_ranks(self, world, run, *changes, own=None):
+    def start_ranks(self, world, run, *changes, own=None, recipe=RECIPE):
         """Starts the ranks as torchrun would; `own`: further changes of one rank."""
         port = free_port()
         processes = []
         for rank in range(world):
             environment = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_RANK": str(rank),
                            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-            command = [BINARY, "train", RECIPE, f"run.dir={run}", *SMALL, *changes, *(own or {}).get(rank, [])]
+            of_kind = ["train", recipe, *SMALL] if recipe == RECIPE else ["sft", recipe]
+            command = [BINARY, *of_kind, f"run.dir={run}", *changes, *(own or {}).get(rank, [])]
             with open(self.folder / f"rank{rank}.txt", "wb") as output:
                 process = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output,
                                            stderr=output, env=environment)
@@ -43,9 +45,9 @@ class RanksTest(EndToEndTest):
     def output_of(self, rank):
         return (self.folder / f"rank{rank}.txt").read_text(errors="replace")
 
-    def train(self, world, name, *changes):
+    def train(self, world, name, *changes, recipe=RECIPE):
         run = self.folder / name
-        for rank, process in enumerate(self.start_ranks(world, run, *changes)):
+        for rank, process in enumerate(self.start_ranks(world, run, *changes, recipe=recipe)):
             self.assertEqual(process.wait(300), OK, self.output_of(rank))
         return run
 
@@ -159,13 +161,32 @@ class RanksTest(EndToEndTest):
             self.assertIn("no/such/folder", self.output_of(rank))
         self.assertIn("rank 1", self.output_of(0))
 
-    def test_supervised_training_refuses_ranks(self):
-        environment = {**os.environ, "RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1",
-                       "MASTER_PORT": "29500"}
-        done = subprocess.run([BINARY, "sft", "recipes/shapes_sft.toml", f"run.dir={self.folder / 'run'}"],
-                              cwd=REPOSITORY, capture_output=True, text=True, env=environment, check=False, timeout=60)
-        self.assertEqual(done.returncode, CONFIG, done.stderr)
-        self.assertIn("expected one process", done.stderr)
+    def test_supervised_training_in_several_processes(self):
+        """Examples are dealt, losses averaged over the whole batch, averages of weights dealt like the masters."""
+        recipe = "recipes/shapes_sft.toml"
+        changes = ["run.threads=1", "model=assets/shapes_base", "train.batch=10", "train.learning_rate=1e-3",
+                   "optimizer.warmup_steps=0", "optimizer.decay=constant", "train.ema_decay=0.5", "eval.prompts=2"]
+        alone = self.train(1, "alone", "train.steps=3", *changes, recipe=recipe)
+        rates = [row["eval/correct_explicit"] for row in metric_rows(alone) if "eval/correct_explicit" in row]
+        self.assertEqual(len(rates), 1, "evaluated once, at the end")
+        # More ranks than packs of the smallest share, then fewer ranks from their checkpoint.
+        run = self.train(3, "dealt", "train.steps=2", "train.examples_per_pack=2", "train.recompute_layers=true", *changes,
+                         recipe=recipe)
+        self.train(2, "dealt", "train.steps=3", "train.examples_per_pack=2", *changes, recipe=recipe)
+        for row, other in zip(metric_rows(run), metric_rows(alone), strict=True):
+            for name in ("loss/cross_entropy", "loss/flow", "grad_norm/all"):
+                self.assertAlmostEqual(row[name], other[name], delta=1e-3 * other[name], msg=name)
+        with mock.patch.dict(os.environ, {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1",
+                                          "MASTER_PORT": "29500"}):
+            output = self.run_program("sft", "recipes/shapes_autoencoder.toml", f"run.dir={self.folder / 'no'}",
+                                      status=CONFIG)
+        self.assert_mentions(output, "expected one process")
+
+    def test_more_ranks_than_examples(self):
+        changes = ["run.threads=1", "model=assets/shapes_base", "train.batch=2", "train.steps=2", "eval.prompts=0"]
+        run = self.train(3, "three", *changes, recipe="recipes/shapes_sft.toml")
+        alone = self.train(1, "one", *changes, recipe="recipes/shapes_sft.toml")
+        self.assertAlmostEqual(metric_rows(run)[1]["grad_norm/all"], metric_rows(alone)[1]["grad_norm/all"], delta=1e-3)
 
 
 class ExportTest(EndToEndTest):

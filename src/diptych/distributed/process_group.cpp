@@ -57,6 +57,22 @@ void check_tensor(const Tensor& tensor) {
               "no collectives of ", type);
 }
 
+/** "broadcast `weights` of 18 tensors (layout 5f3a...)": the layout tells types, shapes and roots apart. */
+std::string title(const char* kind, const std::string& what, const std::vector<Tensor>& tensors,
+                  const std::vector<int>& roots, int world) {
+  TORCH_CHECK(tensors.size() == roots.size(), "a root for each tensor");
+  uint64_t layout = 14695981039346656037u;  // FNV-1a
+  const auto add = [&](int64_t value) { layout = (layout ^ static_cast<uint64_t>(value)) * 1099511628211u; };
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    check_tensor(tensors[i]);
+    TORCH_CHECK(roots[i] >= 0 && roots[i] < world, "a rank of this group");
+    add(roots[i]);
+    add(static_cast<int64_t>(tensors[i].scalar_type()));
+    for (const int64_t size : tensors[i].sizes()) add(size);
+  }
+  return cat(kind, " `", what, "` of ", tensors.size(), " tensors (layout ", std::hex, layout, ")");
+}
+
 /** The value of most ranks; of several that are equally frequent, that of the lowest rank. */
 const std::string& most_frequent(const std::vector<std::string>& values) {
   return *std::ranges::max_element(values, {}, [&](const auto& value) { return std::ranges::count(values, value); });
@@ -230,31 +246,16 @@ void ProcessGroup::all_reduce_max(const Tensor& tensor, const std::string& what)
   if (members_) in_turn().all_reduce(tensor, Reduction::max, what);
 }
 
-void ProcessGroup::broadcast(const Tensor& tensor, int root, const std::string& what) {
-  check_tensor(tensor);
-  TORCH_CHECK(root >= 0 && root < world(), "a rank of this group");
-  if (!members_) return;
-  in_turn().run(title(cat("broadcast from rank ", root).c_str(), what, tensor),
-                [&] { members_->transport->broadcast(tensor, root); });
+void ProcessGroup::broadcast(const std::vector<Tensor>& tensors, const std::vector<int>& roots,
+                             const std::string& what) {
+  const std::string name = title("broadcast", what, tensors, roots, world());
+  if (members_) in_turn().run(name, [&] { members_->transport->broadcast(tensors, roots); });
 }
 
-std::vector<Tensor> ProcessGroup::all_gather(const Tensor& tensor, const std::string& what) {
-  check_tensor(tensor);
-  if (!members_) return {tensor.clone()};
-  std::vector<Tensor> outputs;
-  for (int rank = 0; rank < world(); ++rank) outputs.push_back(at::empty_like(tensor));
-  in_turn().run(title("all_gather", what, tensor), [&] { members_->transport->all_gather(outputs, tensor); });
-  return outputs;
-}
-
-Tensor ProcessGroup::reduce_scatter_sum(const Tensor& tensor, const std::string& what) {
-  check_tensor(tensor);
-  TORCH_CHECK(tensor.dim() > 0 && tensor.size(0) % world() == 0, "rows for each rank");
-  if (!members_) return tensor.clone();
-  const Tensor output = at::empty_like(tensor.narrow(0, 0, tensor.size(0) / world()));
-  in_turn().run(title("reduce_scatter_sum", what, tensor),
-                [&] { members_->transport->reduce_scatter_sum(output, tensor); });
-  return output;
+void ProcessGroup::reduce_sum(const std::vector<Tensor>& tensors, const std::vector<int>& roots,
+                              const std::string& what) {
+  const std::string name = title("reduce_sum", what, tensors, roots, world());
+  if (members_) in_turn().run(name, [&] { members_->transport->reduce_sum(tensors, roots); });
 }
 
 std::vector<std::string> ProcessGroup::gather_strings(const std::string& own, const std::string& what) {

@@ -63,13 +63,11 @@ class ProcessGroup {
   void all_reduce_sum(const std::vector<Tensor>& tensors, const std::string& what);
   /** In place: the largest value over the ranks. NaN may get lost in it. */
   void all_reduce_max(const Tensor& tensor, const std::string& what);
-  /** In place: the values of rank `root`. */
-  void broadcast(const Tensor& tensor, int root, const std::string& what);
-  /** A tensor for each rank, in their order: new memory. */
-  std::vector<Tensor> all_gather(const Tensor& tensor, const std::string& what);
-  /** [world * n, ...] -> [n, ...], new memory: rows rank * n ... of the sum over the ranks, bit for bit as
-   *  all_reduce_sum of the same tensor gives them. */
-  Tensor reduce_scatter_sum(const Tensor& tensor, const std::string& what);
+  /** In place, all at once: of each tensor the values that the rank at its place in `roots` has. */
+  void broadcast(const std::vector<Tensor>& tensors, const std::vector<int>& roots, const std::string& what);
+  /** In place on the root of each tensor: the sum over the ranks, added up in an order of c10d's that depends on
+   * nothing but world, root and shape. On the other ranks the tensors hold nothing of use afterwards. */
+  void reduce_sum(const std::vector<Tensor>& tensors, const std::vector<int>& roots, const std::string& what);
   /** The bytes of each rank, in their order, on all ranks. Lengths may differ. */
   std::vector<std::string> gather_strings(const std::string& own, const std::string& what);
   /** Returns when all ranks have come. */

@@ -155,6 +155,25 @@ struct Transport::Backends {
     }
   }
 
+  /** Starts a collective of each tensor, in their order, then waits for all of them. */
+  void for_each(const std::vector<Tensor>& tensors,
+                const std::function<c10::intrusive_ptr<c10d::Work>(c10d::Backend& backend, std::vector<Tensor>& tensor,
+                                                                   size_t i)>& start) {
+    std::vector<std::pair<c10::intrusive_ptr<c10d::Work>, Tensor>> started;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      if (c10d::Backend* backend = of(tensors[i])) {
+        std::vector<Tensor> tensor = {tensors[i]};
+        started.emplace_back(start(*backend, tensor, i), tensors[i]);
+      } else {
+        by_way_of_cpu(tensors[i], [&](const Tensor& host) {
+          std::vector<Tensor> tensor = {host};
+          finish(start(*gloo, tensor, i), host);
+        });
+      }
+    }
+    for (const auto& [work, tensor] : started) finish(work, tensor);
+  }
+
   void wait_for_gloo(c10d::Work& work) {
     while (true) {
       try {
@@ -212,13 +231,21 @@ void Transport::all_reduce(Tensor tensor, Reduction reduction) {
   backends_->finish(backend->allreduce(tensors, options), tensor);
 }
 
-void Transport::broadcast(Tensor tensor, int root) {
-  c10d::Backend* backend = backends_->of(tensor);
-  if (backend == nullptr) return by_way_of_cpu(tensor, [&](const Tensor& host) { broadcast(host, root); });
-  c10d::BroadcastOptions options;
-  options.rootRank = root;
-  std::vector<Tensor> tensors = {tensor};
-  backends_->finish(backend->broadcast(tensors, options), tensor);
+void Transport::broadcast(const std::vector<Tensor>& tensors, const std::vector<int>& roots) {
+  backends_->for_each(tensors, [&](c10d::Backend& backend, std::vector<Tensor>& tensor, size_t i) {
+    c10d::BroadcastOptions options;
+    options.rootRank = roots[i];
+    return backend.broadcast(tensor, options);
+  });
+}
+
+void Transport::reduce_sum(const std::vector<Tensor>& tensors, const std::vector<int>& roots) {
+  backends_->for_each(tensors, [&](c10d::Backend& backend, std::vector<Tensor>& tensor, size_t i) {
+    c10d::ReduceOptions options;
+    options.reduceOp = c10d::ReduceOp::SUM;
+    options.rootRank = roots[i];
+    return backend.reduce(tensor, options);
+  });
 }
 
 void Transport::all_gather(std::vector<Tensor> outputs, Tensor input) {
@@ -233,13 +260,6 @@ void Transport::all_gather(std::vector<Tensor> outputs, Tensor input) {
   std::vector<std::vector<Tensor>> lists = {std::move(outputs)};
   std::vector<Tensor> inputs = {input};
   backends_->finish(backend->allgather(lists, inputs), input);
-}
-
-void Transport::reduce_scatter_sum(Tensor output, Tensor input) {
-  c10d::Backend* backend = backends_->of(input);
-  if (backend == nullptr)
-    return by_way_of_cpu(output, [&](const Tensor& host) { reduce_scatter_sum(host, input.cpu()); });
-  backends_->finish(backend->_reduce_scatter_base(output, input), input);
 }
 
 }  // namespace diptych

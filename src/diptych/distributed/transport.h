@@ -53,11 +53,12 @@ class Transport {
   ~Transport();
 
   void all_reduce(Tensor tensor, Reduction reduction);
-  void broadcast(Tensor tensor, int root);
+  /** Each tensor from its root; all are under way at once. */
+  void broadcast(const std::vector<Tensor>& tensors, const std::vector<int>& roots);
+  /** Each tensor becomes the sum on its root, and is undefined on the others; all are under way at once. */
+  void reduce_sum(const std::vector<Tensor>& tensors, const std::vector<int>& roots);
   /** `outputs`: one tensor for each rank, with the shape of `input`. */
   void all_gather(std::vector<Tensor> outputs, Tensor input);
-  /** `input` holds a part for each rank, in their order: `output` becomes the sum of this rank's parts. */
-  void reduce_scatter_sum(Tensor output, Tensor input);
 
   /** After a failure: does not wait for what still runs in the background, and leaves it to the end of the process. */
   void abandon();

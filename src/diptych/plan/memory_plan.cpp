@@ -22,7 +22,7 @@ MemoryRow row(const std::string& name, int64_t bytes, const std::vector<size_t>&
 /** What dealt layers (train/dealt_layers.h) change while updates are under way. */
 struct Dealing {
   int64_t spared = 0;        // weights of the layers that other ranks keep
-  int64_t at_work = 0;       // a layer, as it arrives and as it lies, and its gradients on their way
+  int64_t at_work = 0;       // a layer, and its gradients on their way
   int64_t gradients_of = 1;  // ranks that share the gradients
 };
 
@@ -30,19 +30,14 @@ Dealing dealing_of(PlannedModel& planned, const RlRecipe& recipe, int64_t ranks)
   if (!recipe.train.shard_weights || ranks == 1) return {};
   std::vector<ParameterSlot> slots;
   collect(slots, planned.model.decoder);
-  int64_t bytes = 0, trained = 0, largest = 0;
+  int64_t bytes = 0, trained = 0;
   for (const ParameterSlot& slot : slots) {
     bytes += static_cast<int64_t>(slot.tensor->nbytes());
-    if (!slot.tensor->requires_grad()) continue;
-    trained += slot.tensor->numel();
-    largest = std::max(largest, slot.tensor->numel());
+    if (slot.tensor->requires_grad()) trained += slot.tensor->numel();
   }
   const auto layers = static_cast<int64_t>(planned.model.decoder.layers.size());
-  constexpr int64_t kFloat = sizeof(float);
-  // Of a layer's gradients each rank's share is as long as the longest, which is a whole matrix at least.
-  const int64_t share = std::max(largest, trained / layers / ranks);
   return {.spared = bytes - bytes / ranks,
-          .at_work = 2 * bytes / layers + (ranks + 1) * share * kFloat,
+          .at_work = (bytes + trained * static_cast<int64_t>(sizeof(float))) / layers,
           .gradients_of = ranks};
 }
 

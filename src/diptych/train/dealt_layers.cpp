@@ -1,8 +1,5 @@
 #include "diptych/train/dealt_layers.h"
 
-#include <algorithm>
-
-#include "diptych/tensor/flat.h"
 #include "diptych/train/optimizer.h"
 #include "diptych/train/trainable.h"
 
@@ -23,28 +20,10 @@ void allocate_memory(const Tensor& tensor) {
   storage.set_nbytes(tensor.numel() * tensor.itemsize());
 }
 
-/** Numbers in the longest of the lists. */
-int64_t longest_of(const std::vector<std::vector<Tensor>>& lists) {
-  int64_t longest = 0;
-  for (const std::vector<Tensor>& tensors : lists) {
-    int64_t count = 0;
-    for (const Tensor& tensor : tensors) count += tensor.numel();
-    longest = std::max(longest, count);
-  }
-  return longest;
-}
-
-void copy_all(const std::vector<Tensor>& to, const std::vector<Tensor>& from) {
-  for (size_t i = 0; i < to.size(); ++i) to[i].detach().copy_(from[i]);
-}
-
 }  // namespace
 
 DealtLayers::DealtLayers(MotDecoder& decoder, const std::map<std::string, int>& trained_owners, ProcessGroup& ranks)
-    : decoder_(decoder),
-      ranks_(ranks),
-      compute_options_(decoder.layers.front().und.query.weight.options().requires_grad(false)),
-      layers_(decoder.layers.size()) {
+    : decoder_(decoder), ranks_(ranks), layers_(decoder.layers.size()) {
   std::vector<ParameterSlot> slots;
   collect(slots, decoder);
   std::erase_if(slots, [](const ParameterSlot& slot) { return !decoder_layer_of(slot.name); });
@@ -55,17 +34,15 @@ DealtLayers::DealtLayers(MotDecoder& decoder, const std::map<std::string, int>& 
   const std::vector<int> frozen_owners = owners_of(frozen, ranks.world());
   for (size_t i = 0; i < frozen.size(); ++i) owners[frozen[i].name] = frozen_owners[i];
 
-  const auto world = static_cast<size_t>(ranks.world());
-  for (Layer& layer : layers_) layer = {Shares(world), Shares(world), std::vector<std::vector<size_t>>(world)};
   for (const ParameterSlot& slot : slots) {
     TORCH_CHECK(slot.tensor->storage().nbytes() == slot.tensor->nbytes(),
                 "dealt weights must have memory of their own");
     Layer& layer = layers_[*decoder_layer_of(slot.name)];
-    const auto owner = static_cast<size_t>(owners.at(slot.name));
-    layer.weights[owner].push_back(*slot.tensor);
-    if (!slot.tensor->requires_grad()) continue;
-    layer.trained[owner].push_back(*slot.tensor);
-    layer.places[owner].push_back(layer.trained_count++);
+    for (Owned* list : {&layer.weights, &layer.trained}) {
+      if (list == &layer.trained && !slot.tensor->requires_grad()) continue;
+      list->tensors.push_back(*slot.tensor);
+      list->owners.push_back(owners.at(slot.name));
+    }
   }
   auto keeper = std::make_shared<LayerKeeper>();
   keeper->enter = [this](size_t layer) { enter(layer); };
@@ -80,47 +57,40 @@ DealtLayers::~DealtLayers() {
 
 void DealtLayers::enter(size_t layer) {
   if (!dealt_) return;
-  const at::NoGradGuard no_grad;
-  const Shares& weights = layers_[layer].weights;
-  const Tensor own = at::zeros({longest_of(weights)}, compute_options_);
-  const auto self = static_cast<size_t>(ranks_.rank());
-  copy_all(views_of_flat(own, weights[self]), weights[self]);
-  const std::vector<Tensor> rows = ranks_.all_gather(own, "weights of a layer");
-  for (size_t rank = 0; rank < weights.size(); ++rank) {
-    if (rank == self) continue;
-    for (const Tensor& weight : weights[rank]) allocate_memory(weight);
-    copy_all(weights[rank], views_of_flat(rows[rank], weights[rank]));
+  const auto& [tensors, owners] = layers_[layer].weights;
+  std::vector<Tensor> values;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (owners[i] != ranks_.rank()) allocate_memory(tensors[i]);
+    values.push_back(tensors[i].detach());
   }
+  ranks_.broadcast(values, owners, "weights of a layer");
 }
 
 void DealtLayers::leave(size_t layer) {
   if (!dealt_) return;
-  const Shares& weights = layers_[layer].weights;
-  for (size_t rank = 0; rank < weights.size(); ++rank)
-    if (static_cast<int>(rank) != ranks_.rank())
-      for (const Tensor& weight : weights[rank]) free_memory(weight);
+  const auto& [tensors, owners] = layers_[layer].weights;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (owners[i] != ranks_.rank()) free_memory(tensors[i]);
 }
 
 void DealtLayers::take(size_t layer, const std::vector<Tensor>& gradients) {
   const at::NoGradGuard no_grad;
-  const Layer& dealt = layers_[layer];
-  if (dealt.trained_count == 0) return;
-  const at::ScalarType type = compute_options_.dtype() == at::kDouble ? at::kDouble : at::kFloat;
-  const Tensor rows = at::zeros({ranks_.world(), longest_of(dealt.trained)}, compute_options_.dtype(type));
-  for (size_t rank = 0; rank < dealt.trained.size(); ++rank) {
-    const std::vector<Tensor> own = views_of_flat(rows[static_cast<int64_t>(rank)], dealt.trained[rank]);
-    for (size_t i = 0; i < own.size(); ++i)
-      if (const Tensor& gradient = gradients[dealt.places[rank][i]]; gradient.defined()) own[i].copy_(gradient);
+  const auto& [tensors, owners] = layers_[layer].trained;
+  if (tensors.empty()) return;
+  std::vector<Tensor> sums;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const at::ScalarType type = tensors[i].scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    sums.push_back(at::zeros(tensors[i].sizes(), tensors[i].options().dtype(type).requires_grad(false)));
+    if (gradients[i].defined()) sums.back().copy_(gradients[i]);
   }
-  const Tensor sum = ranks_.reduce_scatter_sum(rows, "gradients of a layer")[0];
-  const std::vector<Tensor>& owned = dealt.trained[static_cast<size_t>(ranks_.rank())];
-  const std::vector<Tensor> parts = views_of_flat(sum, owned);
-  for (size_t i = 0; i < owned.size(); ++i) {
-    Tensor& gradient = owned[i].mutable_grad();
+  ranks_.reduce_sum(sums, owners, "gradients of a layer");
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (owners[i] != ranks_.rank()) continue;
+    Tensor& gradient = tensors[i].mutable_grad();
     if (gradient.defined())
-      gradient.add_(parts[i]);
+      gradient.add_(sums[i]);
     else
-      gradient = parts[i].clone();
+      gradient = sums[i];
   }
 }
 
@@ -143,10 +113,10 @@ void DealtLayers::idle_pass() {
   }
   // A backward pass goes back to the first layer that trains.
   size_t first = 0;
-  while (first < layers_.size() && layers_[first].trained_count == 0) ++first;
+  while (first < layers_.size() && layers_[first].trained.tensors.empty()) ++first;
   for (size_t layer = layers_.size(); layer > first; --layer) {
     enter(layer - 1);
-    take(layer - 1, std::vector<Tensor>(layers_[layer - 1].trained_count));
+    take(layer - 1, std::vector<Tensor>(layers_[layer - 1].trained.tensors.size()));
     leave(layer - 1);
   }
 }

@@ -29,12 +29,14 @@ class DealtLayers {
   void idle_pass();
 
  private:
-  using Shares = std::vector<std::vector<Tensor>>;  // by owner
+  /** Tensors, each with the rank that owns it. */
+  struct Owned {
+    std::vector<Tensor> tensors;
+    std::vector<int> owners;
+  };
   struct Layer {
-    Shares weights;
-    Shares trained;                           // those of them that train
-    std::vector<std::vector<size_t>> places;  // of the gradients of `trained` among those that come
-    size_t trained_count = 0;
+    Owned weights;
+    Owned trained;  // those of them that train, in the order in which gradients come
   };
 
   void enter(size_t layer);
@@ -43,7 +45,6 @@ class DealtLayers {
 
   MotDecoder& decoder_;
   ProcessGroup& ranks_;
-  at::TensorOptions compute_options_;  // of the weights
   std::vector<Layer> layers_;
   bool dealt_ = false;
 };

@@ -2,9 +2,14 @@
 
 namespace diptych {
 
+std::string average_name(const std::string& weight) {
+  return "ema/" + weight;
+}
+
 std::vector<NamedTensor> start_average(const std::vector<NamedTensor>& weights) {
   std::vector<NamedTensor> average;
-  for (const NamedTensor& weight : weights) average.push_back({"ema/" + weight.name, weight.tensor.detach().clone()});
+  for (const NamedTensor& weight : weights)
+    average.push_back({average_name(weight.name), weight.tensor.detach().clone()});
   return average;
 }
 

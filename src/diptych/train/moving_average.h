@@ -5,7 +5,10 @@
 
 namespace diptych {
 
-/** Copies of the weights under the names "ema/NAME". */
+/** "ema/NAME". */
+std::string average_name(const std::string& weight);
+
+/** Copies of the weights under those names. */
 std::vector<NamedTensor> start_average(const std::vector<NamedTensor>& weights);
 
 /** average += (1 - decay) (weight - average), in place. */

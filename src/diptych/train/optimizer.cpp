@@ -8,7 +8,6 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/tensor/flat.h"
 #include "diptych/tensor/packs.h"
 #include "diptych/train/trainable.h"
 
@@ -208,19 +207,15 @@ GroupStepReport AdamW::update_group(size_t group_index, double learning_rate, co
   return report;
 }
 
-// One message for each owner, of all that it owns in the group.
 void AdamW::send_updates(size_t group_index) {
   if (ranks_.world() == 1 || options_.dealt) return;
-  for (int owner = 0; owner < ranks_.world(); ++owner) {
-    std::vector<Tensor> owned;
-    for (size_t i = 0; i < states_[group_index].size(); ++i)
-      if (states_[group_index][i].owner == owner) owned.push_back(groups_[group_index].parameters[i].tensor.detach());
-    if (owned.empty()) continue;
-    const Tensor message = flattened(owned);
-    ranks_.broadcast(message, owner, "updated weights");
-    const std::vector<Tensor> sent = views_of_flat(message, owned);
-    for (size_t i = 0; i < owned.size(); ++i) owned[i].copy_(sent[i]);
+  std::vector<Tensor> tensors;
+  std::vector<int> owners;
+  for (size_t i = 0; i < states_[group_index].size(); ++i) {
+    tensors.push_back(groups_[group_index].parameters[i].tensor.detach());
+    owners.push_back(states_[group_index][i].owner);
   }
+  ranks_.broadcast(tensors, owners, "updated weights");
 }
 
 void AdamW::clear_gradients() {

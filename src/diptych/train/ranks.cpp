@@ -32,8 +32,9 @@ void together(ProcessGroup& ranks, const std::string& what, const std::function<
 void require_one_process(const std::string& what) {
   const int world = place_from_environment().world;
   if (world == 1) return;
-  throw Error(ExitCode::config, {what, "one process", cat(world, " of a launcher"),
-                                 "start it without the launcher; only `diptych train` runs in several processes"});
+  throw Error(ExitCode::config,
+              {what, "one process", cat(world, " of a launcher"),
+               "start it without the launcher; only `train` and `sft` of a model run in several processes"});
 }
 
 bool any_rank(ProcessGroup& ranks, bool holds, const std::string& what) {

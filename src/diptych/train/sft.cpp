@@ -1,6 +1,7 @@
 #include "diptych/train/sft.h"
 
-#include "diptych/base/error.h"
+#include <algorithm>
+
 #include "diptych/base/log.h"
 #include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
@@ -9,6 +10,7 @@
 #include "diptych/train/ranks.h"
 #include "diptych/train/supervised_pack.h"
 #include "diptych/train/trainable.h"
+#include "diptych/train/trained_policy.h"
 
 namespace diptych {
 
@@ -17,16 +19,24 @@ namespace {
 // Evaluation and the saved model use the moving average, so it stands in for the weights for a while.
 class AveragedWeights {
  public:
-  AveragedWeights(const std::vector<NamedTensor>& weights, const std::vector<NamedTensor>& average) {
-    at::NoGradGuard no_grad;
-    for (size_t i = 0; i < average.size(); ++i) {
-      weights_.push_back(weights[i].tensor);
-      live_.push_back(weights[i].tensor.detach().clone());
-      weights_[i].copy_(average[i].tensor);
+  /** `weights`: all that train. `average`: of those that this rank owns. */
+  AveragedWeights(const std::vector<NamedTensor>& weights, const std::vector<NamedTensor>& average,
+                  const std::map<std::string, int>& owners, ProcessGroup& ranks) {
+    const at::NoGradGuard no_grad;
+    std::map<std::string, Tensor> own;
+    for (const NamedTensor& one : average) own.emplace(one.name, one.tensor);
+    std::vector<int> roots;
+    for (const NamedTensor& weight : weights) {
+      weights_.push_back(weight.tensor.detach());
+      live_.push_back(weights_.back().clone());
+      if (const auto found = own.find(average_name(weight.name)); found != own.end())
+        weights_.back().copy_(found->second);
+      roots.push_back(owners.at(weight.name));
     }
+    ranks.broadcast(weights_, roots, "averaged weights");
   }
   ~AveragedWeights() {
-    at::NoGradGuard no_grad;
+    const at::NoGradGuard no_grad;
     for (size_t i = 0; i < live_.size(); ++i) weights_[i].copy_(live_[i]);
   }
   AveragedWeights(const AveragedWeights&) = delete;
@@ -37,83 +47,176 @@ class AveragedWeights {
   std::vector<Tensor> live_;
 };
 
-std::vector<SupervisedExample> draw_batch(const ExampleSource& examples, int64_t step, int64_t batch) {
-  std::vector<SupervisedExample> drawn;
-  for (int64_t index = 0; index < batch; ++index)
-    drawn.push_back(examples(static_cast<uint64_t>(step), static_cast<uint64_t>(index)));
-  return drawn;
-}
-
-}  // namespace
-
-EndReason train_sft(const SftRecipe& recipe) {
-  require_one_process("sft");
-  ModelFolder folder = load_run_model(recipe.model, recipe.run);
-  Bagel& model = folder.model;
-  const auto seed = static_cast<uint64_t>(recipe.run.seed);
-  const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
-  const EpisodeOptions episode = episode_options(recipe.rollout, recipe.eval.updates);
-  std::vector<std::string> free_keys = always_free_keys();
-  free_keys.push_back("eval.*");
-  Session session(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys);
+SupervisedOptions supervised_options(const SftRecipe& recipe, const EpisodeOptions& episode) {
   SupervisedOptions options;
   options.system_prompt = episode.system_prompt;
   options.text_dropout = recipe.train.text_dropout;
   options.timestep_shift = recipe.train.timestep_shift;
+  return options;
+}
 
-  std::vector<ParameterGroup> groups =
-      expert_groups(matching_slots(transformer_slots(model), recipe.train.parameters), recipe.train.learning_rate,
-                    recipe.train.learning_rate, recipe.optimizer.max_grad_norm);
-  const std::vector<NamedTensor> weights = all_parameters(groups);
-  AdamW optimizer(std::move(groups), adamw_options(recipe.optimizer));
-  const std::vector<NamedTensor> masters = optimizer.master_weights();
-  const bool averaged = recipe.train.ema_decay > 0;
-  const std::vector<NamedTensor> average = averaged ? start_average(masters) : std::vector<NamedTensor>();
-  std::vector<NamedTensor> saved = masters;
-  saved.insert(saved.end(), average.begin(), average.end());
-  session.restore(optimizer, saved);
+PolicyOptions policy_options(const SftRecipe& recipe) {
+  PolicyOptions options;
+  options.parameters = recipe.train.parameters;
+  options.und_learning_rate = options.gen_learning_rate = recipe.train.learning_rate;
+  options.max_grad_norm = recipe.optimizer.max_grad_norm;
+  options.adamw = adamw_options(recipe.optimizer);
+  options.keeps_reference = false;
+  return options;
+}
 
-  const bool evaluates = recipe.data.source == "shapes" && recipe.eval.prompts > 0;
-  const RewardFunction reward = make_reward("shapes_soft");
-  Progress progress(recipe.train.steps, "sft");
-  for (int64_t step = session.first_step(); step < recipe.train.steps; ++step) {
-    const Stopwatch started;
-    const SupervisedPack pack =
-        make_supervised_pack(model, folder.tokenizer, draw_batch(examples, step, recipe.train.batch), options, seed,
-                             static_cast<uint64_t>(step));
-    const SupervisedLoss loss =
-        supervised_loss(model, pack, recipe.train.cross_entropy_weight, recipe.train.flow_weight);
-    optimizer.clear_gradients();
+// As in reinforcement: under a cosine the learning rate of every step depends on the last one.
+std::vector<std::string> free_keys(const SftRecipe& recipe) {
+  std::vector<std::string> keys = always_free_keys();
+  keys.push_back("eval.*");
+  keys.push_back("train.recompute_layers");
+  if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
+  return keys;
+}
+
+class SftRun {
+ public:
+  SftRun(const SftRecipe& recipe, ProcessGroup& ranks)
+      : recipe_(recipe),
+        ranks_(ranks),
+        folder_(load_run_model(recipe.model, recipe.run, ranks.local_rank())),
+        examples_(make_examples(recipe.data, recipe.train.batch, static_cast<uint64_t>(recipe.run.seed))),
+        episode_(episode_options(recipe.rollout, recipe.eval.updates)),
+        options_(supervised_options(recipe, episode_)),
+        trained_(folder_.model, policy_options(recipe), ranks),
+        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), ranks) {
+    folder_.model.decoder.recompute = recipe.train.recompute_layers;
+    if (averages()) average_ = start_average(trained_.optimizer().owned_master_weights());
+    session_.restore(trained_.optimizer(), with_average(trained_.restorable()));
+  }
+
+  EndReason train();
+
+ private:
+  bool averages() const { return recipe_.train.ema_decay > 0; }
+  std::vector<NamedTensor> with_average(std::vector<NamedTensor> weights) const {
+    weights.insert(weights.end(), average_.begin(), average_.end());
+    return weights;
+  }
+  std::vector<SupervisedPack> draw_packs(int64_t step) const;
+  void update(int64_t step, MetricRow& row);
+  void evaluate(int64_t step, MetricRow& row);
+  std::unique_ptr<AveragedWeights> stand_in() const;
+
+  SftRecipe recipe_;
+  ProcessGroup& ranks_;
+  ModelFolder folder_;
+  ExampleSource examples_;
+  EpisodeOptions episode_;
+  SupervisedOptions options_;
+  TrainedPolicy trained_;
+  Session session_;
+  std::vector<NamedTensor> average_;  // of the masters that this rank owns
+};
+
+std::unique_ptr<AveragedWeights> SftRun::stand_in() const {
+  if (!averages()) return nullptr;
+  return std::make_unique<AveragedWeights>(all_parameters(trained_.optimizer().groups()), average_,
+                                           trained_.optimizer().owners(), ranks_);
+}
+
+/** This rank's examples of a batch, consecutive ones: none where there are more ranks than examples. */
+std::vector<SupervisedPack> SftRun::draw_packs(int64_t step) const {
+  const int64_t batch = recipe_.train.batch;
+  const int64_t end = batch * (ranks_.rank() + 1) / ranks_.world();
+  const int64_t per_pack = recipe_.train.examples_per_pack > 0 ? recipe_.train.examples_per_pack : batch;
+  std::vector<SupervisedPack> packs;
+  for (int64_t first = batch * ranks_.rank() / ranks_.world(); first < end; first += per_pack) {
+    std::vector<SupervisedExample> drawn;
+    for (int64_t number = first; number < std::min(end, first + per_pack); ++number)
+      drawn.push_back(examples_(static_cast<uint64_t>(step), static_cast<uint64_t>(number)));
+    packs.push_back(make_supervised_pack(folder_.model, folder_.tokenizer, drawn, options_,
+                                         static_cast<uint64_t>(recipe_.run.seed), static_cast<uint64_t>(step),
+                                         static_cast<uint64_t>(first)));
+  }
+  return packs;
+}
+
+void SftRun::update(int64_t step, MetricRow& row) {
+  const std::vector<SupervisedPack> packs = draw_packs(step);
+  SupervisedTargets targets;
+  for (const SupervisedPack& pack : packs) targets += count_targets(pack);
+  const Tensor counts = at::tensor({targets.tokens, targets.elements}, at::kLong);
+  ranks_.all_reduce_sum(counts, "targets of the batch");
+  targets = {counts[0].item<int64_t>(), counts[1].item<int64_t>()};
+
+  trained_.optimizer().clear_gradients();
+  Tensor losses = at::zeros({2}, at::kDouble);
+  for (size_t p = 0; p < packs.size(); ++p) {
+    const SupervisedLoss loss = supervised_loss(folder_.model, packs[p], recipe_.train.cross_entropy_weight,
+                                                recipe_.train.flow_weight, targets);
+    if (p + 1 == packs.size()) trained_.buckets().watch();
     loss.total.backward();
-    const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
-    check_applied(report, cat("sft step ", step));
-    if (averaged) update_average(average, masters, recipe.train.ema_decay);
+    losses += at::tensor({loss.cross_entropy, loss.flow}, at::kDouble);
+  }
+  if (packs.empty()) trained_.buckets().watch();
+  trained_.buckets().start();
+  const StepReport report = trained_.step(learning_rate_scale(recipe_.optimizer, step, step, recipe_.train.steps));
+  check_applied(report, cat("sft step ", step));
+  if (averages()) update_average(average_, trained_.optimizer().owned_master_weights(), recipe_.train.ema_decay);
+  ranks_.all_reduce_sum(losses, "losses of the batch");
+  row["loss/cross_entropy"] = losses[0].item<double>();
+  row["loss/flow"] = losses[1].item<double>();
+  row["grad_norm/all"] = report.grad_norm;
+}
 
-    MetricRow row{{"loss/cross_entropy", loss.cross_entropy},
-                  {"loss/flow", loss.flow},
-                  {"grad_norm/all", report.grad_norm},
-                  {"time/step", started.seconds()}};
-    const bool last = step + 1 == recipe.train.steps;
-    if (evaluates && (last || (recipe.eval.every > 0 && (step + 1) % recipe.eval.every == 0))) {
-      const AveragedWeights stand_in(weights, average);
-      const EvaluationResult result = evaluate_shapes(model, folder.tokenizer, episode, recipe.eval, reward);
-      add_evaluation(result, row);
-      log_info(cat("step ", step + 1, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
-                   fixed(result.correct_implicit, 3)));
+void SftRun::evaluate(int64_t step, MetricRow& row) {
+  const std::unique_ptr<AveragedWeights> averaged = stand_in();
+  const EvaluationResult result =
+      evaluate_shapes(folder_.model, folder_.tokenizer, episode_, recipe_.eval, make_reward("shapes_soft"));
+  add_evaluation(result, row);
+  log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
+               fixed(result.correct_implicit, 3)));
+}
+
+EndReason SftRun::train() {
+  const bool evaluates = recipe_.data.source == "shapes" && recipe_.eval.prompts > 0;
+  Progress progress(recipe_.train.steps, "sft");
+  for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
+    const Stopwatch started;
+    MetricRow row;
+    update(step, row);
+    row["time/step"] = started.seconds();
+    const int64_t done = step + 1;
+    const bool last = done == recipe_.train.steps;
+    if (evaluates && (last || (recipe_.eval.every > 0 && done % recipe_.eval.every == 0))) evaluate(done, row);
+    if (session_.writes()) {
+      session_.metrics().write(done, row);
+      progress.update(done,
+                      cat("text ", fixed(row.at("loss/cross_entropy"), 3), "  flow ", fixed(row.at("loss/flow"), 4)));
     }
-    session.metrics().write(step + 1, row);
-    progress.update(step + 1, cat("text ", fixed(loss.cross_entropy, 3), "  flow ", fixed(loss.flow, 4)));
-    const bool stopping = stop_requested() && !last;
-    if (stopping || last || session.due(step + 1)) session.save(step + 1, optimizer, saved, {});
+    const bool stopping = !last && any_rank(ranks_, stop_requested(), "the wish to stop");
+    if (stopping || last || session_.due(done))
+      session_.save(done, trained_.optimizer(), with_average(trained_.optimizer().owned_master_weights()), {});
     if (stopping) {
       progress.finish();
       return EndReason::interrupted;
     }
   }
   progress.finish();
-  const AveragedWeights stand_in(weights, average);
-  save_model_folder(session.folder() / "model", model, recipe.model, /*compact=*/true);
+  const std::unique_ptr<AveragedWeights> averaged = stand_in();
+  together(ranks_, "the trained model", [&] {
+    if (session_.writes())
+      save_model_folder(session_.folder() / "model", folder_.model, recipe_.model, /*compact=*/true);
+  });
   return EndReason::finished;
+}
+
+}  // namespace
+
+EndReason train_sft(const SftRecipe& recipe) {
+  ProcessGroup ranks(place_from_environment(), std::chrono::seconds(recipe.run.peer_deadline));
+  try {
+    return SftRun(recipe, ranks).train();
+  } catch (const std::exception& error) {
+    ranks.announce_failure(error.what());
+    throw;
+  }
 }
 
 }  // namespace diptych

@@ -17,13 +17,15 @@ struct SftConfig {
   double text_dropout = 0.1;
   double timestep_shift = 1;
   double ema_decay = 0;
+  int64_t examples_per_pack = 0;
+  bool recompute_layers = false;
   std::vector<std::string> parameters = {"*", "!vit_*", "!connector*", "!*pos_embed"};
 };
 
 template <class Fields>
 void visit(Fields& fields, SftConfig& train) {
   fields.range("steps", train.steps, 1, INT64_MAX, "updates");
-  fields.range("batch", train.batch, 1, 1000000, "examples per update");
+  fields.range("batch", train.batch, 1, 1000000, "examples per update, dealt over the processes");
   fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate");
   fields.range("cross_entropy_weight", train.cross_entropy_weight, 0, 1e6, "weight of the thought's cross-entropy");
   fields.range("flow_weight", train.flow_weight, 0, 1e6, "weight of the flow-matching error");
@@ -31,6 +33,12 @@ void visit(Fields& fields, SftConfig& train) {
   fields.range("timestep_shift", train.timestep_shift, 1e-3, 1e3, "shift of the training times");
   fields.range("ema_decay", train.ema_decay, 0, 1,
                "the saved model is this moving average of the weights; 0: the weights");
+  fields.range("examples_per_pack", train.examples_per_pack, 0, 1000000,
+               "examples of a process that are computed at once; fewer need less memory; 0: all of them");
+  fields(
+      "recompute_layers", train.recompute_layers,
+      "compute each layer a second time in the backward pass instead of keeping its activations: less memory, a third "
+      "more work, the same bits");
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
 }
 
@@ -57,7 +65,8 @@ void visit(Fields& fields, SftRecipe& recipe) {
   fields.section("eval", recipe.eval);
 }
 
-/** Trains and writes RUN/model, compact (bfloat16). Evaluates on the shapes world where data.source is "shapes". */
+/** Trains, in as many processes as a launcher started, and writes RUN/model, compact (bfloat16). Evaluates on the
+ * shapes world where data.source is "shapes". */
 EndReason train_sft(const SftRecipe& recipe);
 
 }  // namespace diptych

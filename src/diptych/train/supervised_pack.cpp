@@ -46,7 +46,7 @@ int64_t add_chain(std::vector<Segment> chain, SupervisedPack& pack) {
 
 // Images of all examples in order: sources, then the target.
 std::vector<EncodedImage> encode_examples(const Bagel& model, const std::vector<SupervisedExample>& examples,
-                                          uint64_t seed, uint64_t step) {
+                                          uint64_t seed, uint64_t step, uint64_t first) {
   std::vector<Image> images;
   std::vector<StreamKey> keys;
   for (size_t i = 0; i < examples.size(); ++i) {
@@ -54,7 +54,7 @@ std::vector<EncodedImage> encode_examples(const Bagel& model, const std::vector<
     if (examples[i].image) own.push_back(*examples[i].image);
     for (size_t k = 0; k < own.size(); ++k) {
       images.push_back(own[k]);
-      keys.push_back({.seed = seed, .purpose = Purpose::posterior, .step = step, .sample = i, .position = k});
+      keys.push_back({.seed = seed, .purpose = Purpose::posterior, .step = step, .sample = first + i, .position = k});
     }
   }
   return encode_images(model, images, std::move(keys));
@@ -64,13 +64,13 @@ std::vector<EncodedImage> encode_examples(const Bagel& model, const std::vector<
 
 SupervisedPack make_supervised_pack(const Bagel& model, const Tokenizer& tokenizer,
                                     const std::vector<SupervisedExample>& examples, const SupervisedOptions& options,
-                                    uint64_t seed, uint64_t step) {
-  const std::vector<EncodedImage> encoded = encode_examples(model, examples, seed, step);
+                                    uint64_t seed, uint64_t step, uint64_t first) {
+  const std::vector<EncodedImage> encoded = encode_examples(model, examples, seed, step, first);
   SupervisedPack pack;
   size_t next_image = 0;
   for (size_t i = 0; i < examples.size(); ++i) {
     const SupervisedExample& example = examples[i];
-    const StreamKey address{.seed = seed, .purpose = Purpose::dropout, .step = step, .sample = i};
+    const StreamKey address{.seed = seed, .purpose = Purpose::dropout, .step = step, .sample = first + i};
     const bool with_text = !example.image || Stream(address).uniform() >= options.text_dropout;
     std::vector<Segment> chain;
     if (with_text && example.thinking && !options.system_prompt.empty())
@@ -89,15 +89,22 @@ SupervisedPack make_supervised_pack(const Bagel& model, const Tokenizer& tokeniz
     if (example.image)
       target = append_target(chain, encoded[next_image++].latent, address, options.timestep_shift,
                              model.config.latent_patch);
-    const int64_t first = add_chain(std::move(chain), pack);
-    if (!labels.empty()) pack.text_targets.emplace_back(first + static_cast<int64_t>(thought), std::move(labels));
-    if (target) pack.flow_targets.emplace_back(first + static_cast<int64_t>(target->segment), target->velocity);
+    const int64_t begin = add_chain(std::move(chain), pack);
+    if (!labels.empty()) pack.text_targets.emplace_back(begin + static_cast<int64_t>(thought), std::move(labels));
+    if (target) pack.flow_targets.emplace_back(begin + static_cast<int64_t>(target->segment), target->velocity);
   }
   return pack;
 }
 
+SupervisedTargets count_targets(const SupervisedPack& pack) {
+  SupervisedTargets targets;
+  for (const auto& [segment, labels] : pack.text_targets) targets.tokens += static_cast<int64_t>(labels.size());
+  for (const auto& [segment, velocity] : pack.flow_targets) targets.elements += velocity.numel();
+  return targets;
+}
+
 SupervisedLoss supervised_loss(const Bagel& model, const SupervisedPack& pack, double cross_entropy_weight,
-                               double flow_weight) {
+                               double flow_weight, const SupervisedTargets& batch) {
   const PackOutput output = forward(model, pack.segments);
   SupervisedLoss loss;
   loss.total = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(output.und.device()));
@@ -111,7 +118,7 @@ SupervisedLoss supervised_loss(const Bagel& model, const SupervisedPack& pack, d
     }
     const at::Device device = output.und.device();
     const Tensor hidden = output.und.index_select(0, index_on(rows, device));
-    const Tensor entropy = -token_logprobs(hidden, model.lm_head, index_on(labels, device)).mean();
+    const Tensor entropy = -token_logprobs(hidden, model.lm_head, index_on(labels, device)).sum() / batch.tokens;
     loss.total = loss.total + cross_entropy_weight * entropy;
     loss.cross_entropy = entropy.item<double>();
   }
@@ -126,7 +133,7 @@ SupervisedLoss supervised_loss(const Bagel& model, const SupervisedPack& pack, d
     }
     const Tensor chosen = output.latent.index_select(0, index_on(rows, output.latent.device()));
     const Tensor predicted = velocity(model, chosen);
-    const Tensor error = (predicted - at::cat(targets).to(predicted.options())).square().mean();
+    const Tensor error = (predicted - at::cat(targets).to(predicted.options())).square().sum() / batch.elements;
     loss.total = loss.total + flow_weight * error;
     loss.flow = error.item<double>();
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/tensor/torch.h"
 #include "unit/distributed/forked_ranks.h"
@@ -119,37 +120,57 @@ TEST(ProcessGroup, BroadcastFromEveryRank) {
     run_ranks(world, [](ProcessGroup& group) {
       for (int root = 0; root < group.world(); ++root) {
         const Tensor tensor = uneven(group.rank(), 1000).to(at::kBFloat16);
-        group.broadcast(tensor, root, "weights");
+        group.broadcast({tensor}, {root}, "weights");
         require(tensor.equal(uneven(root, 1000).to(at::kBFloat16)), cat("from rank ", root));
       }
       return "";
     });
 }
 
-TEST(ProcessGroup, GatheredTensorsAreNewMemory) {
+TEST(ProcessGroup, BroadcastOfManyEachFromItsRoot) {
   for (int world : kWorlds)
     run_ranks(world, [](ProcessGroup& group) {
-      const Tensor own = at::full({2, 2}, group.rank(), at::kBFloat16);
-      const std::vector<Tensor> all = group.all_gather(own, "values");
-      own.fill_(-1);
-      require(static_cast<int>(all.size()) == group.world(), "count");
-      for (int rank = 0; rank < group.world(); ++rank)
-        require(all[rank].eq(rank).all().item<bool>(), cat("of rank ", rank));
+      std::vector<Tensor> tensors;
+      std::vector<int> roots;
+      for (int i = 0; i < 7; ++i) {
+        tensors.push_back(uneven(group.rank(), 100 * i + 1));
+        roots.push_back((3 * i) % group.world());
+      }
+      group.broadcast(tensors, roots, "weights");
+      for (int i = 0; i < 7; ++i) require(tensors[i].equal(uneven(roots[i], 100 * i + 1)), cat("tensor ", i));
+      group.broadcast({}, {}, "nothing");
       return "";
     });
 }
 
-TEST(ProcessGroup, ReduceScatterIsAPartOfTheSum) {
+TEST(ProcessGroup, SumsArriveAtTheirRoots) {
   for (int world : kWorlds)
-    for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kLong})
-      run_ranks(world, [&](ProcessGroup& group) {
-        const Tensor tensor = uneven(group.rank(), 4 * 501).mul(1000).to(type).view({4, 501});
-        const Tensor part = group.reduce_scatter_sum(tensor, "parts");
-        group.all_reduce_sum(tensor, "whole");
-        const int64_t rows = 4 / group.world();
-        require(part.equal(tensor.narrow(0, group.rank() * rows, rows)), cat("part of ", type));
-        return "";
-      });
+    run_ranks(world, [](ProcessGroup& group) {
+      std::vector<Tensor> tensors;
+      std::vector<int> roots;
+      for (int i = 0; i < 5; ++i) {
+        tensors.push_back(at::full({i + 1, 300}, group.rank() + i, at::kFloat));
+        roots.push_back((2 * i + 1) % group.world());
+      }
+      group.reduce_sum(tensors, roots, "gradients");
+      const int of_ranks = group.world() * (group.world() - 1) / 2;
+      for (int i = 0; i < 5; ++i)
+        if (roots[i] == group.rank())
+          require(tensors[i].eq(of_ranks + i * group.world()).all().item<bool>(), cat("sum ", i));
+      return "";
+    });
+}
+
+TEST(ProcessGroup, ListsOfOtherShapesAreNoticed) {
+  const std::vector<std::string> outputs = run_ranks(2, [](ProcessGroup& group) -> std::string {
+    try {
+      group.broadcast({at::zeros({2, 3 + group.rank()}), at::zeros({4})}, {0, 1}, "weights");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  });
+  for (const std::string& output : outputs) EXPECT_NE(output.find("ranks diverged"), std::string::npos) << output;
 }
 
 TEST(ProcessGroup, StringsOfAnyLength) {

@@ -167,7 +167,7 @@ TEST_F(SupervisedPackTest, ImagesAreResizedToTheModelsGrid) {
 TEST_F(SupervisedPackTest, LossIsTheMeanOverTokensAndElements) {
   at::NoGradGuard no_grad;
   const SupervisedPack made = pack({thinking("two squares", 90), plain("a red circle", 10), thinking("a", 1)});
-  const SupervisedLoss loss = supervised_loss(made_.model, made, 0.5, 2);
+  const SupervisedLoss loss = supervised_loss(made_.model, made, 0.5, 2, count_targets(made));
   const PackOutput output = forward(made_.model, made.segments);
   double entropy = 0, tokens = 0;
   for (const auto& [segment, labels] : made.text_targets) {
@@ -188,6 +188,27 @@ TEST_F(SupervisedPackTest, LossIsTheMeanOverTokensAndElements) {
   EXPECT_NEAR(loss.cross_entropy, entropy / tokens, 1e-5);
   EXPECT_NEAR(loss.flow, flow, 1e-5);
   EXPECT_NEAR(loss.total.item<double>(), 0.5 * entropy / tokens + 2 * flow, 1e-5);
+}
+
+TEST_F(SupervisedPackTest, PartsOfABatchAddUpToIt) {
+  const at::NoGradGuard no_grad;
+  options_.text_dropout = 0.5;
+  const std::vector<SupervisedExample> batch = {thinking("two squares", 90), plain("a red circle", 10),
+                                                thinking("a", 1), plain("a ring", 40)};
+  const SupervisedPack whole = pack(batch);
+  const SupervisedTargets targets = count_targets(whole);
+  const SupervisedLoss expected = supervised_loss(made_.model, whole, 0.5, 2, targets);
+  double total = 0, entropy = 0;
+  for (const auto& [begin, end] : {std::pair{0, 1}, {1, 4}}) {
+    const SupervisedPack part =
+        make_supervised_pack(made_.model, made_.tokenizer, {batch.begin() + begin, batch.begin() + end}, options_,
+                             /*seed=*/2, /*step=*/3, static_cast<uint64_t>(begin));
+    const SupervisedLoss loss = supervised_loss(made_.model, part, 0.5, 2, targets);
+    total += loss.total.item<double>();
+    entropy += loss.cross_entropy;
+  }
+  EXPECT_NEAR(total, expected.total.item<double>(), 1e-5);
+  EXPECT_NEAR(entropy, expected.cross_entropy, 1e-5);
 }
 
 }  // namespace
