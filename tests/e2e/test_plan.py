@@ -28,6 +28,15 @@ class PlanTest(support.EndToEndTest):
                                   "train.und_learning_rate=0", "train.gradient_dtype=bfloat16")
         self.assert_mentions(output, "it fits")
 
+    def test_refuses_what_training_refuses(self):
+        recipe = RECIPES / "bagel_unigrpo.toml"
+        for changes, key in ((["rollout.noise_level=0"], "rollout.noise_level"),
+                             (["train.shard_weights=true", "train.recompute_layers=false"], "train.recompute_layers"),
+                             (["train.shard_weights=true", "train.recompute_layers=true", "train.parameters=[\"*\"]"],
+                              "train.parameters")):
+            output = self.run_program("plan", recipe, "--like", "bagel-7b", *changes, status=support.CONFIG)
+            self.assert_mentions(output, key)
+
     def test_no_model(self):
         output = self.run_program("plan", RECIPES / "bagel_unigrpo.toml", f"model={self.folder}/none",
                                   status=support.MODEL)

@@ -10,6 +10,7 @@
 #include "diptych/model/preset.h"
 #include "diptych/plan/advice.h"
 #include "diptych/plan/cost_plan.h"
+#include "diptych/train/check_recipe.h"
 
 namespace diptych {
 
@@ -134,7 +135,7 @@ void print_notes(const RlRecipe& recipe, const Workload& work) {
 
 int run(const RecipeArguments& files, const PlanArguments& arguments) {
   const Gpu gpu = gpu_named(arguments.gpu);
-  const auto recipe = load_config<RlRecipe>(files.recipe, files.overrides);
+  const auto recipe = checked_recipe(load_config<RlRecipe>(files.recipe, files.overrides));
   const ModelConfig config = planned_config(recipe, arguments);
   PlannedModel planned = planned_model(config, recipe);
   const Workload work = workload_of(config, recipe, arguments.options);

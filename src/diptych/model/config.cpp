@@ -29,15 +29,22 @@ struct Source {
   Json object;
 };
 
-// Sets `value` to a positive integer. A missing key is an error if it is required, and keeps the default if not.
+// Of any size in a model's configuration: beyond, the file is damaged, and the model would exceed every memory.
+constexpr int64_t kLargestSize = int64_t{1} << 20;
+
+bool is_size(const Json& value) {
+  return value.is_number_integer() && value.get<int64_t>() > 0 && value.get<int64_t>() <= kLargestSize;
+}
+
+// Sets `value` to a size. A missing key is an error if it is required, and keeps the default if not.
 void read(const Source& source, const std::string& key, int64_t& value, bool required) {
   const auto found = source.object.find(key);
   if (found == source.object.end()) {
     if (required) fail(source.file, source.prefix + key, "a positive integer", "no such key");
     return;
   }
-  if (!found->is_number_integer() || found->get<int64_t>() <= 0)
-    fail(source.file, source.prefix + key, "a positive integer", found->dump());
+  if (!is_size(*found))
+    fail(source.file, source.prefix + key, cat("a positive integer up to ", kLargestSize), found->dump());
   value = found->get<int64_t>();
 }
 
@@ -62,8 +69,7 @@ void read(const Source& source, const std::string& key, std::vector<int64_t>& va
   if (!is_list) fail(source.file, source.prefix + key, "a list of positive integers", found->dump());
   values.clear();
   for (const Json& item : *found) {
-    if (!item.is_number_integer() || item.get<int64_t>() <= 0)
-      fail(source.file, source.prefix + key, "a list of positive integers", found->dump());
+    if (!is_size(item)) fail(source.file, source.prefix + key, "a list of positive integers", found->dump());
     values.push_back(item.get<int64_t>());
   }
 }

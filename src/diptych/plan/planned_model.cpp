@@ -52,7 +52,6 @@ int64_t optimizer_step_bytes(PlannedModel& planned, int64_t ranks, const std::ve
 }  // namespace
 
 PlannedModel planned_model(const ModelConfig& config, const RlRecipe& recipe) {
-  check_sharding(recipe);
   PlannedModel planned{make_bagel(config), {}};
   for (const ParameterSlot& slot : transformer_slots(planned.model))
     *slot.tensor = slot.tensor->to(compute_dtype(recipe.run.dtype));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include "diptych/base/error.h"
@@ -55,6 +56,25 @@ std::vector<fs::path> files_of_set(const fs::path& path) {
   return parts;
 }
 
+/** All tensors of the files of a set; `make` is given the file that a stored tensor lives in. */
+std::map<std::string, Tensor> tensors_of_set(
+    const fs::path& path,
+    const std::function<Tensor(const std::shared_ptr<SafetensorsFile>& file, const StoredTensor& stored)>& make) {
+  std::map<std::string, Tensor> tensors;
+  for (const fs::path& part : files_of_set(path)) {
+    const auto file = std::make_shared<SafetensorsFile>(SafetensorsFile::open(part));
+    for (const auto& [name, stored] : file->tensors()) {
+      if (!tensors.emplace(name, make(file, stored)).second) {
+        throw Error(ExitCode::model, {.where = part.string(),
+                                      .expected = "each tensor in one part only",
+                                      .got = cat("'", name, "' a second time"),
+                                      .hint = "the parts do not belong to one set"});
+      }
+    }
+  }
+  return tensors;
+}
+
 }  // namespace
 
 std::optional<at::ScalarType> scalar_type_of(const std::string& dtype) {
@@ -102,19 +122,18 @@ Tensor to_tensor(const StoredTensor& stored, at::ScalarType dtype, at::Device de
 }
 
 std::map<std::string, Tensor> load_tensors(const fs::path& path) {
-  std::map<std::string, Tensor> tensors;
-  for (const fs::path& file : files_of_set(path)) {
-    const SafetensorsFile opened = SafetensorsFile::open(file);
-    for (const auto& [name, stored] : opened.tensors()) {
-      if (!tensors.emplace(name, to_tensor(stored)).second) {
-        throw Error(ExitCode::model, {.where = file.string(),
-                                      .expected = "each tensor in one part only",
-                                      .got = cat("'", name, "' a second time"),
-                                      .hint = "the parts do not belong to one set"});
-      }
-    }
-  }
-  return tensors;
+  return tensors_of_set(path, [](const std::shared_ptr<SafetensorsFile>& /*file*/, const StoredTensor& stored) {
+    return to_tensor(stored);
+  });
+}
+
+std::map<std::string, Tensor> map_tensors(const fs::path& path) {
+  return tensors_of_set(path, [](const std::shared_ptr<SafetensorsFile>& file, const StoredTensor& stored) {
+    const std::optional<at::ScalarType> type = scalar_type_of(stored.dtype);
+    if (!type || !is_viewable(stored, *type)) return to_tensor(stored);
+    return at::from_blob(
+        const_cast<std::byte*>(stored.bytes.data()), stored.shape, [file](void*) {}, *type);
+  });
 }
 
 void save_tensors(const fs::path& path, const std::vector<NamedTensor>& tensors,

@@ -32,6 +32,10 @@ Tensor to_tensor(const StoredTensor& stored, at::ScalarType dtype, at::Device de
  *  damaged, or if two parts hold the same name. */
 std::map<std::string, Tensor> load_tensors(const std::filesystem::path& path);
 
+/** The same, but read from the files as they are used, so that processes which use other tensors, or the same ones,
+ * share one copy in memory. Not to be written to. The files may be removed meanwhile, but not changed in place. */
+std::map<std::string, Tensor> map_tensors(const std::filesystem::path& path);
+
 /** Writes tensors of any device and layout, in the given order. Throws Error(io); TORCH_CHECKs that every dtype has a
  *  safetensors name. */
 void save_tensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,

@@ -241,8 +241,8 @@ std::optional<LoadedCheckpoint> load_latest(const fs::path& run_folder) {
     if (damage.empty()) {
       return LoadedCheckpoint{.folder = folder,
                               .state = read_state(folder / kStateFile),
-                              .weights = load_tensors(folder / kWeightsFile),
-                              .optimizer = load_tensors(folder / kOptimizerFile)};
+                              .weights = map_tensors(folder / kWeightsFile),
+                              .optimizer = map_tensors(folder / kOptimizerFile)};
     }
     log_warning(cat("checkpoint ", folder.string(), " is damaged (", damage, "), trying another one"));
     damages.push_back(cat(folder.filename().string(), ": ", damage));

@@ -44,8 +44,8 @@ struct TrainState {
 struct LoadedCheckpoint {
   std::filesystem::path folder;
   TrainState state;
-  std::map<std::string, Tensor> weights;    // on the CPU
-  std::map<std::string, Tensor> optimizer;  // on the CPU
+  std::map<std::string, Tensor> weights;    // in the files (map_tensors): what is not used is not in memory
+  std::map<std::string, Tensor> optimizer;  // the same
 };
 
 /** Writes RUN/checkpoints/step_NNNNNN in the order above, points LATEST at it, and of the folders up to this step keeps

@@ -171,7 +171,7 @@ void join_reports(ProcessGroup& ranks, UpdateReport& report, GateReport& gate) {
       {"losses", {report.text_loss, report.image_loss, report.velocity_mse, report.latent_kl, report.text_kl}},
       {"ratios", {to_json(report.text_ratios), to_json(report.image_ratios)}},
       {"first", {report.first_text_ratio, report.first_image_ratio}},
-      {"gate", {gate.text_mean, gate.text_max, gate.image_max}},
+      {"gate", {gate.text_mean * gate.tokens, gate.text_max, gate.image_max, gate.tokens}},
       {"flops", report.flops}};
   const std::vector<uint8_t> bytes = nlohmann::json::to_cbor(own);
   start_update(report);
@@ -189,11 +189,13 @@ void join_reports(ProcessGroup& ranks, UpdateReport& report, GateReport& gate) {
     merge_ratios(report.image_ratios, ratios_of(other.at("ratios").at(1)));
     report.first_text_ratio = std::max(report.first_text_ratio, number("first", 0));
     report.first_image_ratio = std::max(report.first_image_ratio, number("first", 1));
-    gate.text_mean += number("gate", 0) / ranks.world();
+    gate.text_mean += number("gate", 0);
+    gate.tokens += number("gate", 3);
     gate.text_max = std::max(gate.text_max, number("gate", 1));
     gate.image_max = std::max(gate.image_max, number("gate", 2));
     report.flops += other.at("flops").get<double>();
   }
+  if (gate.tokens > 0) gate.text_mean /= gate.tokens;
 }
 
 }  // namespace
@@ -205,15 +207,6 @@ std::vector<size_t> own_chains(const Rollout& rollout, std::vector<size_t> chain
 
 bool needs_reference(const RlTrainConfig& train) {
   return train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
-}
-
-void check_sharding(const RlRecipe& recipe) {
-  if (!recipe.train.shard_weights) return;
-  const auto refuse = [](const std::string& key, const std::string& expected, const std::string& got) {
-    throw Error(ExitCode::config, {key, expected, got, "train.shard_weights asks for it"});
-  };
-  if (!recipe.train.recompute_layers) refuse("train.recompute_layers", "true", "false");
-  if (recipe.lora.rank > 0) refuse("lora.rank", "0: weights with adapters are not dealt", cat(recipe.lora.rank));
 }
 
 PolicyOptions policy_options(const RlRecipe& recipe) {
@@ -300,14 +293,13 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
   const Tensor gains = at::tensor(window_gains(rollout.schedule), at::kDouble);
   const double clip = std::max(options.loss.image_clip.low, options.loss.image_clip.high);
   GateReport report;
-  double tokens = 0;
   size_t text_chain = 0;
   size_t image_chain = 0;
   for (size_t index : chains) {
     if (replayed[index].logprobs.defined()) {
       const Tensor change = (replayed[index].logprobs.to(at::kDouble) - sampled[index].logprobs.to(at::kDouble)).abs();
       report.text_mean += change.sum().item<double>();
-      tokens += static_cast<double>(change.numel());
+      report.tokens += static_cast<double>(change.numel());
       const double largest = change.max().item<double>();
       if (exceeds(largest, report.text_max)) {
         report.text_max = largest;
@@ -325,7 +317,7 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
       }
     }
   }
-  if (tokens > 0) report.text_mean /= tokens;
+  if (report.tokens > 0) report.text_mean /= report.tokens;
   if (report.text_max <= options.gate_text && report.image_max <= options.gate_image) return report;
   const Trajectory& text = rollout.chains[text_chain];
   const Trajectory& image = rollout.chains[image_chain];

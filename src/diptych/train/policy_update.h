@@ -24,9 +24,6 @@ struct UpdateOptions {
 /** Whether some penalty compares the policy with the weights it started from. */
 bool needs_reference(const RlTrainConfig& train);
 
-/** Throws Error(config) where train.shard_weights does not go with other keys. */
-void check_sharding(const RlRecipe& recipe);
-
 /** What the recipe trains, and how. */
 PolicyOptions policy_options(const RlRecipe& recipe);
 
@@ -36,6 +33,7 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
 struct GateReport {
   double text_mean = 0;  // mean |log-prob of replay - of sampler|
   double text_max = 0;
+  double tokens = 0;     // compared
   double image_max = 0;  // largest RMS(change of the mean) / sqrt(D), in image clips
 };
 

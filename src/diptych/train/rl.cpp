@@ -8,6 +8,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
+#include "diptych/train/check_recipe.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/export.h"
 #include "diptych/train/ranks.h"
@@ -37,50 +38,6 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
                     rows.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-void require(bool holds, const std::string& key, const std::string& expected, const std::string& got,
-             const std::string& hint) {
-  if (!holds) throw Error(ExitCode::config, {key, expected, got, hint});
-}
-
-// Combinations of keys that would train nothing, or something else than was asked for.
-RlRecipe checked(const RlRecipe& recipe) {
-  const RlTrainConfig& train = recipe.train;
-  const bool verifies = recipe.reward.kind.starts_with("shapes_");
-  const EpisodeProgram program = episode_program(recipe.rollout.episode);
-  const bool trains_text = writes(program) && train.text_weight > 0;
-  const bool edits = program.name == "edit" || program.name == "edit_think";
-  require(paints(program), "rollout.episode", "an episode that paints, since rewards look at images", program.name, "");
-  require(edits == (recipe.prompts.source == "shapes_edits"), "prompts.source",
-          edits ? "\"shapes_edits\", whose prompts come with an image to edit" : "prompts for episode " + program.name,
-          "\"" + recipe.prompts.source + "\"", "");
-  require(!train.normalise_each_reward || (program.stages.size() == 1 && program.name != "reflect"),
-          "train.normalise_each_reward", "false for " + program.name + ", whose rewards are not plain scores", "true",
-          "");
-  require(program.name != "review", "rollout.episode", "reflect or rounds:N", "review",
-          "a review by itself is for sampling and evaluation");
-  require(recipe.prompts.source != "file" || !verifies, "reward.kind", "a reward for prompts from a file",
-          "\"" + recipe.reward.kind + "\"", "the exact verifier knows the shapes world's own prompts only");
-  require((!verifies && recipe.eval.prompts == 0) || recipe.rollout.image_size == shapes::World{}.canvas,
-          "rollout.image_size", cat(shapes::World{}.canvas, ", the canvas of the shapes world"),
-          cat(recipe.rollout.image_size), "another size needs another reward, and eval.prompts = 0");
-  require(trains_text || train.image_weight > 0, "train.text_weight and train.image_weight",
-          "at least one policy loss above 0", writes(program) ? "both 0" : "no thinking and image_weight 0", "");
-  require(train.image_weight == 0 || recipe.rollout.noise_level > 0, "rollout.noise_level",
-          "above 0: a deterministic step has no policy gradient", "0", "or train.image_weight = 0");
-  require(train.image_weight == 0 || std::max(train.image_clip_low, train.image_clip_high) > 0,
-          "train.image_clip_low and image_clip_high", "a range above 0", "0", "");
-  require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
-          "above 0: the text loss reaches this expert only", "0", "");
-  check_sharding(recipe);
-  if (needs_judge(recipe.reward)) {
-    check_judge_config(recipe.reward.judge);
-    make_reward(recipe.reward, ChatFunction());
-  }
-  require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),
-          "evaluation and training would share draws");
-  return recipe;
-}
-
 // Under a cosine the learning rate of every step depends on the last one, so the number of steps is fixed.
 std::vector<std::string> free_keys(const RlRecipe& recipe) {
   std::vector<std::string> keys = always_free_keys();
@@ -103,14 +60,14 @@ class RlRun {
  public:
   // Everything that a wrong recipe can spoil is checked before the run folder is touched.
   RlRun(const RlRecipe& recipe, ProcessGroup& ranks)
-      : recipe_(checked(recipe)),
+      : recipe_(checked_recipe(recipe)),
         ranks_(ranks),
         folder_(load_run_model(recipe.model, recipe.run, ranks.local_rank())),
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
         policy_(recomputing(folder_.model, recipe.train.recompute_layers), policy_options(recipe), ranks),
-        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), ranks) {
+        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model, ranks), free_keys(recipe), ranks) {
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
     if (needs_judge(recipe.reward)) {

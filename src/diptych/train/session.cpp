@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "diptych/base/error.h"
@@ -12,7 +13,13 @@
 
 namespace diptych {
 
-std::string hash_model_folder(const std::filesystem::path& folder) {
+namespace {
+
+uint64_t hash_number(const std::string& bytes) {
+  return std::stoull(hash_bytes(bytes).substr(0, 15), nullptr, 16);
+}
+
+std::string hash_of_files(const std::filesystem::path& folder) {
   std::string hashes;
   for (const char* name : {"config.json", "llm_config.json", "vit_config.json", "vocab.json", "merges.txt",
                            "tokenizer.json", "tokenizer_config.json", "ema.safetensors", "ae.safetensors"})
@@ -20,18 +27,24 @@ std::string hash_model_folder(const std::filesystem::path& folder) {
   return hash_bytes(hashes);
 }
 
+}  // namespace
+
+std::string hash_model_folder(const std::filesystem::path& folder, ProcessGroup& ranks) {
+  std::string own;
+  together(ranks, "the model's files", [&] {
+    if (ranks.local_rank() == 0) own = hash_of_files(folder);
+  });
+  const std::vector<std::string> all = ranks.gather_strings(own, "hash of the model's files");
+  const auto first = std::ranges::find_if(all, [](const std::string& hash) { return !hash.empty(); });
+  TORCH_CHECK(first != all.end(), "every machine has a first rank");
+  ranks.check_same("base model", hash_number(own.empty() ? *first : own));
+  return *first;
+}
+
 std::vector<std::string> always_free_keys() {
   return {"run.dir",     "run.device",           "run.peer_deadline",   "run.resume",
           "run.threads", "run.checkpoint_every", "run.keep_checkpoints"};
 }
-
-namespace {
-
-uint64_t hash_number(const std::string& bytes) {
-  return std::stoull(hash_bytes(bytes).substr(0, 15), nullptr, 16);
-}
-
-}  // namespace
 
 ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run, int local_rank) {
   return load_model_folder(folder, compute_dtype(run.dtype), open_device(run.device, local_rank, "run.device"));

@@ -91,8 +91,9 @@ class Session {
   std::unique_ptr<Metrics> metrics_;
 };
 
-/** Hash of everything in a model folder that a run depends on: config, tokenizer and weight files. */
-std::string hash_model_folder(const std::filesystem::path& folder);
+/** Hash of everything in a model folder that a run depends on: config, tokenizer and weight files. Of several ranks,
+ * the first one of each machine reads them; Error(peer) if two machines have different files. */
+std::string hash_model_folder(const std::filesystem::path& folder, ProcessGroup& ranks = single_process());
 
 /** Recipe keys that may change in a continuation of any run: they leave the steps already done as they are. */
 std::vector<std::string> always_free_keys();

@@ -84,7 +84,7 @@ class SftRun {
         episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         options_(supervised_options(recipe, episode_)),
         trained_(folder_.model, policy_options(recipe), ranks),
-        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model), free_keys(recipe), ranks) {
+        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model, ranks), free_keys(recipe), ranks) {
     folder_.model.decoder.recompute = recipe.train.recompute_layers;
     if (averages()) average_ = start_average(trained_.optimizer().owned_master_weights());
     session_.restore(trained_.optimizer(), with_average(trained_.restorable()));

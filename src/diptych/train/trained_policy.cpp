@@ -10,6 +10,10 @@ std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& op
   const std::vector<ParameterSlot> slots = options.adapters.rank > 0
                                                ? attach_adapters(model, options.adapters, options.seed)
                                                : matching_slots(transformer_slots(model), options.parameters);
+  for (const ParameterSlot& slot : slots)
+    if (options.shard_weights && !decoder_layer_of(slot.name))
+      throw Error(ExitCode::config, {"train.parameters", "weights of the decoder's layers alone", slot.name,
+                                     "train.shard_weights asks for it"});
   return expert_groups(slots, options.und_learning_rate, options.gen_learning_rate, options.max_grad_norm);
 }
 
@@ -24,11 +28,7 @@ AdamWOptions optimizer_options(const PolicyOptions& options) {
 std::unique_ptr<DealtLayers> dealt_layers_of(Bagel& model, const PolicyOptions& options, const AdamW& optimizer,
                                              ProcessGroup& ranks) {
   TORCH_CHECK(model.decoder.recompute && options.adapters.rank == 0,
-              "dealt weights need recomputed layers and no adapters (check_sharding)");
-  for (const auto& [name, owner] : optimizer.owners())
-    if (!decoder_layer_of(name))
-      throw Error(ExitCode::config, {"train.parameters", "weights of the decoder's layers alone", name,
-                                     "train.shard_weights asks for it"});
+              "dealt weights need recomputed layers and no adapters (checked_recipe)");
   if (ranks.world() == 1) return nullptr;  // it has all of them
   return std::make_unique<DealtLayers>(model.decoder, optimizer.owners(), ranks);
 }

@@ -96,7 +96,9 @@ TEST_F(ConfigTest, ErrorsNameFileAndKey) {
   write_model_config(folder_, ModelConfig{});
   replace("llm_config.json", "\"hidden_size\": 3584", "\"hidden_size\": \"big\"");
   expect_error("llm_config.json: hidden_size");
-  replace("llm_config.json", "\"hidden_size\": \"big\"", "\"size\": 3584");
+  replace("llm_config.json", "\"hidden_size\": \"big\"", "\"hidden_size\": 3584000000000");
+  expect_error("llm_config.json: hidden_size");
+  replace("llm_config.json", "\"hidden_size\": 3584000000000", "\"size\": 3584");
   expect_error("llm_config.json: hidden_size");
   write_model_config(folder_, ModelConfig{});
   replace("llm_config.json", "\"num_key_value_heads\": 4", "\"num_key_value_heads\": 5");

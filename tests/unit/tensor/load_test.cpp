@@ -95,6 +95,17 @@ TEST_F(LoadTest, ConvertsInMemoryOfItsOwn) {
   }
 }
 
+TEST_F(LoadTest, MappedTensorsOutliveTheirFile) {
+  const Tensor numbers = at::arange(6, at::kFloat).view({2, 3});
+  save_tensors(folder_ / "x.safetensors", {{"a", numbers}, {"flags", numbers > 2}, {"empty", at::empty({0, 4})}});
+  const std::map<std::string, Tensor> mapped = map_tensors(folder_ / "x.safetensors");
+  fs::remove(folder_ / "x.safetensors");
+  EXPECT_TRUE(same_bits(mapped.at("a"), numbers));
+  EXPECT_TRUE(same_bits(mapped.at("flags"), numbers > 2));
+  EXPECT_EQ(mapped.at("empty").sizes(), at::IntArrayRef({0, 4}));
+  EXPECT_THROW(map_tensors(folder_ / "x.safetensors"), Error);
+}
+
 // A header of odd length puts every tensor behind it at an odd offset.
 TEST_F(LoadTest, TensorsAtOddOffsetsAreRead) {
   for (const at::ScalarType type : {at::kBFloat16, at::kFloat, at::kDouble, at::kLong}) {
