@@ -1,12 +1,15 @@
 """Training in several processes: the same rollouts, the same update within rounding, parts of checkpoints for any number
 of ranks, and failures that name the rank."""
 
+import array
 import hashlib
 import json
+import math
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import unittest
 from unittest import mock
@@ -16,6 +19,28 @@ from support import BINARY, CONFIG, INTERRUPTED, MODEL, OK, PEER, REPOSITORY, En
 RECIPE = "recipes/shapes_unigrpo.toml"
 SMALL = ["run.threads=1", "prompts.per_step=4", "train.group_size=4", "eval.prompts=0", "optimizer.decay=constant",
          "train.record_every=1"]
+
+
+def float_tensors(file):
+    """{name: values} of the BF16 and F32 tensors of a safetensors file."""
+    contents = file.read_bytes()
+    length = struct.unpack_from("<Q", contents)[0]
+    header = json.loads(contents[8:8 + length])
+    values = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        numbers = array.array("H" if entry["dtype"] == "BF16" else "f", contents[begin:end])
+        if entry["dtype"] == "BF16":
+            numbers = array.array("f", array.array("I", [number << 16 for number in numbers]).tobytes())
+        values[name] = numbers
+    return values
+
+
+def relative_change(values, others):
+    """Norm of the difference by the norm of `others`."""
+    return math.dist(values, others) / (math.hypot(*others) or 1)
 
 
 def free_port():
@@ -164,18 +189,26 @@ class RanksTest(EndToEndTest):
     def test_supervised_training_in_several_processes(self):
         """Examples are dealt, losses averaged over the whole batch, averages of weights dealt like the masters."""
         recipe = "recipes/shapes_sft.toml"
-        changes = ["run.threads=1", "model=assets/shapes_base", "train.batch=10", "train.learning_rate=1e-3",
+        changes = ["run.threads=1", "model=assets/shapes_base", "train.batch=9", "train.learning_rate=1e-3",
                    "optimizer.warmup_steps=0", "optimizer.decay=constant", "train.ema_decay=0.5", "eval.prompts=2"]
         alone = self.train(1, "alone", "train.steps=3", *changes, recipe=recipe)
         rates = [row["eval/correct_explicit"] for row in metric_rows(alone) if "eval/correct_explicit" in row]
         self.assertEqual(len(rates), 1, "evaluated once, at the end")
-        # More ranks than packs of the smallest share, then fewer ranks from their checkpoint.
+        # Ranks with two packs and with one, then fewer ranks, with three and two, from their checkpoint.
         run = self.train(3, "dealt", "train.steps=2", "train.examples_per_pack=2", "train.recompute_layers=true", *changes,
                          recipe=recipe)
         self.train(2, "dealt", "train.steps=3", "train.examples_per_pack=2", *changes, recipe=recipe)
         for row, other in zip(metric_rows(run), metric_rows(alone), strict=True):
             for name in ("loss/cross_entropy", "loss/flow", "grad_norm/all"):
                 self.assertAlmostEqual(row[name], other[name], delta=1e-3 * other[name], msg=name)
+        base = float_tensors(REPOSITORY / "assets/shapes_base/ema.safetensors")
+        averages, expected = (float_tensors(folder / "model/ema.safetensors") for folder in (run, alone))
+        self.assertEqual(averages.keys(), expected.keys())
+        moved = [name for name in expected if relative_change(expected[name], base[name]) > 1e-3]
+        self.assertGreater(len(moved), 40)
+        for name in moved:
+            self.assertLess(relative_change(averages[name], expected[name]), 0.2 * relative_change(expected[name], base[name]),
+                            name)
         with mock.patch.dict(os.environ, {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1",
                                           "MASTER_PORT": "29500"}):
             output = self.run_program("sft", "recipes/shapes_autoencoder.toml", f"run.dir={self.folder / 'no'}",
@@ -187,6 +220,11 @@ class RanksTest(EndToEndTest):
         run = self.train(3, "three", *changes, recipe="recipes/shapes_sft.toml")
         alone = self.train(1, "one", *changes, recipe="recipes/shapes_sft.toml")
         self.assertAlmostEqual(metric_rows(run)[1]["grad_norm/all"], metric_rows(alone)[1]["grad_norm/all"], delta=1e-3)
+        rounded = ["run.dtype=bfloat16", "train.ema_decay=0.5", "run.checkpoint_every=1"]
+        self.train(2, "rounded", *changes, *rounded, recipe="recipes/shapes_sft.toml")
+        shutil.rmtree(self.folder / "rounded" / "model")
+        self.train(1, "rounded", *changes, *rounded, recipe="recipes/shapes_sft.toml")
+        self.assertTrue((self.folder / "rounded" / "model" / "ema.safetensors").exists())
 
 
 class ExportTest(EndToEndTest):

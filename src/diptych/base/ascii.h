@@ -2,6 +2,7 @@
 // Characters of ASCII, whatever the locale.
 
 #include <string>
+#include <string_view>
 
 namespace diptych {
 
@@ -10,10 +11,11 @@ inline bool is_ascii_digit(char c) {
 }
 
 /** The text without capital letters of ASCII; other characters stay. */
-inline std::string ascii_lower(std::string text) {
-  for (char& c : text)
+inline std::string ascii_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
+  return lower;
 }
 
 }  // namespace diptych

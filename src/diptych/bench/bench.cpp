@@ -1,9 +1,9 @@
 #include "diptych/bench/bench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "diptych/base/stopwatch.h"
 #include "diptych/bench/judge_bench.h"
 #include "diptych/bench/model_bench.h"
 #include "diptych/bench/published_bench.h"
@@ -17,10 +17,10 @@ namespace {
 constexpr double kSecondsPerRepeat = 0.02;
 
 double seconds_of(at::Device device, int64_t calls, const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   for (int64_t call = 0; call < calls; ++call) work();
   synchronise(device);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / static_cast<double>(calls);
+  return watch.seconds() / static_cast<double>(calls);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "diptych/base/error.h"
+#include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
 #include "diptych/bench/mock_judge.h"
 #include "diptych/reward/judge.h"
@@ -48,14 +49,14 @@ Measurement measure(const std::string& url, int64_t concurrency, const std::vect
   config.concurrency = concurrency;
   config.cache = false;
   Judge judge(config);
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   judge.ask(requests);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  const double seconds = watch.seconds();
   const JudgeStatistics counts = judge.statistics();
   if (counts.failed > 0)
     throw Error(ExitCode::reward, {"benchmark of the judge", "a reply to every request",
                                    cat(counts.failed, " of ", counts.requests, " without one"), ""});
-  return {seconds.count(), counts.busy_share};
+  return {seconds, counts.busy_share};
 }
 
 double median(std::vector<Measurement> measurements, double Measurement::*value) {

@@ -53,9 +53,9 @@ class Transport {
   ~Transport();
 
   void all_reduce(Tensor tensor, Reduction reduction);
-  /** Each tensor from its root; all are under way at once. */
+  /** Each tensor from its root; all are under way at once, but for those that go by way of the CPU. */
   void broadcast(const std::vector<Tensor>& tensors, const std::vector<int>& roots);
-  /** Each tensor becomes the sum on its root, and is undefined on the others; all are under way at once. */
+  /** Each tensor becomes the sum on its root, and is undefined on the others; under way as above. */
   void reduce_sum(const std::vector<Tensor>& tensors, const std::vector<int>& roots);
   /** `outputs`: one tensor for each rank, with the shape of `input`. */
   void all_gather(std::vector<Tensor> outputs, Tensor input);

@@ -66,10 +66,12 @@ void read(const Source& source, const std::string& key, std::vector<int64_t>& va
   const auto found = source.object.find(key);
   if (found == source.object.end()) return;
   const bool is_list = found->is_array() && !found->empty();
-  if (!is_list) fail(source.file, source.prefix + key, "a list of positive integers", found->dump());
+  if (!is_list)
+    fail(source.file, source.prefix + key, cat("a list of positive integers up to ", kLargestSize), found->dump());
   values.clear();
   for (const Json& item : *found) {
-    if (!is_size(item)) fail(source.file, source.prefix + key, "a list of positive integers", found->dump());
+    if (!is_size(item))
+      fail(source.file, source.prefix + key, cat("a list of positive integers up to ", kLargestSize), found->dump());
     values.push_back(item.get<int64_t>());
   }
 }

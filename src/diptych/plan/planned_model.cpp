@@ -28,19 +28,13 @@ int64_t& count_of(const std::string& name, ParameterCounts& counts) {
   return is_vit ? counts.vit : counts.other;
 }
 
-/** What an optimizer step allocates: a parameter before its update with the mask of its changes, one at a time, then
- *  each owner's message; with adapters, two float32 matrices of the largest merge. */
-int64_t optimizer_step_bytes(PlannedModel& planned, int64_t ranks, const std::vector<int>& owners) {
+/** What an optimizer step allocates: a parameter before its update with the mask of its changes, one at a time; with
+ *  adapters, two float32 matrices of the largest merge. */
+int64_t optimizer_step_bytes(PlannedModel& planned) {
   int64_t largest = 0;
-  size_t next = 0;
-  for (const ParameterGroup& group : planned.groups) {
-    std::vector<int64_t> message(static_cast<size_t>(ranks));
-    for (const NamedTensor& parameter : group.parameters) {
+  for (const ParameterGroup& group : planned.groups)
+    for (const NamedTensor& parameter : group.parameters)
       largest = std::max(largest, bytes_of(parameter.tensor) + parameter.tensor.numel());
-      message[static_cast<size_t>(owners[next++])] += bytes_of(parameter.tensor);
-    }
-    if (ranks > 1) largest = std::max(largest, *std::max_element(message.begin(), message.end()));
-  }
   for (const NamedLinear& linear : decoder_linears(planned.model.decoder)) {
     if (!linear.layer->adapter) continue;
     const int64_t copies = is_precise(linear.layer->weight) ? 1 : 2;
@@ -102,7 +96,7 @@ StateBytes state_bytes(PlannedModel& planned, bool keeps_reference, int64_t rank
   }
   state.masters = *std::max_element(masters.begin(), masters.end());
   state.moments = *std::max_element(moments.begin(), moments.end());
-  state.optimizer_step = optimizer_step_bytes(planned, ranks, owners);
+  state.optimizer_step = optimizer_step_bytes(planned);
   return state;
 }
 

@@ -147,6 +147,13 @@ bool needs_judge(const RewardConfig& config) {
                      [](const NamedWeight& term) { return contains(judged_kinds(), term.kind); });
 }
 
+void check_judged_rewards(const RewardConfig& config) {
+  if (!needs_judge(config)) return;
+  check_judge_config(config.judge);
+  for (const NamedWeight& term : terms_of(config))
+    if (contains(judged_kinds(), term.kind)) judged_reward(term.kind, config, ChatFunction());
+}
+
 RewardFunction make_reward(const RewardConfig& config) {
   return make_reward(config, needs_judge(config) ? judge_function(config.judge) : ChatFunction());
 }

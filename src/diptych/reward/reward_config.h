@@ -84,6 +84,9 @@ void visit(Fields& fields, RewardConfig& reward) {
   fields.section("judge", reward.judge);
 }
 
+/** Throws Error(config) where a term that asks a judge could not be made. Asks nobody, starts nothing. */
+void check_judged_rewards(const RewardConfig& config);
+
 /** The reward of a recipe: `kind` with weight 1, plus format_weight times the form, plus `terms` (composition.h).
  *  Several threads may call it at once. It owns a judge, and starts the command, if a term needs them. Throws
  *  Error(config) for keys that do not fit, and what Judge and CommandReward throw. */

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "diptych/base/ascii.h"
 #include "diptych/serve/api_error.h"
 
 namespace diptych {
@@ -16,18 +17,11 @@ ApiError malformed() {
   return invalid_request("the body is not valid multipart/form-data");
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
-}
-
 /** The value of `; name="value"` or `; name=value` in a header line; empty without it. */
 std::string parameter(std::string_view line, const std::string& name) {
   const std::string mark = name + "=";
   size_t place = 0;
-  const std::string lower = lower_case(line);
+  const std::string lower = ascii_lower(line);
   do {
     place = lower.find(mark, place + 1);
     if (place == std::string::npos) return "";
@@ -48,7 +42,7 @@ std::string_view disposition(std::string_view head) {
   while (!head.empty()) {
     const size_t end = std::min(head.find("\r\n"), head.size());
     const std::string_view line = head.substr(0, end);
-    if (lower_case(line).starts_with("content-disposition:")) return line;
+    if (ascii_lower(line).starts_with("content-disposition:")) return line;
     head.remove_prefix(std::min(head.size(), end + 2));
   }
   throw malformed();

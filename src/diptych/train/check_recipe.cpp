@@ -4,7 +4,6 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/reward/judge_config.h"
 
 namespace diptych {
 
@@ -53,10 +52,7 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
   require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
           "above 0: the text loss reaches this expert only", "0", "");
   check_sharding(recipe);
-  if (needs_judge(recipe.reward)) {
-    check_judge_config(recipe.reward.judge);
-    make_reward(recipe.reward, ChatFunction());
-  }
+  check_judged_rewards(recipe.reward);
   require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),
           "evaluation and training would share draws");
   return recipe;

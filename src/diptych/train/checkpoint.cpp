@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
@@ -43,7 +44,7 @@ std::string folder_name(int64_t step) {
 std::optional<int64_t> step_of(const std::string& name) {
   if (!name.starts_with(kStepPrefix)) return std::nullopt;
   const std::string digits = name.substr(std::string(kStepPrefix).size());
-  const bool numeric = std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool numeric = std::all_of(digits.begin(), digits.end(), is_ascii_digit);
   if (digits.size() < 6 || digits.size() > 18 || !numeric) return std::nullopt;
   return std::stoll(digits);
 }

@@ -7,7 +7,7 @@
 
 namespace diptych {
 
-/** Weights of one dtype, whole tensors at a time, each with the rank that owns it. Every rank must make the same calls
+/** Whole tensors at a time, each with the rank that owns it. Every rank must make the same calls
  *  and run the same number of forward and backward passes between them. */
 class DealtLayers {
  public:

@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 
-#include <algorithm>
 #include <thread>
 
 #include "diptych/base/error.h"
@@ -34,11 +33,17 @@ std::string hash_model_folder(const std::filesystem::path& folder, ProcessGroup&
   together(ranks, "the model's files", [&] {
     if (ranks.local_rank() == 0) own = hash_of_files(folder);
   });
+  std::string agreed;
   const std::vector<std::string> all = ranks.gather_strings(own, "hash of the model's files");
-  const auto first = std::ranges::find_if(all, [](const std::string& hash) { return !hash.empty(); });
-  TORCH_CHECK(first != all.end(), "every machine has a first rank");
-  ranks.check_same("base model", hash_number(own.empty() ? *first : own));
-  return *first;
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    if (all[rank].empty()) continue;
+    if (agreed.empty()) agreed = all[rank];
+    if (all[rank] != agreed)
+      throw Error(ExitCode::peer,
+                  {folder.string(), "the same model on all machines", cat("another one on that of rank ", rank),
+                   "the ranks must read one folder, or equal copies of it"});
+  }
+  return agreed;
 }
 
 std::vector<std::string> always_free_keys() {

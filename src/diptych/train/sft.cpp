@@ -138,7 +138,8 @@ std::vector<SupervisedPack> SftRun::draw_packs(int64_t step) const {
 }
 
 void SftRun::update(int64_t step, MetricRow& row) {
-  const std::vector<SupervisedPack> packs = draw_packs(step);
+  std::vector<SupervisedPack> packs;
+  together(ranks_, "examples of the batch", [&] { packs = draw_packs(step); });
   SupervisedTargets targets;
   for (const SupervisedPack& pack : packs) targets += count_targets(pack);
   const Tensor counts = at::tensor({targets.tokens, targets.elements}, at::kLong);
@@ -151,7 +152,8 @@ void SftRun::update(int64_t step, MetricRow& row) {
     const SupervisedLoss loss = supervised_loss(folder_.model, packs[p], recipe_.train.cross_entropy_weight,
                                                 recipe_.train.flow_weight, targets);
     if (p + 1 == packs.size()) trained_.buckets().watch();
-    loss.total.backward();
+    // Not so where only images train and these examples have none.
+    if (loss.total.requires_grad()) loss.total.backward();
     losses += at::tensor({loss.cross_entropy, loss.flow}, at::kDouble);
   }
   if (packs.empty()) trained_.buckets().watch();

@@ -1,5 +1,5 @@
 #pragma once
-// The part of a model that reinforcement trains, with its optimizer and its frozen start: weights in place, or
+// The part of a model that trains, with its optimizer and its frozen start: weights in place, or
 // adapters.
 
 #include "diptych/model/adapters.h"

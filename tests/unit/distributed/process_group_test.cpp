@@ -161,6 +161,19 @@ TEST(ProcessGroup, SumsArriveAtTheirRoots) {
     });
 }
 
+TEST(ProcessGroup, SumsAtARootAreTheSameBitsEachTime) {
+  run_ranks(3, [](ProcessGroup& group) {
+    const auto summed = [&] {
+      const Tensor tensor = uneven(group.rank(), 5000);
+      group.reduce_sum({tensor}, {1}, "gradients");
+      return tensor;
+    };
+    const Tensor first = summed(), second = summed();
+    if (group.rank() == 1) require(first.equal(second), "the second time");
+    return "";
+  });
+}
+
 TEST(ProcessGroup, ListsOfOtherShapesAreNoticed) {
   const std::vector<std::string> outputs = run_ranks(2, [](ProcessGroup& group) -> std::string {
     try {
