@@ -21,7 +21,8 @@ class PlanTest(support.EndToEndTest):
         output = self.run_program("plan", RECIPES / "bagel_unigrpo.toml", "run.dtype=bfloat16", "lora.rank=64",
                                   "train.recompute_layers=true", "rollout.chains_per_pack=4", "--like", "bagel-7b",
                                   "--gpu", "h200", "--ranks", "8", "--think-tokens", "200")
-        self.assert_mentions(output, "each of 8 ranks", "adapters", "it fits", "and 200 in time", "96 chains")
+        self.assert_mentions(output, "each of 8 ranks", "adapters", "it fits", "and 200 in time", "96 chains", " min",
+                             "In the host's memory instead, of each rank: ")
 
     def test_one_card_trains_the_generation_expert_in_full(self):
         output = self.run_program("plan", RECIPES / "bagel_unigrpo.toml", "--like", "bagel-7b", "--gpu", "h200",

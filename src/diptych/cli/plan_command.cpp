@@ -26,7 +26,8 @@ struct PlanArguments {
 };
 
 std::string gib(int64_t bytes) {
-  return fixed(static_cast<double>(bytes) / kGiB, 2);
+  const double number = static_cast<double>(bytes) / kGiB;
+  return fixed(number, number < 0.1 ? 4 : 2);
 }
 
 ModelConfig planned_config(const RlRecipe& recipe, const PlanArguments& arguments) {
@@ -73,7 +74,9 @@ void print_memory(const MemoryPlan& plan, int64_t ranks) {
   std::vector<std::string> host;
   for (const auto& [name, bytes] : plan.host)
     if (bytes > 0) host.push_back(cat(name, " ", gib(bytes)));
-  if (!host.empty()) std::printf("  In the host's memory instead: %s.\n", join(host, ", ").c_str());
+  if (!host.empty())
+    std::printf("  In the host's memory instead%s: %s.\n", ranks == 1 ? "" : ", of each rank",
+                join(host, ", ").c_str());
 }
 
 void print_advice(const std::vector<Advice>& all, int64_t limit) {
@@ -107,7 +110,8 @@ void print_costs(const std::vector<PhaseCost>& costs, const Gpu& gpu, const Effi
     flops += cost.flops;
     seconds += cost.seconds;
   }
-  std::printf("  %-16s %12s %12s %12s\n", "together", fixed(flops * 1e-12, 3).c_str(), "", fixed(seconds, 3).c_str());
+  std::printf("  %-16s %12s %12s %12s%s\n", "together", fixed(flops * 1e-12, 3).c_str(), "", fixed(seconds, 3).c_str(),
+              seconds < 120 ? "" : cat(", or ", fixed(seconds / 60, 1), " min").c_str());
   std::printf(
       "  Assumed, not measured: %s of the card's data-sheet arithmetic (bfloat16 %s, float32 %s TFLOP/s) and %s of "
       "its\n  bandwidth (%s TB/s); a pass takes the longer of the two.\n",
