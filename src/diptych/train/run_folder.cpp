@@ -118,7 +118,7 @@ RunLock::RunLock(const fs::path& run_folder) {
                                             : "put the run folder on a file system with locks"});
   }
   const std::string pid = cat(getpid(), "\n");
-  if (ftruncate(file_, 0) != 0 || write(file_, pid.data(), pid.size()) != std::ssize(pid)) {
+  if (ftruncate(file_, 0) != 0 || !write_all(file_, pid.data(), pid.size())) {
     const std::string reason = std::strerror(errno);
     close(file_);
     throw Error(ExitCode::io, {.where = path.string(),
