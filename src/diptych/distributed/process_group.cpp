@@ -10,6 +10,7 @@
 #include "diptych/distributed/roll_call.h"
 #include "diptych/distributed/task_thread.h"
 #include "diptych/distributed/transport.h"
+#include "diptych/io/files.h"
 #include "diptych/tensor/flat.h"
 
 namespace diptych {
@@ -61,16 +62,13 @@ void check_tensor(const Tensor& tensor) {
 std::string title(const char* kind, const std::string& what, const std::vector<Tensor>& tensors,
                   const std::vector<int>& roots, int world) {
   TORCH_CHECK(tensors.size() == roots.size(), "a root for each tensor");
-  uint64_t layout = 14695981039346656037u;  // FNV-1a
-  const auto add = [&](int64_t value) { layout = (layout ^ static_cast<uint64_t>(value)) * 1099511628211u; };
+  std::string layout;
   for (size_t i = 0; i < tensors.size(); ++i) {
     check_tensor(tensors[i]);
     TORCH_CHECK(roots[i] >= 0 && roots[i] < world, "a rank of this group");
-    add(roots[i]);
-    add(static_cast<int64_t>(tensors[i].scalar_type()));
-    for (const int64_t size : tensors[i].sizes()) add(size);
+    layout += cat(roots[i], ' ', tensors[i].scalar_type(), ' ', tensors[i].sizes(), '\n');
   }
-  return cat(kind, " `", what, "` of ", tensors.size(), " tensors (layout ", std::hex, layout, ")");
+  return cat(kind, " `", what, "` of ", tensors.size(), " tensors (layout ", hash_bytes(layout).substr(0, 16), ")");
 }
 
 /** The value of most ranks; of several that are equally frequent, that of the lowest rank. */

@@ -223,12 +223,11 @@ void Transport::abandon() {
 }
 
 void Transport::all_reduce(Tensor tensor, Reduction reduction) {
-  c10d::Backend* backend = backends_->of(tensor);
-  if (backend == nullptr) return by_way_of_cpu(tensor, [&](const Tensor& host) { all_reduce(host, reduction); });
-  c10d::AllreduceOptions options;
-  options.reduceOp = reduction == Reduction::sum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
-  std::vector<Tensor> tensors = {tensor};
-  backends_->finish(backend->allreduce(tensors, options), tensor);
+  backends_->for_each({tensor}, [&](c10d::Backend& backend, std::vector<Tensor>& tensors, size_t /*i*/) {
+    c10d::AllreduceOptions options;
+    options.reduceOp = reduction == Reduction::sum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
+    return backend.allreduce(tensors, options);
+  });
 }
 
 void Transport::broadcast(const std::vector<Tensor>& tensors, const std::vector<int>& roots) {

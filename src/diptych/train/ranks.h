@@ -7,6 +7,19 @@
 
 namespace diptych {
 
+/** Calls `run` with the group of the processes that a launcher started, which waits `deadline_seconds` for its members.
+ *  What it throws is told to the others before it goes on. */
+template <class Run>
+auto with_ranks(int64_t deadline_seconds, const Run& run) {
+  ProcessGroup ranks(place_from_environment(), std::chrono::seconds(deadline_seconds));
+  try {
+    return run(ranks);
+  } catch (const std::exception& error) {
+    ranks.announce_failure(error.what());
+    throw;
+  }
+}
+
 /** Runs `work` on every rank. Where it throws an Error on some, all throw one of the same exit code that names them. */
 void together(ProcessGroup& ranks, const std::string& what, const std::function<void()>& work);
 

@@ -273,13 +273,7 @@ RlResult RlRun::train() {
 }  // namespace
 
 RlResult train_rl(const RlRecipe& recipe) {
-  ProcessGroup ranks(place_from_environment(), std::chrono::seconds(recipe.run.peer_deadline));
-  try {
-    return RlRun(recipe, ranks).train();
-  } catch (const std::exception& error) {
-    ranks.announce_failure(error.what());
-    throw;
-  }
+  return with_ranks(recipe.run.peer_deadline, [&](ProcessGroup& ranks) { return RlRun(recipe, ranks).train(); });
 }
 
 }  // namespace diptych

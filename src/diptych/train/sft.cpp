@@ -212,13 +212,7 @@ EndReason SftRun::train() {
 }  // namespace
 
 EndReason train_sft(const SftRecipe& recipe) {
-  ProcessGroup ranks(place_from_environment(), std::chrono::seconds(recipe.run.peer_deadline));
-  try {
-    return SftRun(recipe, ranks).train();
-  } catch (const std::exception& error) {
-    ranks.announce_failure(error.what());
-    throw;
-  }
+  return with_ranks(recipe.run.peer_deadline, [&](ProcessGroup& ranks) { return SftRun(recipe, ranks).train(); });
 }
 
 }  // namespace diptych
