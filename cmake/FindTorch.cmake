@@ -1,10 +1,11 @@
-# Stands in for the TorchConfig.cmake of a CUDA wheel where no CUDA toolkit is installed: that file insists on the
-# toolkit, but the libraries and headers of the wheel suffice for code without CUDA sources.
-# ./dev puts this folder on CMAKE_MODULE_PATH in that case only. Input: TORCH_ROOT, the folder `torch` of the wheel.
+# Stands in for the TorchConfig.cmake of a LibTorch with CUDA: that file insists on a whole CUDA toolkit, but the libraries
+# and headers of LibTorch suffice, and nvcc with the headers of CUDA's runtime for our own kernels.
+# ./dev puts this folder on CMAKE_MODULE_PATH in that case only. Input: TORCH_ROOT, the folder `torch` of a wheel or that of
+# a LibTorch.
 
-add_library(torch INTERFACE)
-target_include_directories(torch SYSTEM INTERFACE ${TORCH_ROOT}/include ${TORCH_ROOT}/include/torch/csrc/api/include)
+set(TORCH_INSTALL_PREFIX ${TORCH_ROOT})
 set(TORCH_INCLUDE_DIRS ${TORCH_ROOT}/include ${TORCH_ROOT}/include/torch/csrc/api/include)
+add_library(torch INTERFACE)
 # The kernels register themselves when the libraries load, so the linker must not drop the ones it sees no use of.
 # Their own dependencies lie in other wheels, which only the loader finds.
 target_link_libraries(
@@ -12,6 +13,19 @@ target_link_libraries(
                   ${TORCH_ROOT}/lib/libtorch_cuda.so ${TORCH_ROOT}/lib/libc10_cuda.so ${TORCH_ROOT}/lib/libc10.so
                   -Wl,--as-needed -Wl,--allow-shlib-undefined)
 target_compile_definitions(torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
+
+# Headers of NCCL and of CUDA's runtime: of the machine, or of the wheels beside that of torch.
+find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${TORCH_ROOT}/../nvidia/nccl/include)
+file(GLOB cuda_wheels ${TORCH_ROOT}/../nvidia/cu*/include)
+find_path(CUDA_RUNTIME_INCLUDE_DIR cuda_runtime_api.h HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${cuda_wheels})
+if(CUDA_RUNTIME_INCLUDE_DIR)
+  list(APPEND TORCH_INCLUDE_DIRS ${CUDA_RUNTIME_INCLUDE_DIR})
+endif()
+if(NCCL_INCLUDE_DIR AND CUDA_RUNTIME_INCLUDE_DIR)
+  list(APPEND TORCH_INCLUDE_DIRS ${NCCL_INCLUDE_DIR})
+  target_compile_definitions(torch INTERFACE USE_C10D_NCCL)
+endif()
+target_include_directories(torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(Torch REQUIRED_VARS TORCH_ROOT TORCH_INCLUDE_DIRS)

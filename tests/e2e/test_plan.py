@@ -29,6 +29,23 @@ class PlanTest(support.EndToEndTest):
                                   "train.und_learning_rate=0", "train.gradient_dtype=bfloat16")
         self.assert_mentions(output, "it fits")
 
+    def test_supervised_recipes(self):
+        output = self.run_program("plan", RECIPES / "bagel_sft.toml", "--like", "bagel-7b", "--gpu", "h200",
+                                  "--ranks", "8", "--think-tokens", "200")
+        self.assert_mentions(output, "4 examples a rank and step", "moving average", "image encoding", "1024 x 1024 pixels",
+                             "a thought of 200")
+        self.assertNotIn("rollout", output.split("Peak")[0])
+        alone = self.run_program("plan", RECIPES / "bagel_sft.toml", "--like", "bagel-7b", "--gpu", "h200",
+                                 "train.examples_per_pack=8")
+        self.assert_mentions(alone, "it does not fit", "train.examples_per_pack=", "--ranks=")
+        self.assert_mentions(self.run_program("plan", RECIPES / "shapes_sft.toml", "model=assets/shapes_base"),
+                             "it fits", "update")
+        refused = self.run_program("plan", RECIPES / "shapes_unigrpo.toml", "--picture-pixels", "64", status=support.USAGE)
+        self.assert_mentions(refused, "--picture-pixels", "kind rl", "rollout.image_size")
+
+    def test_other_kinds_are_refused(self):
+        self.assert_mentions(self.run_program("plan", RECIPES / "shapes_eval.toml", status=support.CONFIG), "kind", "sft")
+
     def test_refuses_what_training_refuses(self):
         recipe = RECIPES / "bagel_unigrpo.toml"
         for changes, key in ((["rollout.noise_level=0"], "rollout.noise_level"),

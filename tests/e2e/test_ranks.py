@@ -113,6 +113,21 @@ class RanksTest(EndToEndTest):
             both = self.train(2, f"two {name}", "train.steps=2", *changes)
             self.assert_same_updates(both, alone)
 
+    def test_evaluations_are_dealt(self):
+        """Weights of the first are equal, so all that it leaves is, to the last bit."""
+        changes = ["train.steps=1", "prompts.per_step=1", "train.group_size=2", "eval.prompts=5", "eval.edits=4",
+                   "eval.refine=self", "eval.updates=4"]
+        left = {}
+        for world in (1, 2, 5):
+            run = self.train(world, f"ranks{world}", *changes)
+            row = metric_rows(run)[0]
+            left[world] = ({name: value for name, value in row.items() if name.startswith("eval/")},
+                           {file.name: file.read_bytes() for file in (run / "eval").glob("step_000000*")})
+        self.assertGreaterEqual(set(left[1][1]), {"step_000000.png", "step_000000.jsonl", "step_000000_edits.png"})
+        self.assertIn("eval/refine/stops", left[1][0])
+        self.assertEqual(left[2], left[1])
+        self.assertEqual(left[5], left[1])
+
     def test_dealt_weights_train_alike(self):
         """With uneven packs, in both dtypes, and from dealt to whole weights and back."""
         changes = ["train.recompute_layers=true", "train.chains_per_pack=3", "eval.prompts=2", "eval.every=1"]

@@ -98,7 +98,7 @@ class Build:
     def configure(self):
         torch = torch_folder()
         flags = [*CMAKE_FLAGS, f"-DTorch_DIR={torch}/share/cmake/Torch"]
-        if (torch / "lib/libtorch_cuda.so").exists() and not shutil.which("nvcc"):
+        if (torch / "lib/libtorch_cuda.so").exists():
             flags += [f"-DCMAKE_MODULE_PATH={self.source}/cmake", f"-DTORCH_ROOT={torch}"]
         if shutil.which("ccache"):
             flags.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")

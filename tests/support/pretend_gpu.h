@@ -17,4 +17,7 @@ int64_t host_waits();
 /** Calls of attention over sequences of several lengths (_flash_attention_forward) since the process began. */
 int64_t attention_calls();
 
+/** Calls of the fused layers of bfloat16 (model/fused_kernels.h), forward, since the process began. */
+int64_t fused_layer_calls();
+
 }  // namespace diptych

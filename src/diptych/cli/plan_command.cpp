@@ -8,8 +8,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/model/preset.h"
-#include "diptych/plan/advice.h"
-#include "diptych/plan/cost_plan.h"
+#include "diptych/plan/supervised_plan.h"
 #include "diptych/train/check_recipe.h"
 
 namespace diptych {
@@ -30,11 +29,11 @@ std::string gib(int64_t bytes) {
   return fixed(number, number < 0.1 ? 4 : 2);
 }
 
-ModelConfig planned_config(const RlRecipe& recipe, const PlanArguments& arguments) {
+ModelConfig planned_config(const std::string& model, const PlanArguments& arguments) {
   if (!arguments.like.empty()) return model_preset(arguments.like).config;
-  if (std::filesystem::is_directory(recipe.model)) return load_model_config(recipe.model);
+  if (std::filesystem::is_directory(model)) return load_model_config(model);
   throw Error(ExitCode::model, {"model", "a model folder, of which the config files are read",
-                                "no folder '" + recipe.model + "'", "give model=FOLDER, or --like bagel-7b"});
+                                "no folder '" + model + "'", "give model=FOLDER, or --like bagel-7b"});
 }
 
 void print_count(const char* name, int64_t count) {
@@ -55,22 +54,25 @@ void print_parameters(const ParameterCounts& counts) {
   print_count("trained, generation expert", counts.trained_gen);
 }
 
-void print_row(const std::string& name, const std::array<int64_t, kMemoryPhases>& bytes) {
-  std::printf("  %-24s", name.c_str());
-  for (const int64_t number : bytes) std::printf(" %10s", number == 0 ? "-" : gib(number).c_str());
+void print_row(const MemoryRow& row, const std::vector<size_t>& phases) {
+  std::printf("  %-24s", row.name.c_str());
+  for (const size_t phase : phases) std::printf(" %10s", row.bytes[phase] == 0 ? "-" : gib(row.bytes[phase]).c_str());
   std::printf("\n");
 }
 
 void print_memory(const MemoryPlan& plan, int64_t ranks) {
   std::printf("\nMemory of %s, GiB\n  %-24s", ranks == 1 ? "the one rank" : cat("each of ", ranks, " ranks").c_str(),
               "");
-  for (const char* phase : kMemoryPhaseNames) std::printf(" %10s", phase);
+  std::vector<size_t> phases;
+  for (size_t phase = 0; phase < kMemoryPhases; ++phase)
+    if (plan.total(phase) > 0) phases.push_back(phase);
+  for (const size_t phase : phases) std::printf(" %10s", kMemoryPhaseNames[phase]);
   std::printf("\n");
-  std::array<int64_t, kMemoryPhases> totals{};
+  MemoryRow totals{"together", {}};
   for (const MemoryRow& row : plan.rows)
-    if (row.bytes != totals) print_row(row.name, row.bytes);
-  for (size_t phase = 0; phase < kMemoryPhases; ++phase) totals[phase] = plan.total(phase);
-  print_row("together", totals);
+    if (row.bytes != totals.bytes) print_row(row, phases);
+  for (const size_t phase : phases) totals.bytes[phase] = plan.total(phase);
+  print_row(totals, phases);
   std::vector<std::string> host;
   for (const auto& [name, bytes] : plan.host)
     if (bytes > 0) host.push_back(cat(name, " ", gib(bytes)));
@@ -87,7 +89,8 @@ void print_advice(const std::vector<Advice>& all, int64_t limit) {
     std::printf("  No further change that this command knows makes it fit: take a larger card or a smaller model.\n");
 }
 
-void print_fit(const MemoryPlan& plan, const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options,
+template <class Recipe>
+void print_fit(const MemoryPlan& plan, const ModelConfig& config, const Recipe& recipe, const PlanOptions& options,
                const Gpu& gpu) {
   const auto limit = static_cast<int64_t>(kUsableShare * gpu.memory_gib * kGiB);
   const bool fits = plan.peak() <= limit;
@@ -120,7 +123,12 @@ void print_costs(const std::vector<PhaseCost>& costs, const Gpu& gpu, const Effi
       cat(gpu.bandwidth_tbs).c_str());
 }
 
-void print_notes(const RlRecipe& recipe, const Workload& work) {
+constexpr const char* kNeverCounted =
+    "Not counted: CUDA context and libraries, workspaces of kernels, fragmentation of the allocator, buffers of NCCL,\n"
+    "  evaluation, ";
+
+void print_notes(const RlRecipe& recipe, const ModelConfig& config, const PlanOptions& options) {
+  const Workload work = workload_of(config, recipe, options);
   std::printf(
       "\nCounted: thoughts of rollout.max_think_tokens = %lld tokens in memory and %lld in time, contexts of %lld "
       "tokens,\n  all groups as contributing, every stage of an episode as its last. Texts that stand in the recipe "
@@ -128,39 +136,77 @@ void print_notes(const RlRecipe& recipe, const Workload& work) {
       static_cast<long long>(recipe.rollout.max_think_tokens), static_cast<long long>(work.think_tokens),
       static_cast<long long>(token_count(work.context.full)));
   std::printf(
-      "Not counted: CUDA context and libraries, workspaces of kernels, fragmentation of the allocator, buffers of "
-      "NCCL,\n"
-      "  evaluation, a reward's own model, encoding images for a context; in time also rewards, messages between "
-      "ranks, launches.\n");
+      "%sa reward's own model, encoding images for a context; in time also rewards, messages between ranks, "
+      "launches.\n",
+      kNeverCounted);
   if (work.episode.program.name == "reflect")
     std::printf("Not counted either: the %lld pictures a prompt that reflect starts from.\n",
                 static_cast<long long>(recipe.refine.initial_images));
 }
 
-int run(const RecipeArguments& files, const PlanArguments& arguments) {
+void print_notes(const SftRecipe& recipe, const ModelConfig& config, const PlanOptions& options) {
+  const SupervisedWork work = supervised_work(config, recipe, options);
+  const int64_t side = work.grid * latent_token_pixels(config);
+  std::printf(
+      "\nCounted: examples of a request of %lld tokens, a thought of %lld and a picture of %lld x %lld pixels to "
+      "learn, none to\n  start from. Texts that stand in the recipe at 4 characters a token.\n",
+      static_cast<long long>(options.prompt_tokens), static_cast<long long>(work.think_tokens),
+      static_cast<long long>(side), static_cast<long long>(side));
+  std::printf("%sencoding pictures; in time also messages between ranks, launches.\n", kNeverCounted);
+}
+
+int64_t samples_of_step(const RlRecipe& recipe, const ModelConfig& config, const PlanOptions& options) {
+  const Workload work = workload_of(config, recipe, options);
+  return work.stages * work.chains;
+}
+
+int64_t samples_of_step(const SftRecipe& recipe, const ModelConfig& config, const PlanOptions& options) {
+  return supervised_work(config, recipe, options).examples;
+}
+
+template <class Recipe>
+void print_plan(const Recipe& recipe, const char* samples, const RecipeArguments& files,
+                const PlanArguments& arguments) {
   const Gpu gpu = gpu_named(arguments.gpu);
-  const auto recipe = checked_recipe(load_config<RlRecipe>(files.recipe, files.overrides));
-  const ModelConfig config = planned_config(recipe, arguments);
+  const PlanOptions& options = arguments.options;
+  const ModelConfig config = planned_config(recipe.model, arguments);
   PlannedModel planned = planned_model(config, recipe);
-  const Workload work = workload_of(config, recipe, arguments.options);
-  const MemoryPlan memory = plan_memory(planned, recipe, arguments.options);
-  std::printf("%s: %s in %s, %lld chains a rank and step\n", files.recipe.c_str(),
+  const MemoryPlan memory = plan_memory(planned, recipe, options);
+  std::printf("%s: %s in %s, %lld %s a rank and step\n", files.recipe.c_str(),
               arguments.like.empty() ? recipe.model.c_str() : arguments.like.c_str(), recipe.run.dtype.c_str(),
-              static_cast<long long>(work.stages * work.chains));
+              static_cast<long long>(samples_of_step(recipe, config, options)), samples);
   print_parameters(parameter_counts(planned));
-  print_memory(memory, arguments.options.ranks);
-  print_fit(memory, config, recipe, arguments.options, gpu);
+  print_memory(memory, options.ranks);
+  print_fit(memory, config, recipe, options, gpu);
   const Efficiency efficiency;
-  print_costs(plan_costs(planned, recipe, arguments.options, gpu, efficiency), gpu, efficiency);
-  print_notes(recipe, work);
+  print_costs(plan_costs(planned, recipe, options, gpu, efficiency), gpu, efficiency);
+  print_notes(recipe, config, options);
+}
+
+std::string kind_of(const RecipeArguments& files) {
+  std::string kind = "rl";
+  ConfigReader(files.recipe, files.overrides).choice("kind", kind, {"rl", "sft"}, "");
+  return kind;
+}
+
+int run(const RecipeArguments& files, const PlanArguments& arguments) {
+  if (kind_of(files) == "sft") {
+    print_plan(load_config<SftRecipe>(files.recipe, files.overrides), "examples", files, arguments);
+    return 0;
+  }
+  if (arguments.options.picture_pixels >= 0)
+    throw Error(ExitCode::usage, {"--picture-pixels", "a recipe of kind sft", "one of kind rl",
+                                  "the pictures that it samples are of rollout.image_size"});
+  print_plan(checked_recipe(load_config<RlRecipe>(files.recipe, files.overrides)), "chains", files, arguments);
   return 0;
 }
 
 }  // namespace
 
 void add_plan(CLI::App& app, int& status) {
-  CLI::App* command =
-      app.add_subcommand("plan", "what a recipe of kind rl needs: parameters, memory of each rank, time");
+  CLI::App* command = app.add_subcommand(
+      "plan",
+      "what a recipe needs that trains the transformer (kind rl or sft): parameters, memory of each rank, time");
   auto files = add_recipe_arguments(*command, "recipes/bagel_unigrpo.toml");
   auto arguments = std::make_shared<PlanArguments>();
   std::vector<std::string> gpus;
@@ -179,9 +225,15 @@ void add_plan(CLI::App& app, int& status) {
       ->capture_default_str();
   command
       ->add_option("--think-tokens", arguments->options.think_tokens,
-                   "expected length of a thought, for the time; default: rollout.max_think_tokens")
+                   "expected length of a thought, for the time, of kind sft for memory too; default: "
+                   "rollout.max_think_tokens")
       ->type_name("N")
       ->check(CLI::Range(0, 1000000).description(""));
+  command
+      ->add_option("--picture-pixels", arguments->options.picture_pixels,
+                   "of kind sft: side of an example's picture; default: the largest that the model takes")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000).description(""));
   command->callback([=, &status] { status = run(*files, *arguments); });
 }
 

@@ -23,35 +23,36 @@ void divide(EditScores& scores, double count) {
 }  // namespace
 
 EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                              const EvaluationConfig& config) {
+                              const EvaluationConfig& config, const EvaluationShare& share) {
   const shapes::World world;
-  const std::vector<shapes::EditTask> tasks =
-      shapes::edit_pool(split_named(config.split), static_cast<int>(config.edits), 0, world);
-  EditEvaluation result;
+  std::vector<TaskPrompt> prompts;
+  for (const shapes::EditTask& task :
+       shapes::edit_pool(split_named(config.split), static_cast<int>(config.edits), 0, world))
+    prompts.push_back(edit_task(task, world));
+  std::vector<EvaluatedSample> own = share.deal(prompts);
   std::vector<EpisodePrompt> episodes;
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    result.samples.emplace_back();
-    result.samples.back().prompt = edit_task(tasks[i], world);
-    episodes.push_back({tasks[i].text, i, result.samples.back().prompt.sources});
-  }
+  for (const EvaluatedSample& sample : own)
+    episodes.push_back({sample.prompt.text, sample.place, sample.prompt.sources});
   EpisodeOptions euler = options;
   if (euler.program.name != "edit_think") euler.program = episode_program("edit");
   euler.schedule.window_size = 0;
   euler.edit_guidance.text_scale = config.guidance;
   const Rollout rollout =
       roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
+  for (size_t i = 0; i < own.size(); ++i) own[i].candidate = rollout.chains[i].candidate;
+
+  EditEvaluation result;
+  result.samples = share.collect(prompts, std::move(own));
   std::map<std::string, double> counts;
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    EvaluatedSample& sample = result.samples[i];
-    sample.candidate = rollout.chains[i].candidate;
-    const shapes::EditVerdict verdict = shapes::verify_edit(sample.candidate.images.back(), tasks[i], world);
+  for (EvaluatedSample& sample : result.samples) {
+    const shapes::EditVerdict verdict = shapes::verify_edit(sample.candidate.images.back(), *sample.prompt.edit, world);
     sample.correct = verdict.correct;
     sample.score.value = verdict.overall();
     add(result.all, verdict);
     add(result.by_kind[sample.prompt.family], verdict);
     counts[sample.prompt.family] += 1;
   }
-  divide(result.all, static_cast<double>(tasks.size()));
+  divide(result.all, static_cast<double>(prompts.size()));
   for (auto& [kind, scores] : result.by_kind) divide(scores, counts[kind]);
   return result;
 }

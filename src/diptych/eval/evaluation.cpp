@@ -1,5 +1,7 @@
 #include "diptych/eval/evaluation.h"
 
+#include <algorithm>
+
 #include "diptych/eval/refinement.h"
 #include "diptych/shapes/caption.h"
 #include "diptych/text/think.h"
@@ -42,11 +44,33 @@ shapes::Split split_named(const std::string& name) {
   return name == "validation" ? shapes::Split::validation : shapes::Split::test;
 }
 
+std::vector<EvaluatedSample> EvaluationShare::deal(const std::vector<TaskPrompt>& prompts) const {
+  std::vector<EvaluatedSample> own;
+  for (size_t place = rank; place < prompts.size(); place += world) {
+    own.emplace_back();
+    own.back().place = place;
+    own.back().prompt = prompts[place];
+  }
+  return own;
+}
+
+std::vector<EvaluatedSample> EvaluationShare::collect(const std::vector<TaskPrompt>& prompts,
+                                                      std::vector<EvaluatedSample> own) const {
+  if (world == 1) return own;
+  std::vector<EvaluatedSample> all = join(std::move(own));
+  std::sort(all.begin(), all.end(),
+            [](const EvaluatedSample& a, const EvaluatedSample& b) { return a.place < b.place; });
+  for (EvaluatedSample& sample : all) sample.prompt = prompts[sample.place];
+  return all;
+}
+
 EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                                 const EvaluationConfig& config, const RewardFunction& reward) {
+                                 const EvaluationConfig& config, const RewardFunction& reward,
+                                 const EvaluationShare& share) {
   const std::vector<TaskPrompt> prompts = pools(config);
+  std::vector<EvaluatedSample> own = share.deal(prompts);
   std::vector<EpisodePrompt> episodes;
-  for (size_t i = 0; i < prompts.size(); ++i) episodes.push_back({prompts[i].text, i});
+  for (const EvaluatedSample& sample : own) episodes.push_back({sample.prompt.text, sample.place});
   EpisodeOptions euler = options;
   // Other episodes are measured by what they do for text-to-image: first a picture, then refinements.
   if (euler.program.name != "t2i") euler.program = episode_program("think");
@@ -55,34 +79,35 @@ EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer,
   const Rollout rollout =
       roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
 
-  EvaluationResult result;
-  for (size_t i = 0; i < prompts.size(); ++i) {
-    result.samples.emplace_back();
-    result.samples.back().prompt = prompts[i];
-    result.samples.back().candidate = rollout.chains[i].candidate;
-    if (rollout.chains[i].text)
-      result.think_length +=
-          static_cast<double>(rollout.chains[i].text->tokens.size()) / static_cast<double>(prompts.size());
+  for (size_t i = 0; i < own.size(); ++i) {
+    own[i].candidate = rollout.chains[i].candidate;
+    if (rollout.chains[i].text) own[i].think_tokens = static_cast<int64_t>(rollout.chains[i].text->tokens.size());
   }
-  judge_pictures(result.samples);
-  if (config.refine != "none") result.refinement = refine_samples(model, tokenizer, euler, config, result.samples);
+  judge_pictures(own);
+  if (config.refine != "none") refine_samples(model, tokenizer, euler, config, own);
 
   std::vector<ScoredPair> pairs;
-  for (const EvaluatedSample& sample : result.samples) pairs.push_back({&sample.prompt, &sample.candidate});
+  for (const EvaluatedSample& sample : own) pairs.push_back({&sample.prompt, &sample.candidate});
   const std::vector<Score> scores = reward(pairs);
+  for (size_t i = 0; i < own.size(); ++i) {
+    own[i].score = scores[i];
+    own[i].correct = own[i].correct_rounds.back();
+  }
+
+  EvaluationResult result;
+  result.samples = share.collect(prompts, std::move(own));
+  if (config.refine != "none") result.refinement = refinement_result(config, result.samples);
   Share by_pool[2];
   Share refined;
   std::map<std::string, Share> families;
   double scored = 0;
-  for (size_t i = 0; i < result.samples.size(); ++i) {
-    EvaluatedSample& sample = result.samples[i];
-    sample.score = scores[i];
-    sample.correct = sample.correct_rounds.back();
+  for (const EvaluatedSample& sample : result.samples) {
+    result.think_length += static_cast<double>(sample.think_tokens) / static_cast<double>(prompts.size());
     by_pool[sample.prompt.implicit ? 1 : 0].add(sample.correct);
     families[sample.prompt.family].add(sample.correct);
     refined.add(refined_correctly(sample));
-    if (!scores[i].value) continue;
-    result.reward += *scores[i].value;
+    if (!sample.score.value) continue;
+    result.reward += *sample.score.value;
     scored += 1;
   }
   result.correct_explicit = by_pool[0].value();

@@ -2,6 +2,7 @@
 // Evaluation on held-out prompts of the shapes world, with fixed seeds.
 
 #include "diptych/base/config.h"
+#include "diptych/eval/reflection_score.h"
 #include "diptych/reward/task.h"
 #include "diptych/rollout/episode.h"
 
@@ -35,14 +36,37 @@ void visit(Fields& fields, EvaluationConfig& eval) {
   fields.range("edits", eval.edits, 0, 1000000, "edit instructions to evaluate; 0: none");
 }
 
+/** A look at a picture with a view to repair it. */
+struct Review {
+  bool of_right_picture = false;
+  bool stopped = false;  // the model said that it is done
+  ReflectionScore score;
+};
+
 /** One evaluated chain, kept for tables, pictures and reports. */
 struct EvaluatedSample {
+  size_t place = 0;  // in the evaluation, which addresses its draws
   TaskPrompt prompt;
   Candidate candidate;               // of the whole conversation: texts and images of all rounds; the last image counts
+  int64_t think_tokens = 0;          // sampled, of the first text
   Score score;                       // of the last image
   bool correct = false;              // the last image
   std::vector<bool> correct_rounds;  // of the picture after 0, 1, ... refinements
-  bool stopped = false;              // the model said that it is done
+  std::vector<Review> reviews;       // of rounds that looked at it
+
+  bool stopped() const { return !reviews.empty() && reviews.back().stopped; }
+};
+
+/** The part of one process in an evaluation that several share: every world-th prompt. */
+struct EvaluationShare {
+  size_t rank = 0;
+  size_t world = 1;
+  /** Called by each with its own samples, in order; returns those of all, without their prompts. */
+  std::function<std::vector<EvaluatedSample>(std::vector<EvaluatedSample>)> join;
+
+  std::vector<EvaluatedSample> deal(const std::vector<TaskPrompt>& prompts) const;
+  /** The samples of all in order of their places, with prompts. */
+  std::vector<EvaluatedSample> collect(const std::vector<TaskPrompt>& prompts, std::vector<EvaluatedSample> own) const;
 };
 
 /** What refinement did, over both pools. */
@@ -73,9 +97,11 @@ struct EvaluationResult {
 };
 
 /** Evaluates the model on both pools of the shapes world: one Euler chain a prompt, then refinements as the config
- *  says. `options`: of the training recipe; its window is not used. */
+ *  says. `options`: of the training recipe; its window is not used. The result does not depend on the `share`, which
+ * all processes get whole. */
 EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                                 const EvaluationConfig& config, const RewardFunction& reward);
+                                 const EvaluationConfig& config, const RewardFunction& reward,
+                                 const EvaluationShare& share = {});
 
 /** Scores of edits, means over the pool: GEdit's three (alphagrpo.md 8.2) in [0, 1], and the strict rate. */
 struct EditScores {
@@ -93,7 +119,7 @@ struct EditEvaluation {
 
 /** Evaluates edits of held-out instructions, one Euler chain each. */
 EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                              const EvaluationConfig& config);
+                              const EvaluationConfig& config, const EvaluationShare& share = {});
 
 /** The split named "train", "validation" or "test". */
 shapes::Split split_named(const std::string& name);

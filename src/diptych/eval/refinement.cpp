@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "diptych/eval/reflection_score.h"
-
 namespace diptych {
 
 namespace {
@@ -13,6 +11,7 @@ bool asks_for_refinement(const PictureToRefine& picture, const std::string& mode
   return mode == "always" || !picture.stopped;
 }
 
+/** Counts over the reviews of all samples. */
 struct Reviews {
   double count = 0;
   double right = 0;  // of right pictures
@@ -21,13 +20,13 @@ struct Reviews {
   double described = 0;
   double diagnosed = 0;  // of wrong pictures
 
-  void add(bool right_picture, bool stopped, const ReflectionScore& score) {
+  void add(const Review& review) {
     count += 1;
-    right += right_picture ? 1 : 0;
-    stops += stopped ? 1 : 0;
-    right_stops += stopped && right_picture ? 1 : 0;
-    described += score.described ? 1 : 0;
-    diagnosed += !right_picture && score.diagnosed() ? 1 : 0;
+    right += review.of_right_picture ? 1 : 0;
+    stops += review.stopped ? 1 : 0;
+    right_stops += review.stopped && review.of_right_picture ? 1 : 0;
+    described += review.score.described ? 1 : 0;
+    diagnosed += !review.of_right_picture && review.score.diagnosed() ? 1 : 0;
   }
 };
 
@@ -37,23 +36,22 @@ double share(double part, double whole) {
 
 // The samples that are left alone keep their pictures.
 void refine_once(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                 const EvaluationConfig& config, int64_t round, std::vector<EvaluatedSample>& samples,
-                 Reviews& reviews) {
+                 const EvaluationConfig& config, int64_t round, std::vector<EvaluatedSample>& samples) {
   std::vector<PictureToRefine> pictures;
-  for (size_t i = 0; i < samples.size(); ++i)
-    pictures.push_back({.prompt = {samples[i].prompt.text, i, {samples[i].candidate.images.back()}},
-                        .right = samples[i].correct_rounds.back(),
-                        .stopped = samples[i].stopped});
+  for (const EvaluatedSample& sample : samples)
+    pictures.push_back({.prompt = {sample.prompt.text, sample.place, {sample.candidate.images.back()}},
+                        .right = sample.correct_rounds.back(),
+                        .stopped = sample.stopped()});
   const std::vector<std::optional<Trajectory>> stages =
       refine_pictures(model, tokenizer, options, config.refine, static_cast<uint64_t>(config.seed), round, pictures);
   for (size_t i = 0; i < samples.size(); ++i) {
     if (!stages[i]) continue;
     EvaluatedSample& sample = samples[i];
     sample.candidate.texts.push_back(stages[i]->candidate.texts.front());
-    sample.stopped = stages[i]->end == StageEnd::stopped;
-    reviews.add(
-        sample.correct_rounds.back(), sample.stopped,
-        score_reflection(sample.candidate.texts.back(), sample.candidate.images.back(), *sample.prompt.request));
+    sample.reviews.push_back({.of_right_picture = sample.correct_rounds.back(),
+                              .stopped = stages[i]->end == StageEnd::stopped,
+                              .score = score_reflection(sample.candidate.texts.back(), sample.candidate.images.back(),
+                                                        *sample.prompt.request)});
     if (stages[i]->image) sample.candidate.images.push_back(stages[i]->candidate.images.back());
   }
 }
@@ -93,14 +91,17 @@ void judge_pictures(std::vector<EvaluatedSample>& samples) {
     sample.correct_rounds.push_back(picture_is_right(sample.prompt, sample.candidate));
 }
 
-RefinementResult refine_samples(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                                const EvaluationConfig& config, std::vector<EvaluatedSample>& samples) {
-  Reviews reviews;
+void refine_samples(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
+                    const EvaluationConfig& config, std::vector<EvaluatedSample>& samples) {
   for (int64_t round = 1; round <= config.refine_rounds; ++round) {
-    refine_once(model, tokenizer, options, config, round, samples, reviews);
+    refine_once(model, tokenizer, options, config, round, samples);
     judge_pictures(samples);
   }
+}
+
+RefinementResult refinement_result(const EvaluationConfig& config, const std::vector<EvaluatedSample>& samples) {
   RefinementResult result;
+  Reviews reviews;
   result.by_round.assign(static_cast<size_t>(config.refine_rounds) + 1, 0);
   double right = 0, kept = 0, repaired = 0, refined = 0;
   const auto count = static_cast<double>(samples.size());
@@ -112,6 +113,7 @@ RefinementResult refine_samples(const Bagel& model, const Tokenizer& tokenizer, 
     kept += before && after ? 1 : 0;
     repaired += !before && after ? 1 : 0;
     refined += sample.candidate.images.size() > 1 ? 1 : 0;
+    for (const Review& review : sample.reviews) reviews.add(review);
   }
   result.before = result.by_round.front();
   result.after = result.by_round.back();

@@ -34,8 +34,11 @@ bool picture_is_right(const TaskPrompt& prompt, const Candidate& candidate);
 void judge_pictures(std::vector<EvaluatedSample>& samples);
 
 /** Refines the last pictures for config.refine_rounds rounds of refine_pictures in the mode config.refine. Texts and
- *  images of the rounds are appended to the candidates. */
-RefinementResult refine_samples(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                                const EvaluationConfig& config, std::vector<EvaluatedSample>& samples);
+ *  images of the rounds are appended to the candidates, verdicts and reviews to the samples. */
+void refine_samples(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
+                    const EvaluationConfig& config, std::vector<EvaluatedSample>& samples);
+
+/** What refine_samples did to them. */
+RefinementResult refinement_result(const EvaluationConfig& config, const std::vector<EvaluatedSample>& samples);
 
 }  // namespace diptych

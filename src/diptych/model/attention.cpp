@@ -3,8 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include <limits>
-#include <map>
-#include <tuple>
 
 #include "diptych/model/attention_loops.h"
 #include "diptych/tensor/autograd.h"
@@ -216,21 +214,21 @@ struct OutputRows {
 
 using Blocks = std::vector<const QueryBlock*>;
 
+GroupShape shape_of(const QueryBlock& block) {
+  const auto keys = static_cast<int64_t>(block.keys.size());
+  const int64_t padded_keys = padded(keys, kKeyMultiple);
+  return {padded(static_cast<int64_t>(block.queries.size()), kQueryMultiple), padded_keys,
+          block.causal || padded_keys != keys};
+}
+
 void add_groups(const Blocks& blocks, const at::TensorOptions& options, AttentionPlan& plan, OutputRows& output) {
-  using Shape = std::tuple<int64_t, int64_t, bool>;  // padded queries, padded keys, masked
-  std::map<Shape, Blocks> groups;
-  for (const QueryBlock* block : blocks) {
-    const auto queries = static_cast<int64_t>(block->queries.size());
-    const auto keys = static_cast<int64_t>(block->keys.size());
-    const int64_t padded_keys = padded(keys, kKeyMultiple);
-    const bool masked = block->causal || padded_keys != keys;
-    groups[{padded(queries, kQueryMultiple), padded_keys, masked}].push_back(block);
-  }
+  std::map<GroupShape, Blocks> groups;
+  for (const QueryBlock* block : blocks) groups[shape_of(*block)].push_back(block);
   for (const auto& [shape, members] : groups) {
     AttentionGroup group;
     group.batch = static_cast<int64_t>(members.size());
-    group.queries = std::get<0>(shape);
-    group.keys = std::get<1>(shape);
+    group.queries = shape.queries;
+    group.keys = shape.keys;
     std::vector<int64_t> query_rows;
     std::vector<int64_t> key_rows;
     std::vector<Tensor> masks;
@@ -240,7 +238,7 @@ void add_groups(const Blocks& blocks, const at::TensorOptions& options, Attentio
       query_rows.insert(query_rows.end(), group.queries - block->queries.size(), block->queries.front());
       key_rows.insert(key_rows.end(), block->keys.begin(), block->keys.end());
       key_rows.insert(key_rows.end(), group.keys - block->keys.size(), block->keys.front());
-      if (std::get<2>(shape)) masks.push_back(block_mask(*block, group.queries, group.keys));
+      if (shape.masked) masks.push_back(block_mask(*block, group.queries, group.keys));
     }
     group.query_rows = index_on(query_rows, options.device());
     group.key_rows = index_on(key_rows, options.device());
@@ -297,6 +295,12 @@ Blocks all_of(const QueryBlocks& blocks) {
 }
 
 }  // namespace
+
+std::map<GroupShape, int64_t> group_shapes(const QueryBlocks& blocks) {
+  std::map<GroupShape, int64_t> shapes;
+  for (const QueryBlock& block : blocks.list) ++shapes[shape_of(block)];
+  return shapes;
+}
 
 AttentionPlan plan_groups(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options) {
   AttentionPlan plan;

@@ -1,6 +1,8 @@
 #pragma once
 // Attention over the rows of a pack: every block of the layout attends to the keys that it sees.
 
+#include <map>
+
 #include "diptych/model/pack_layout.h"
 
 namespace diptych {
@@ -37,11 +39,23 @@ struct AttentionPlan {
 /** Blocks of `lengths` rows, one behind the other, each of which sees itself whole: images by themselves. */
 c10::intrusive_ptr<QueryBlocks> whole_blocks(const std::vector<int64_t>& lengths);
 
+/** The sizes of a group. */
+struct GroupShape {
+  int64_t queries = 0;
+  int64_t keys = 0;
+  bool masked = false;
+
+  auto operator<=>(const GroupShape&) const = default;
+};
+
+/** The groups of plan_groups, and how many blocks are in each. */
+std::map<GroupShape, int64_t> group_shapes(const QueryBlocks& blocks);
+
 /** Groups for any device and dtype. `rows`: of the pack. */
 AttentionPlan plan_groups(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options);
 
 /** For a device with flash attention, which CPUs have not: blocks of more than 256 queries that are alike in groups,
- *  which are faster (design.md 4), the others as sequences. `rows`: of the pack. */
+ *  which are faster, the others as sequences. `rows`: of the pack. */
 AttentionPlan plan_sequences(const QueryBlocks& blocks, int64_t rows, const at::TensorOptions& options);
 
 /** The way for this device, dtype and width of a head. */

@@ -53,11 +53,11 @@ Tensor layer_norm(const Tensor& x, const LayerNorm& layer);
 
 /** x / sqrt(mean(x^2) + eps) * weight over the last dimension, any leading ones. The normalised value is computed in
  *  float32 (float64 for float64) and cast to x's dtype before the weight is multiplied (Bagel qwen2_navit.py
- *  Qwen2RMSNorm). On the CPU, float32 and float64 run in fused loops. */
+ *  Qwen2RMSNorm). In one pass over memory where model/fused_kernels.h has it. */
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
 
-/** SwiGLU product silu(gate) * up, equal shapes. On the CPU, float32 and float64 run in fused loops that keep only the
- *  inputs for the backward pass. */
+/** SwiGLU product silu(gate) * up, equal shapes. Fused (model/fused_kernels.h), only the inputs are kept for the
+ *  backward pass. */
 Tensor silu_mul(const Tensor& gate, const Tensor& up);
 
 }  // namespace diptych

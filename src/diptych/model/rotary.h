@@ -18,7 +18,7 @@ Rotation rotation(const Tensor& positions, int64_t head_dim, double theta, const
 Rotation narrow(const Rotation& rotation, int64_t begin, int64_t count);
 
 /** n cos + rotate_half(n) sin with n = rms_norm(heads, weight, eps) and rotate_half(n) = [-n2, n1]; heads [rows, H, d],
- *  weight [d]. On the CPU, float32 and float64 run in one fused loop. */
+ *  weight [d]. In one pass over memory where model/fused_kernels.h has it. */
 Tensor norm_rotate(const Tensor& heads, const RmsNorm& norm, double eps, const Rotation& rotation);
 
 }  // namespace diptych

@@ -5,38 +5,12 @@
 #include <algorithm>
 
 #include "diptych/bench/bench_flops.h"
+#include "diptych/plan/phase_clock.h"
 #include "diptych/train/trainable.h"
 
 namespace diptych {
 
 namespace {
-
-/** Adds up passes, each as long as the slower of arithmetic and memory. */
-class Clock {
- public:
-  Clock(const RlRecipe& recipe, const Gpu& gpu, const Efficiency& efficiency)
-      : flops_rate_(1e12 * efficiency.compute *
-                    (recipe.run.dtype == "bfloat16" ? gpu.bfloat16_tflops : gpu.float32_tflops)),
-        convolution_rate_(1e12 * efficiency.compute * gpu.bfloat16_tflops / 2),
-        bytes_rate_(1e12 * efficiency.bandwidth * gpu.bandwidth_tbs) {}
-
-  void add(PhaseCost& cost, double times, double flops, double bytes) const {
-    add_at(flops_rate_, cost, times, flops, bytes);
-  }
-  /** float32 convolutions, which cuDNN may compute in TF32: half the rate of bfloat16. */
-  void add_convolutions(PhaseCost& cost, double times, double flops, double bytes) const {
-    add_at(convolution_rate_, cost, times, flops, bytes);
-  }
-
- private:
-  void add_at(double rate, PhaseCost& cost, double times, double flops, double bytes) const {
-    cost.flops += times * flops;
-    cost.bytes += times * bytes;
-    cost.seconds += times * std::max(flops / rate, bytes / bytes_rate_);
-  }
-
-  double flops_rate_, convolution_rate_, bytes_rate_;
-};
 
 double nbytes(const Tensor& tensor) {
   return static_cast<double>(tensor.nbytes());
@@ -56,12 +30,17 @@ double adapter_flops(Bagel& model, const PackLayout& layout) {
 
 }  // namespace
 
+double optimizer_traffic(const StateBytes& state) {
+  const auto moments = static_cast<double>(state.moments);
+  return 2 * moments + moments + moments / 2;
+}
+
 std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options,
                                   const Gpu& gpu, const Efficiency& efficiency) {
   Bagel& model = planned.model;
   const ModelConfig& config = model.config;
   const Workload work = workload_of(config, recipe, options);
-  const Clock clock(recipe, gpu, efficiency);
+  const PhaseClock clock(recipe.run.dtype, gpu, efficiency);
   const double both = decoder_bytes(model, true), und = decoder_bytes(model, false);
   const int64_t sampled = std::min(recipe.rollout.chains_per_pack, work.chains);
   const double chains = static_cast<double>(work.stages * work.chains);
@@ -90,7 +69,7 @@ std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe,
   }
   const int64_t side = work.grid * latent_token_pixels(config);
   if (work.stage.paint)
-    clock.add_convolutions(pixels, chains, autoencoder_flops(model.autoencoder, side * side).decode, 0);
+    clock.add_convolutions(pixels, chains, autoencoder_flops(model.autoencoder, side * side).decode);
 
   const int64_t trained = std::min(recipe.train.chains_per_pack, work.chains);
   const double passes = chains / static_cast<double>(trained);
@@ -105,11 +84,8 @@ std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe,
   const double passes_worth = (adapted ? 2 : 3) + (recipe.train.recompute_layers ? 1 : 0);
   const double updated = passes_worth * forward + (adapted ? adapter_flops(model, lay_out(pack)) : 0);
   clock.add(update, passes * static_cast<double>(recipe.train.epochs), updated, passes_worth * both);
-  // Masters and both moments are read and written, gradients read.
-  const StateBytes state = state_bytes(planned, false, options.ranks);
-  const double moments = static_cast<double>(state.moments);
   clock.add(optimizer, static_cast<double>(recipe.train.mini_batches * recipe.train.epochs), 0,
-            2 * moments + moments + moments / 2);
+            optimizer_traffic(state_bytes(planned, false, options.ranks)));
   return {prefill, decode, denoise, pixels, reference, replay, update, optimizer};
 }
 

@@ -21,6 +21,10 @@ struct PhaseCost {
   double seconds = 0;  // the longer of the two, pass by pass
 };
 
+/** Bytes that a step of the optimizer passes through memory: masters and both moments are read and written, gradients
+ * read. */
+double optimizer_traffic(const StateBytes& state);
+
 /** One step of the rank with most chains, all of which are counted as contributing. Rewards, evaluation and messages
  *  between ranks are not in it. */
 std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options,

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "diptych/model/attention.h"
 #include "diptych/model/text_head.h"
 
 namespace diptych {
@@ -31,10 +30,10 @@ struct Sizes {
       padded_keys = pack.seen_keys;
       return;
     }
-    for (const PackShape::Group& group : pack.groups) {
-      padded_queries += group.batch * group.queries;
-      padded_keys += group.batch * group.keys;
-      if (group.masked) masks += group.batch * heads / kv_heads * group.queries * group.keys;
+    for (const auto& [group, batch] : pack.groups) {
+      padded_queries += batch * group.queries;
+      padded_keys += batch * group.keys;
+      if (group.masked) masks += batch * heads / kv_heads * group.queries * group.keys;
     }
   }
 
@@ -48,18 +47,19 @@ bool saves_input(const Linear& layer) {
   return layer.adapter || layer.weight.requires_grad();
 }
 
-/** A norm of `count` rows: its input, or a float32 copy of it, the inverse RMS, and what a trained weight multiplies.
- */
+/** A norm of `count` rows: its input and the inverse RMS; outside fused layers a float32 copy of the input, and what a
+ * trained weight multiplies. */
 int64_t kept_by_norm(const RmsNorm& norm, int64_t count, const Sizes& sizes) {
   const int64_t numbers = count * norm.weight.numel();
-  if (sizes.kernels == Kernels::loops) return (numbers + count) * sizes.number;
-  const int64_t input = numbers * (sizes.kernels == Kernels::aten ? kFloat : sizes.number);
-  return input + count * kFloat + (norm.weight.requires_grad() ? numbers * sizes.number : 0);
+  if (sizes.kernels != Kernels::aten) return numbers * sizes.number + count * kFloat;
+  return (numbers + count) * kFloat + (norm.weight.requires_grad() ? numbers * sizes.number : 0);
 }
 
-/** What the MLP of an expert keeps, from its norm on. The product of gate and up knows silu(gate) outside the loops. */
+/** What the MLP of an expert keeps, from its norm on. The product of gate and up knows silu(gate) where it is not
+ * fused.
+ */
 int64_t kept_by_mlp(const ExpertLayer& expert, int64_t rows, const Sizes& sizes) {
-  const int64_t inner = (sizes.kernels == Kernels::loops ? 2 : 3) + (saves_input(expert.down) ? 1 : 0);
+  const int64_t inner = (sizes.kernels == Kernels::aten ? 3 : 2) + (saves_input(expert.down) ? 1 : 0);
   const int64_t normed = saves_input(expert.gate) || saves_input(expert.up) ? sizes.hidden : 0;
   return kept_by_norm(expert.post_norm, rows, sizes) + rows * (inner * sizes.mlp + normed) * sizes.number;
 }
@@ -139,11 +139,9 @@ PackShape pack_shape(const PackLayout& layout, int64_t logprob_rows) {
                   .latent_rows = layout.latent_rows,
                   .logprob_rows = logprob_rows,
                   .detached = layout.detached,
-                  .groups = {},
+                  .groups = group_shapes(*layout.blocks),
                   .seen_keys = 0};
   for (const QueryBlock& block : layout.blocks->list) shape.seen_keys += static_cast<int64_t>(block.keys.size());
-  for (const AttentionGroup& group : plan_groups(*layout.blocks, layout.total_rows(), at::TensorOptions()).groups)
-    shape.groups.push_back({group.batch, group.queries, group.keys, group.mask.defined()});
   return shape;
 }
 
@@ -174,7 +172,8 @@ int64_t forward_bytes(const Bagel& model, const PackShape& pack, Kernels kernels
   // Rows of the layer, rotated heads and what attention makes of them live until the layer ends.
   const int64_t in_attention =
       in_loops ? 0 : sizes.padded_queries * 3 * sizes.query + 2 * sizes.padded_keys * sizes.key;
-  const auto in_mlp = [&](int64_t rows) { return rows * (2 * sizes.hidden + (in_loops ? 3 : 4) * sizes.mlp); };
+  const int64_t inner = kernels == Kernels::aten ? 4 : 3;
+  const auto in_mlp = [&](int64_t rows) { return rows * (2 * sizes.hidden + inner * sizes.mlp); };
   const int64_t heads = sizes.rows * (sizes.hidden + sizes.query) + 2 * sizes.sources * sizes.key;
   const int64_t most = std::max(
       in_attention, sizes.rows * sizes.query +

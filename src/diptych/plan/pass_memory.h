@@ -2,29 +2,26 @@
 // Bytes of activations of one pass through the decoder: what the code of mot.cpp, layers.cpp, fused_layers.cpp,
 // rotary.cpp and attention.cpp keeps for the backward pass, and what is alive beside it.
 
+#include "diptych/model/attention.h"
 #include "diptych/model/bagel.h"
 
 namespace diptych {
 
 /** Which code the layers run, since each keeps other tensors. */
 enum class Kernels {
-  loops,  // CPU, float32: fused loops
+  loops,  // CPU, float32: fused layers, attention in loops
   aten,   // CPU, bfloat16: ATen's operations, of which the norm works on float32 copies
-  cuda,   // CUDA, bfloat16: ATen's operations with its fused norm, flash attention over sequences as long as they are
+  cuda,   // CUDA, bfloat16: fused layers, flash attention over sequences as long as they are
 };
 
 /** The sizes of a pack that decide its bytes. */
 struct PackShape {
-  struct Group {
-    int64_t batch = 0, queries = 0, keys = 0;  // padded, as AttentionGroup
-    bool masked = false;
-  };
   int64_t und_rows = 0;
   int64_t latent_rows = 0;
-  int64_t logprob_rows = 0;  // of which token_logprobs is asked
-  bool detached = false;     // some image detaches its context
-  std::vector<Group> groups;
-  int64_t seen_keys = 0;  // of all blocks together
+  int64_t logprob_rows = 0;              // of which token_logprobs is asked
+  bool detached = false;                 // some image detaches its context
+  std::map<GroupShape, int64_t> groups;  // and their blocks
+  int64_t seen_keys = 0;                 // of all blocks together
 
   int64_t rows() const { return und_rows + latent_rows; }
 };

@@ -45,12 +45,16 @@ int64_t optimizer_step_bytes(PlannedModel& planned) {
 
 }  // namespace
 
-PlannedModel planned_model(const ModelConfig& config, const RlRecipe& recipe) {
+PlannedModel planned_model(const ModelConfig& config, const std::string& dtype, const PolicyOptions& trained) {
   PlannedModel planned{make_bagel(config), {}};
   for (const ParameterSlot& slot : transformer_slots(planned.model))
-    *slot.tensor = slot.tensor->to(compute_dtype(recipe.run.dtype));
-  planned.groups = trained_groups(planned.model, policy_options(recipe));
+    *slot.tensor = slot.tensor->to(compute_dtype(dtype));
+  planned.groups = trained_groups(planned.model, trained);
   return planned;
+}
+
+PlannedModel planned_model(const ModelConfig& config, const RlRecipe& recipe) {
+  return planned_model(config, recipe.run.dtype, policy_options(recipe));
 }
 
 ParameterCounts parameter_counts(PlannedModel& planned) {

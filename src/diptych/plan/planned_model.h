@@ -5,6 +5,7 @@
 #include "diptych/model/bagel.h"
 #include "diptych/train/optimizer.h"
 #include "diptych/train/rl_config.h"
+#include "diptych/train/trained_policy.h"
 
 namespace diptych {
 
@@ -14,6 +15,7 @@ struct PlannedModel {
 };
 
 /** Throws Error(config) as training does, for patterns that match nothing and so on. */
+PlannedModel planned_model(const ModelConfig& config, const std::string& dtype, const PolicyOptions& trained);
 PlannedModel planned_model(const ModelConfig& config, const RlRecipe& recipe);
 
 struct ParameterCounts {

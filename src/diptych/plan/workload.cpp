@@ -14,7 +14,6 @@ namespace diptych {
 
 namespace {
 
-constexpr int64_t kMarkers = 2;           // im_start and im_end around a text
 constexpr int64_t kCharactersAToken = 4;  // of English, for prompts that stand in the recipe
 
 std::vector<int64_t> ids(int64_t count) {
@@ -24,10 +23,6 @@ std::vector<int64_t> ids(int64_t count) {
 // An image's patches, of which only the count matters.
 Tensor patches(int64_t count) {
   return at::empty({count, 1}, at::TensorOptions().device(at::kMeta));
-}
-
-int64_t tokens_of(const std::string& text) {
-  return (static_cast<int64_t>(text.size()) + kCharactersAToken - 1) / kCharactersAToken;
 }
 
 void append_planned_image(std::vector<Segment>& chain, const ModelConfig& config, int64_t pixels) {
@@ -47,13 +42,13 @@ StageContext planned_context(const ModelConfig& config, const EpisodeOptions& ep
   StageContext context;
   const auto add_text = [&](int64_t tokens) {
     context.text_dropped = context.full;
-    append_text(context.full, ids(tokens + kMarkers));
-    append_text(context.image_dropped, ids(tokens + kMarkers));
+    append_text(context.full, ids(tokens + kTextMarkers));
+    append_text(context.image_dropped, ids(tokens + kTextMarkers));
   };
   for (const GivenPart given : stage.given) {
     switch (given) {
       case GivenPart::system_prompt:
-        if (!episode.system_prompt.empty()) add_text(tokens_of(episode.system_prompt));
+        if (!episode.system_prompt.empty()) add_text(planned_tokens(episode.system_prompt));
         break;
       case GivenPart::request:
         add_text(prompt_tokens);
@@ -62,10 +57,10 @@ StageContext planned_context(const ModelConfig& config, const EpisodeOptions& ep
         append_planned_image(context.full, config, pixels);
         break;
       case GivenPart::reflection_prompt:
-        add_text(tokens_of(episode.reflection_prompt) + prompt_tokens);
+        add_text(planned_tokens(episode.reflection_prompt) + prompt_tokens);
         break;
       case GivenPart::review_prompt:
-        add_text(tokens_of(episode.review_prompt) + prompt_tokens);
+        add_text(planned_tokens(episode.review_prompt) + prompt_tokens);
         break;
     }
   }
@@ -91,7 +86,7 @@ int64_t add_chain(std::vector<Segment>& pack, const std::vector<Segment>& chain)
 }
 
 void add_copy(std::vector<Segment>& pack, const Workload& work, int64_t parent) {
-  pack.push_back(noisy_segment(patches(work.latent_tokens()), work.grid, work.grid, 0.5, parent, 0));
+  pack.push_back(planned_image(work.grid, parent));
   pack.back().detach_context = work.replay.detach_context && parent >= 0;
 }
 
@@ -103,10 +98,22 @@ std::vector<double> window_times(const Workload& work) {
 
 // Of the im_start that stands in front, and an im_end that a thought at its cap is given.
 int64_t thought_rows(const Workload& work, int64_t think_tokens) {
-  return work.stage.write ? think_tokens + kMarkers : 0;
+  return work.stage.write ? think_tokens + kTextMarkers : 0;
 }
 
 }  // namespace
+
+int64_t planned_tokens(const std::string& text) {
+  return (static_cast<int64_t>(text.size()) + kCharactersAToken - 1) / kCharactersAToken;
+}
+
+Segment planned_text(int64_t tokens, int64_t parent) {
+  return text_segment(ids(tokens), parent, 0);
+}
+
+Segment planned_image(int64_t grid, int64_t parent) {
+  return noisy_segment(patches(grid * grid), grid, grid, 0.5, parent, 0);
+}
 
 Workload workload_of(const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options) {
   Workload work;

@@ -9,8 +9,11 @@ namespace diptych {
 struct PlanOptions {
   int64_t ranks = 1;
   int64_t prompt_tokens = 64;  // of a request, without its two markers
-  int64_t think_tokens = -1;   // expected of a thought, for time; -1: rollout.max_think_tokens. Memory takes the cap
+  int64_t think_tokens = -1;   // expected of a thought, -1: rollout.max_think_tokens. Sampling takes the cap for memory
+  int64_t picture_pixels = -1;  // side of a supervised example's picture, -1: the largest that the model takes
 };
+
+inline constexpr int64_t kTextMarkers = 2;  // im_start and im_end around a text
 
 /** What one rank does in a rollout step. */
 struct Workload {
@@ -34,6 +37,13 @@ struct Workload {
 
 /** Throws Error(config) for a window, an episode or an image size that training refuses. */
 Workload workload_of(const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options);
+
+/** Tokens of a text that stands in the recipe, roughly. */
+int64_t planned_tokens(const std::string& text);
+
+/** Segments without values. tokens: markers included. */
+Segment planned_text(int64_t tokens, int64_t parent);
+Segment planned_image(int64_t grid, int64_t parent);
 
 /** The pack of a replay or an update of so many chains, in the order of rollout/replay.cpp. */
 std::vector<Segment> update_pack(const Workload& work, int64_t chains, int64_t think_tokens);

@@ -9,6 +9,7 @@
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
 #include "diptych/train/check_recipe.h"
+#include "diptych/train/evaluation_exchange.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/export.h"
 #include "diptych/train/ranks.h"
@@ -177,12 +178,14 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
   if (recipe_.eval.prompts == 0) return std::nullopt;
   policy_.gather_weights();
   const Stopwatch started;
+  const EvaluationShare share = share_of(ranks_);
   EvaluationResult result =
-      evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_);
+      evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_, share);
   add_evaluation(result, row);
   if (session_.writes()) record_samples(session_.folder(), step, result, session_.metrics().tensorboard());
   if (recipe_.eval.edits > 0) {
-    const EditEvaluation edits = evaluate_edits(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval);
+    const EditEvaluation edits =
+        evaluate_edits(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, share);
     add_edits(edits, row);
     if (session_.writes())
       write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);

@@ -4,50 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "diptych/train/score_json.h"
+
 namespace diptych {
 
 namespace {
 
 using nlohmann::json;
-
-json to_json(const Check& check) {
-  return {check.name, check.value};
-}
-
-Check check_of(const json& stored) {
-  return {stored.at(0), stored.at(1)};
-}
-
-json to_json(const std::vector<Check>& checks) {
-  json list = json::array();
-  for (const Check& check : checks) list.push_back(to_json(check));
-  return list;
-}
-
-std::vector<Check> checks_of(const json& stored) {
-  std::vector<Check> checks;
-  for (const json& check : stored) checks.push_back(check_of(check));
-  return checks;
-}
-
-json to_json(const Score& score) {
-  json stored{{"status", static_cast<int>(score.status)},
-              {"checks", to_json(score.checks)},
-              {"terms", to_json(score.terms)},
-              {"reply", score.raw_reply}};
-  if (score.value) stored["value"] = *score.value;
-  return stored;
-}
-
-Score score_of(const json& stored) {
-  Score score;
-  score.status = static_cast<ScoreStatus>(stored.at("status").get<int>());
-  score.checks = checks_of(stored.at("checks"));
-  score.terms = checks_of(stored.at("terms"));
-  score.raw_reply = stored.at("reply");
-  if (stored.contains("value")) score.value = stored.at("value").get<double>();
-  return score;
-}
 
 json to_json(const Trajectory& stage) {
   json stored{{"prompt", stage.prompt},
@@ -104,7 +67,7 @@ void exchange_stages(ProcessGroup& ranks, const std::vector<size_t>& dealt, int6
   for (size_t i = 0; i < rollout.chains.size(); ++i) {
     Trajectory& stage = rollout.chains[i];
     stage.prompt = static_cast<int64_t>(dealt[static_cast<size_t>(stage.prompt)]);
-    own.push_back({to_json(stage), to_json(scores[i])});
+    own.push_back({to_json(stage), json_of_score(scores[i])});
   }
   // CBOR: doubles keep their bits, and texts may be any bytes.
   const std::vector<uint8_t> bytes = json::to_cbor(own);
@@ -119,7 +82,7 @@ void exchange_stages(ProcessGroup& ranks, const std::vector<size_t>& dealt, int6
     }
     for (const json& pair : json::from_cbor(all[static_cast<size_t>(rank)])) {
       stages.push_back(remote_stage(pair.at(0)));
-      joined.push_back(score_of(pair.at(1)));
+      joined.push_back(score_of_json(pair.at(1)));
     }
   }
   // Round by round, in a round prompt-major, as in one process.

@@ -5,12 +5,12 @@
 #include "diptych/base/log.h"
 #include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
+#include "diptych/train/evaluation_exchange.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/moving_average.h"
 #include "diptych/train/ranks.h"
 #include "diptych/train/supervised_pack.h"
 #include "diptych/train/trainable.h"
-#include "diptych/train/trained_policy.h"
 
 namespace diptych {
 
@@ -52,16 +52,6 @@ SupervisedOptions supervised_options(const SftRecipe& recipe, const EpisodeOptio
   options.system_prompt = episode.system_prompt;
   options.text_dropout = recipe.train.text_dropout;
   options.timestep_shift = recipe.train.timestep_shift;
-  return options;
-}
-
-PolicyOptions policy_options(const SftRecipe& recipe) {
-  PolicyOptions options;
-  options.parameters = recipe.train.parameters;
-  options.und_learning_rate = options.gen_learning_rate = recipe.train.learning_rate;
-  options.max_grad_norm = recipe.optimizer.max_grad_norm;
-  options.adamw = adamw_options(recipe.optimizer);
-  options.keeps_reference = false;
   return options;
 }
 
@@ -169,8 +159,8 @@ void SftRun::update(int64_t step, MetricRow& row) {
 
 void SftRun::evaluate(int64_t step, MetricRow& row) {
   const std::unique_ptr<AveragedWeights> averaged = stand_in();
-  const EvaluationResult result =
-      evaluate_shapes(folder_.model, folder_.tokenizer, episode_, recipe_.eval, make_reward("shapes_soft"));
+  const EvaluationResult result = evaluate_shapes(folder_.model, folder_.tokenizer, episode_, recipe_.eval,
+                                                  make_reward("shapes_soft"), share_of(ranks_));
   add_evaluation(result, row);
   log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
                fixed(result.correct_implicit, 3)));
@@ -210,6 +200,16 @@ EndReason SftRun::train() {
 }
 
 }  // namespace
+
+PolicyOptions policy_options(const SftRecipe& recipe) {
+  PolicyOptions options;
+  options.parameters = recipe.train.parameters;
+  options.und_learning_rate = options.gen_learning_rate = recipe.train.learning_rate;
+  options.max_grad_norm = recipe.optimizer.max_grad_norm;
+  options.adamw = adamw_options(recipe.optimizer);
+  options.keeps_reference = false;
+  return options;
+}
 
 EndReason train_sft(const SftRecipe& recipe) {
   return with_ranks(recipe.run.peer_deadline, [&](ProcessGroup& ranks) { return SftRun(recipe, ranks).train(); });

@@ -5,6 +5,7 @@
 #include "diptych/eval/evaluation.h"
 #include "diptych/train/rollout_config.h"
 #include "diptych/train/session.h"
+#include "diptych/train/trained_policy.h"
 
 namespace diptych {
 
@@ -64,6 +65,9 @@ void visit(Fields& fields, SftRecipe& recipe) {
   fields.section("rollout", recipe.rollout);
   fields.section("eval", recipe.eval);
 }
+
+/** What of the model trains, and how. */
+PolicyOptions policy_options(const SftRecipe& recipe);
 
 /** Trains, in as many processes as a launcher started, and writes RUN/model, compact (bfloat16). Evaluates on the
  * shapes world where data.source is "shapes". */

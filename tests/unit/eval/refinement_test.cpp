@@ -36,6 +36,7 @@ std::vector<EvaluatedSample> half_right(int count) {
     Stream stream({.seed = 7, .purpose = Purpose::scene, .prompt = samples.size()});
     const bool right = samples.size() % 2 == 0;
     EvaluatedSample sample;
+    sample.place = samples.size();
     sample.prompt = shapes_task(prompt);
     sample.candidate.prompt = prompt.text;
     sample.candidate.images = {
@@ -50,7 +51,8 @@ class RefinementTest : public ::testing::Test {
  protected:
   RefinementResult refine(const std::string& mode, std::vector<EvaluatedSample>& samples) {
     config_.refine = mode;
-    return refine_samples(made_.model, made_.tokenizer, options_, config_, samples);
+    refine_samples(made_.model, made_.tokenizer, options_, config_, samples);
+    return refinement_result(config_, samples);
   }
 
   TemporaryFolder folder_;
@@ -108,11 +110,11 @@ TEST_F(RefinementTest, TheModelItselfStops) {
       right_reviews += sample.correct_rounds[k] ? 1 : 0;
       if (end != StageEnd::stopped) continue;
       EXPECT_EQ(k + 1, texts);
-      EXPECT_TRUE(sample.stopped);
+      EXPECT_TRUE(sample.stopped());
       ++stops;
       right_stops += sample.correct_rounds[k] ? 1 : 0;
     }
-    EXPECT_EQ(texts, sample.stopped ? texts : 2u);
+    EXPECT_EQ(texts, sample.stopped() ? texts : 2u);
     EXPECT_LE(sample.candidate.images.size(), texts + 1);
     EXPECT_EQ(sample.correct_rounds.size(), 3u);
   }

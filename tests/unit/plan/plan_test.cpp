@@ -2,9 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/plan/advice.h"
-#include "diptych/plan/cost_plan.h"
 #include "diptych/plan/rollout_memory.h"
+#include "diptych/plan/supervised_plan.h"
 #include "support/expect_error.h"
 #include "support/tiny_model.h"
 
@@ -183,6 +182,61 @@ TEST(AdviceTest, LeadsToWhatFits) {
   for (const Advice& advice : all) EXPECT_GT(advice.saved, 0);
   EXPECT_LE(all.back().peak, limit);
   EXPECT_TRUE(advise({}, recipe, {}, int64_t{1} << 40).empty());
+}
+
+SftRecipe supervised_recipe() {
+  SftRecipe recipe;
+  recipe.run.dtype = "bfloat16";
+  recipe.train.batch = 32;
+  recipe.train.examples_per_pack = 2;
+  recipe.train.recompute_layers = true;
+  recipe.train.parameters = {"language_model.model.layers.*"};
+  return recipe;
+}
+
+TEST(SupervisedPlanTest, ExamplesAreDealtAndPacked) {
+  const SftRecipe recipe = supervised_recipe();
+  const SupervisedWork work = supervised_work({}, recipe, {.ranks = 5, .think_tokens = 200});
+  EXPECT_EQ(work.examples, 7);
+  EXPECT_EQ(work.in_pack, 2);
+  EXPECT_EQ(work.grid, 64);  // 1024 pixels, the largest
+  const PackLayout layout = lay_out(work.pack());
+  EXPECT_EQ(layout.latent_rows, 2 * 4096);
+  EXPECT_EQ(layout.und_rows(), 2 * (66 + 202 + 2));  // the request, the thought, the image's markers
+  EXPECT_EQ(supervised_work({}, recipe, {.picture_pixels = 512}).grid, 32);
+  EXPECT_EQ(supervised_work({}, recipe, {.ranks = 32}).in_pack, 1);
+}
+
+TEST(SupervisedPlanTest, MemoryOfAStep) {
+  SftRecipe recipe = supervised_recipe();
+  PlannedModel planned = planned_model({}, recipe);
+  const MemoryPlan plan = plan_memory(planned, recipe, {.think_tokens = 200});
+  constexpr size_t kRollout = 1, kUpdate = 4, kOptimizer = 5;
+  EXPECT_EQ(plan.total(kRollout), 0);
+  // bfloat16 weights; float32 masters, moments and gradients of both experts; the float32 autoencoder; examples.
+  const double fixed = 2.0 * kTransformer + 2.0 * kExpert * 16 + 4.0 * parameter_counts(planned).autoencoder;
+  EXPECT_NEAR(static_cast<double>(plan.total(kOptimizer)), fixed, 0.01 * fixed);
+  EXPECT_EQ(plan.peak_phase(), kUpdate);
+  recipe.train.ema_decay = 0.999;
+  const MemoryPlan averaged = plan_memory(planned, recipe, {.think_tokens = 200});
+  EXPECT_NEAR(static_cast<double>(averaged.total(kUpdate) - plan.total(kUpdate)), 2.0 * kExpert * 4, 1e6);
+}
+
+TEST(SupervisedPlanTest, TimeAndAdvice) {
+  SftRecipe recipe = supervised_recipe();
+  PlannedModel planned = planned_model({}, recipe);
+  const std::vector<PhaseCost> costs = plan_costs(planned, recipe, {.think_tokens = 200}, gpu_named("h200"), {});
+  recipe.train.recompute_layers = false;
+  const std::vector<PhaseCost> kept = plan_costs(planned, recipe, {.think_tokens = 200}, gpu_named("h200"), {});
+  EXPECT_EQ(costs[1].name, "update");
+  EXPECT_DOUBLE_EQ(costs[1].flops / 4, kept[1].flops / 3);
+  // bagel.md 11: a forward of 1024 pixels, with the text in front of it.
+  EXPECT_NEAR(kept[1].flops / 3 / 32, 53.5e12 + 7e12 + 270 * 2.0 * kExpert, 1.5e12);
+  const int64_t limit = int64_t{120} << 30;
+  const std::vector<Advice> all = advise({}, recipe, {.think_tokens = 200}, limit);
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(all.front().change, "train.examples_per_pack=1");
+  EXPECT_LE(all.back().peak, limit);
 }
 
 TEST(GpuTableTest, UnknownCardsAreListed) {

@@ -1,0 +1,163 @@
+#include "diptych/kernels/decoder_kernels.h"
+
+#include <cuda_runtime.h>
+
+namespace diptych::kernels {
+
+namespace {
+
+constexpr int kWarp = 32;
+constexpr int kBlock = 128;  // threads
+
+/** A warp for each row: heads. */
+struct WarpLanes {
+  __device__ int number() const { return static_cast<int>(threadIdx.x) % kWarp; }
+  __device__ int count() const { return kWarp; }
+  __device__ float sum(float x) const {
+    for (int distance = kWarp / 2; distance > 0; distance /= 2) x += __shfl_xor_sync(0xffffffffU, x, distance);
+    return x;
+  }
+};
+
+/** A block for each row: the residual stream. */
+struct BlockLanes {
+  __device__ int number() const { return static_cast<int>(threadIdx.x); }
+  __device__ int count() const { return kBlock; }
+  /** Once in a kernel: nothing keeps a second sum from overtaking the first. */
+  __device__ float sum(float x) const {
+    __shared__ float of_warp[kBlock / kWarp];
+    const float mine = WarpLanes().sum(x);
+    if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = mine;
+    __syncthreads();
+    float total = 0;
+    for (const float part : of_warp) total += part;
+    return total;
+  }
+};
+
+__device__ int64_t thread_number() {
+  return static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x;
+}
+
+__global__ void rms_norm_rows(const Bfloat16* x, const Bfloat16* weight, int width, float eps, Bfloat16* y,
+                              float* inverse_rms) {
+  const int64_t row = blockIdx.x;
+  rms_norm_row(BlockLanes(), x + row * width, weight, width, eps, y + row * width, inverse_rms + row);
+}
+
+__global__ void rms_norm_gradient_rows(const Bfloat16* gradient, const Bfloat16* x, const Bfloat16* weight,
+                                       const float* inverse_rms, int width, Bfloat16* x_gradient) {
+  const int64_t row = blockIdx.x, at = row * width;
+  rms_norm_gradient_row(BlockLanes(), gradient + at, x + at, weight, inverse_rms[row], width, x_gradient + at);
+}
+
+__global__ void rms_norm_weight_gradient_parts(const Bfloat16* gradient, const Bfloat16* x, const float* inverse_rms,
+                                               int64_t rows, int width, float* parts) {
+  const int column = static_cast<int>(blockIdx.y) * kBlock + static_cast<int>(threadIdx.x);
+  if (column >= width) return;
+  const int64_t part = blockIdx.x, begin = part * kPartRows;
+  const int64_t end = begin + kPartRows < rows ? begin + kPartRows : rows;
+  parts[part * width + column] = rms_norm_weight_gradient_of(gradient, x, inverse_rms, begin, end, width, column);
+}
+
+__global__ void norm_rotate_rows(const Bfloat16* x, const Bfloat16* weight, int64_t rows, int heads, int width,
+                                 float eps, const Bfloat16* cosine, const Bfloat16* sine, Bfloat16* y,
+                                 float* inverse_rms) {
+  const int64_t row = thread_number() / kWarp;
+  if (row >= rows * heads) return;
+  const int64_t at = row * width, angles = row / heads * width;
+  norm_rotate_row(WarpLanes(), x + at, weight, width, eps, cosine + angles, sine + angles, y + at, inverse_rms + row);
+}
+
+__global__ void norm_rotate_gradient_rows(const Bfloat16* gradient, const Bfloat16* x, const Bfloat16* weight,
+                                          const float* inverse_rms, int64_t rows, int heads, int width,
+                                          const Bfloat16* cosine, const Bfloat16* sine, Bfloat16* x_gradient,
+                                          Bfloat16* n_gradient) {
+  const int64_t row = thread_number() / kWarp;
+  if (row >= rows * heads) return;
+  const int64_t at = row * width, angles = row / heads * width;
+  norm_rotate_gradient_row(WarpLanes(), gradient + at, x + at, weight, inverse_rms[row], width, cosine + angles,
+                           sine + angles, x_gradient + at, n_gradient == nullptr ? nullptr : n_gradient + at);
+}
+
+__global__ void silu_mul_packets(const Bfloat16* gate, const Bfloat16* up, int64_t count, Bfloat16* y) {
+  const int64_t at = thread_number() * kPacket;
+  if (at < count) silu_mul_packet(gate + at, up + at, y + at);
+}
+
+__global__ void silu_mul_gradient_packets(const Bfloat16* gradient, const Bfloat16* gate, const Bfloat16* up,
+                                          int64_t count, Bfloat16* gate_gradient, Bfloat16* up_gradient) {
+  const int64_t at = thread_number() * kPacket;
+  if (at < count) silu_mul_gradient_packet(gradient + at, gate + at, up + at, gate_gradient + at, up_gradient + at);
+}
+
+unsigned blocks_for(int64_t threads) {
+  return static_cast<unsigned>((threads + kBlock - 1) / kBlock);
+}
+
+cudaStream_t on(void* stream) {
+  return static_cast<cudaStream_t>(stream);
+}
+
+const char* launched() {
+  const cudaError_t status = cudaGetLastError();
+  return status == cudaSuccess ? nullptr : cudaGetErrorString(status);
+}
+
+}  // namespace
+
+const char* rms_norm(const Bfloat16* x, const Bfloat16* weight, int64_t rows, int width, float eps, Bfloat16* y,
+                     float* inverse_rms, void* stream) {
+  if (rows == 0) return nullptr;
+  rms_norm_rows<<<static_cast<unsigned>(rows), kBlock, 0, on(stream)>>>(x, weight, width, eps, y, inverse_rms);
+  return launched();
+}
+
+const char* rms_norm_gradient(const Bfloat16* gradient, const Bfloat16* x, const Bfloat16* weight,
+                              const float* inverse_rms, int64_t rows, int width, Bfloat16* x_gradient, void* stream) {
+  if (rows == 0) return nullptr;
+  rms_norm_gradient_rows<<<static_cast<unsigned>(rows), kBlock, 0, on(stream)>>>(gradient, x, weight, inverse_rms,
+                                                                                 width, x_gradient);
+  return launched();
+}
+
+const char* rms_norm_weight_gradient(const Bfloat16* gradient, const Bfloat16* x, const float* inverse_rms,
+                                     int64_t rows, int width, float* parts, void* stream) {
+  if (rows == 0) return nullptr;
+  const dim3 grid(static_cast<unsigned>((rows + kPartRows - 1) / kPartRows), blocks_for(width));
+  rms_norm_weight_gradient_parts<<<grid, kBlock, 0, on(stream)>>>(gradient, x, inverse_rms, rows, width, parts);
+  return launched();
+}
+
+const char* norm_rotate(const Bfloat16* x, const Bfloat16* weight, int64_t rows, int heads, int width, float eps,
+                        const Bfloat16* cosine, const Bfloat16* sine, Bfloat16* y, float* inverse_rms, void* stream) {
+  if (rows == 0) return nullptr;
+  norm_rotate_rows<<<blocks_for(rows * heads * kWarp), kBlock, 0, on(stream)>>>(x, weight, rows, heads, width, eps,
+                                                                                cosine, sine, y, inverse_rms);
+  return launched();
+}
+
+const char* norm_rotate_gradient(const Bfloat16* gradient, const Bfloat16* x, const Bfloat16* weight,
+                                 const float* inverse_rms, int64_t rows, int heads, int width, const Bfloat16* cosine,
+                                 const Bfloat16* sine, Bfloat16* x_gradient, Bfloat16* n_gradient, void* stream) {
+  if (rows == 0) return nullptr;
+  norm_rotate_gradient_rows<<<blocks_for(rows * heads * kWarp), kBlock, 0, on(stream)>>>(
+      gradient, x, weight, inverse_rms, rows, heads, width, cosine, sine, x_gradient, n_gradient);
+  return launched();
+}
+
+const char* silu_mul(const Bfloat16* gate, const Bfloat16* up, int64_t count, Bfloat16* y, void* stream) {
+  if (count == 0) return nullptr;
+  silu_mul_packets<<<blocks_for(count / kPacket), kBlock, 0, on(stream)>>>(gate, up, count, y);
+  return launched();
+}
+
+const char* silu_mul_gradient(const Bfloat16* gradient, const Bfloat16* gate, const Bfloat16* up, int64_t count,
+                              Bfloat16* gate_gradient, Bfloat16* up_gradient, void* stream) {
+  if (count == 0) return nullptr;
+  silu_mul_gradient_packets<<<blocks_for(count / kPacket), kBlock, 0, on(stream)>>>(gradient, gate, up, count,
+                                                                                    gate_gradient, up_gradient);
+  return launched();
+}
+
+}  // namespace diptych::kernels

@@ -1,0 +1,13 @@
+#pragma once
+// An evaluation during training, dealt over the processes of the run.
+
+#include "diptych/distributed/process_group.h"
+#include "diptych/eval/evaluation.h"
+
+namespace diptych {
+
+/** This rank's part, which gets the samples of the others with their texts, pictures, scores and verdicts. `ranks` must
+ *  outlive it. */
+EvaluationShare share_of(ProcessGroup& ranks);
+
+}  // namespace diptych

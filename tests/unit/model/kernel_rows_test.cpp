@@ -1,0 +1,215 @@
+#include <gtest/gtest.h>
+
+#include <barrier>
+#include <thread>
+
+#include "diptych/kernels/row_math.h"
+#include "diptych/tensor/random.h"
+#include "support/compare.h"
+
+// The lines of the CUDA kernels, run by the host: a row by one lane, and by several that share it as threads do.
+
+namespace diptych {
+namespace {
+
+using kernels::Bfloat16;
+
+constexpr double kRowEps = 1e-6;
+// bfloat16 has 8 bits: 2^-9 of numbers eight times the usual.
+constexpr Tolerance kRowRounding{.normalised = 1.6e-2};
+
+Tensor rounded_numbers(uint64_t seed, at::IntArrayRef shape) {
+  return normal_tensor({.seed = seed}, shape).to(at::kBFloat16);
+}
+
+const Bfloat16* read(const Tensor& tensor, int64_t row = 0) {
+  return static_cast<const Bfloat16*>(tensor.const_data_ptr()) + row * tensor.size(-1);
+}
+
+Bfloat16* write(const Tensor& tensor, int64_t row = 0) {
+  return static_cast<Bfloat16*>(tensor.mutable_data_ptr()) + row * tensor.size(-1);
+}
+
+struct OneLane {
+  int number() const { return 0; }
+  int count() const { return 1; }
+  float sum(float x) const { return x; }
+};
+
+/** What lanes share: a sum, and places to wait for each other. */
+struct Row {
+  explicit Row(int count) : parts(static_cast<size_t>(count)), together(count) {}
+  std::vector<float> parts;
+  std::barrier<> together;
+};
+
+struct SharingLane {
+  Row& row;
+  int lane;
+
+  int number() const { return lane; }
+  int count() const { return static_cast<int>(row.parts.size()); }
+  float sum(float x) const {
+    row.parts[static_cast<size_t>(lane)] = x;
+    row.together.arrive_and_wait();
+    float total = 0;
+    for (const float part : row.parts) total += part;
+    row.together.arrive_and_wait();
+    return total;
+  }
+};
+
+/** body(lane) for every lane of a row. */
+template <class Body>
+void with_lanes(int count, const Body& body) {
+  Row row(count);
+  std::vector<std::jthread> threads;
+  for (int lane = 0; lane < count; ++lane) threads.emplace_back([&, lane] { body(SharingLane{row, lane}); });
+}
+
+/** Both ways, into outputs of their own, which must agree but for the order of the sum. */
+template <class Body>
+Tensor both_ways(const Tensor& like, const Body& body) {
+  Tensor alone = at::zeros_like(like), shared = at::zeros_like(like);
+  body(OneLane(), alone);
+  with_lanes(5, [&](const SharingLane& lane) { body(lane, shared); });
+  EXPECT_TRUE(close(shared, alone, kRowRounding));
+  return alone;
+}
+
+/** Share of numbers with other bits. */
+double differing(const Tensor& a, const Tensor& b) {
+  return (a.view(at::kShort) != b.view(at::kShort)).to(at::kDouble).mean().item<double>();
+}
+
+TEST(KernelRowsTest, Bfloat16IsThatOfTorch) {
+  std::vector<float> values = {0.0F, -0.0F, 1.0F, 1.00390625F, 1.01171875F, 3.4e38F, -3.4028235e38F, 1e-40F, -9e-41F};
+  values.push_back(std::numeric_limits<float>::infinity());
+  const Tensor many = at::cat({at::tensor(values), normal_tensor({.seed = 1}, {4000}) * 1e3});
+  const Tensor expected = many.to(at::kBFloat16);
+  for (int64_t i = 0; i < many.numel(); ++i) {
+    const float value = many.const_data_ptr<float>()[i];
+    EXPECT_EQ(kernels::narrow(value).bits, read(expected)[i].bits) << value;
+    EXPECT_EQ(kernels::wide(read(expected)[i]), expected[i].item<float>());
+  }
+  EXPECT_TRUE(std::isnan(kernels::rounded(std::numeric_limits<float>::quiet_NaN())));
+}
+
+TEST(KernelRowsTest, RmsNormIsTheLayers) {
+  for (const int64_t width : {8, 72, 1024}) {
+    const Tensor x = rounded_numbers(2, {3, width}) * 3, weight = rounded_numbers(3, {width});
+    const Tensor scale = x.to(at::kFloat).square().mean(1, true).add(kRowEps).rsqrt();
+    const Tensor expected = (x.to(at::kFloat) * scale).to(at::kBFloat16) * weight;
+    Tensor inverse = at::zeros({3});
+    const Tensor y = both_ways(x, [&](const auto& lanes, Tensor& out) {
+      for (int64_t row = 0; row < 3; ++row)
+        kernels::rms_norm_row(lanes, read(x, row), read(weight), static_cast<int>(width), kRowEps, write(out, row),
+                              inverse.mutable_data_ptr<float>() + row);
+    });
+    EXPECT_TRUE(close(y, expected, kRowRounding)) << width;
+    EXPECT_LT(differing(y, expected), 1e-2) << width;
+    EXPECT_TRUE(close(inverse, scale.flatten(), {.normalised = 1e-6}));
+  }
+}
+
+TEST(KernelRowsTest, RmsNormHasTheGradientsOfItsFormula) {
+  constexpr int64_t rows = 9, width = 72;
+  const Tensor x = rounded_numbers(2, {rows, width}) * 3, weight = rounded_numbers(3, {width}),
+               slope = rounded_numbers(4, {rows, width});
+  const Tensor exact_x = x.to(at::kDouble).requires_grad_(), exact_weight = weight.to(at::kDouble).requires_grad_();
+  const Tensor scale = (exact_x.square().mean(1, true) + kRowEps).rsqrt();
+  (exact_x * scale * exact_weight * slope.to(at::kDouble)).sum().backward();
+  const Tensor inverse = scale.detach().flatten().to(at::kFloat);
+  const Tensor x_gradient = both_ways(x, [&](const auto& lanes, Tensor& out) {
+    for (int64_t row = 0; row < rows; ++row)
+      kernels::rms_norm_gradient_row(lanes, read(slope, row), read(x, row), read(weight),
+                                     inverse.const_data_ptr<float>()[row], width, write(out, row));
+  });
+  EXPECT_TRUE(close(x_gradient, exact_x.grad().to(at::kBFloat16), kRowRounding));
+  const auto part = [&](int64_t begin, int64_t end, int column) {
+    return kernels::rms_norm_weight_gradient_of(read(slope), read(x), inverse.const_data_ptr<float>(), begin, end,
+                                                width, column);
+  };
+  for (int column = 0; column < width; ++column) {
+    const double expected = exact_weight.grad()[column].item<double>();
+    EXPECT_NEAR(part(0, 4, column) + part(4, rows, column), expected, 2e-2) << column;
+  }
+}
+
+struct Angles {
+  Tensor cosine, sine;  // [rows, width], the sines with their first half negated
+};
+
+Angles angles(int64_t rows, int64_t width) {
+  const Tensor half = at::rand({rows, width / 2}) * 6;
+  return {at::cat({half.cos(), half.cos()}, 1).to(at::kBFloat16),
+          at::cat({-half.sin(), half.sin()}, 1).to(at::kBFloat16)};
+}
+
+TEST(KernelRowsTest, NormRotateIsTheLayers) {
+  for (const int64_t width : {8, 24, 128}) {
+    const Tensor x = rounded_numbers(5, {4, width}), weight = rounded_numbers(6, {width});
+    const Angles turn = angles(4, width);
+    const Tensor scale = x.to(at::kFloat).square().mean(1, true).add(kRowEps).rsqrt();
+    const Tensor n = (x.to(at::kFloat) * scale).to(at::kBFloat16) * weight;
+    const Tensor expected = n * turn.cosine + n.roll(width / 2, 1) * turn.sine;
+    Tensor inverse = at::zeros({4});
+    const Tensor y = both_ways(x, [&](const auto& lanes, Tensor& out) {
+      for (int64_t row = 0; row < 4; ++row)
+        kernels::norm_rotate_row(lanes, read(x, row), read(weight), static_cast<int>(width), kRowEps,
+                                 read(turn.cosine, row), read(turn.sine, row), write(out, row),
+                                 inverse.mutable_data_ptr<float>() + row);
+    });
+    EXPECT_TRUE(close(y, expected, kRowRounding)) << width;
+    EXPECT_LT(differing(y, expected), 2e-2) << width;
+    EXPECT_TRUE(close(inverse, scale.flatten(), {.normalised = 1e-6}));
+  }
+}
+
+TEST(KernelRowsTest, NormRotateHasTheGradientsOfItsFormula) {
+  constexpr int64_t rows = 6, width = 24;
+  const Tensor x = rounded_numbers(5, {rows, width}), weight = rounded_numbers(6, {width}),
+               slope = rounded_numbers(7, {rows, width});
+  const Angles turn = angles(rows, width);
+  const Tensor exact_x = x.to(at::kDouble).requires_grad_();
+  const Tensor scale = (exact_x.square().mean(1, true) + kRowEps).rsqrt();
+  const Tensor n = exact_x * scale * weight.to(at::kDouble);
+  n.retain_grad();
+  const Tensor y = n * turn.cosine.to(at::kDouble) + n.roll(width / 2, 1) * turn.sine.to(at::kDouble);
+  (y * slope.to(at::kDouble)).sum().backward();
+  const Tensor inverse = scale.detach().flatten().to(at::kFloat);
+  Tensor n_gradient = at::zeros_like(x);
+  const auto run = [&](const auto& lanes, Tensor& out, const Tensor& of_n) {
+    for (int64_t row = 0; row < rows; ++row)
+      kernels::norm_rotate_gradient_row(
+          lanes, read(slope, row), read(x, row), read(weight), inverse.const_data_ptr<float>()[row], width,
+          read(turn.cosine, row), read(turn.sine, row), write(out, row), of_n.defined() ? write(of_n, row) : nullptr);
+  };
+  const Tensor x_gradient = both_ways(x, [&](const auto& lanes, Tensor& out) { run(lanes, out, n_gradient); });
+  EXPECT_TRUE(close(x_gradient, exact_x.grad().to(at::kBFloat16), kRowRounding));
+  EXPECT_TRUE(close(n_gradient, n.grad().to(at::kBFloat16), kRowRounding));
+  Tensor again = at::zeros_like(x);
+  run(OneLane(), again, Tensor());
+  EXPECT_TRUE(same_bits(again, x_gradient));
+}
+
+TEST(KernelRowsTest, SiluMulIsTheLayersWithTheGradientsOfItsFormula) {
+  constexpr int64_t count = 800;
+  const Tensor gate = at::cat({at::linspace(-100, 100, 400).to(at::kBFloat16), rounded_numbers(8, {400})});
+  const Tensor up = rounded_numbers(9, {count}), slope = rounded_numbers(10, {count});
+  Tensor y = at::zeros_like(gate), gate_gradient = at::zeros_like(gate), up_gradient = at::zeros_like(up);
+  for (int64_t at = 0; at < count; at += kernels::kPacket) {
+    kernels::silu_mul_packet(read(gate) + at, read(up) + at, write(y) + at);
+    kernels::silu_mul_gradient_packet(read(slope) + at, read(gate) + at, read(up) + at, write(gate_gradient) + at,
+                                      write(up_gradient) + at);
+  }
+  EXPECT_TRUE(close(y, at::silu(gate) * up, kRowRounding));
+  EXPECT_LT(differing(y, at::silu(gate) * up), 1e-2);
+  const Tensor exact_gate = gate.to(at::kDouble).requires_grad_(), exact_up = up.to(at::kDouble).requires_grad_();
+  (at::silu(exact_gate) * exact_up * slope.to(at::kDouble)).sum().backward();
+  EXPECT_TRUE(close(gate_gradient, exact_gate.grad().to(at::kBFloat16), kRowRounding));
+  EXPECT_TRUE(close(up_gradient, exact_up.grad().to(at::kBFloat16), kRowRounding));
+}
+
+}  // namespace
+}  // namespace diptych
