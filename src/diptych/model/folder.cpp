@@ -4,6 +4,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/io/disk_space.h"
 #include "diptych/io/files.h"
+#include "diptych/model/kernel_check.h"
 #include "diptych/model/load_weights.h"
 #include "diptych/tensor/tensor_writer.h"
 
@@ -32,6 +33,13 @@ std::vector<PlannedTensor> planned(const std::vector<ParameterSlot>& slots, cons
   return tensors;
 }
 
+void require_sound_kernels(at::Device device) {
+  if (const std::string damage = kernel_damage(device); !damage.empty())
+    throw Error(ExitCode::internal,
+                {device.str(), "fused layers that compute what float64 does on the CPU", damage,
+                 "build with DIPTYCH_CMAKE_FLAGS=-DDIPTYCH_CUDA_KERNELS=OFF to do without them, and report it"});
+}
+
 }  // namespace
 
 SpecialTokens special_tokens(const Tokenizer& tokenizer) {
@@ -41,6 +49,7 @@ SpecialTokens special_tokens(const Tokenizer& tokenizer) {
 ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device) {
   if (!std::filesystem::is_directory(folder))
     throw Error(ExitCode::model, {folder.string(), "a model folder", "no such folder", expected_files_hint()});
+  if (!device.is_cpu() && dtype == at::kBFloat16) require_sound_kernels(device);
   ModelFolder loaded{make_bagel(load_model_config(folder)), Tokenizer::load(folder)};
   Bagel& model = loaded.model;
   model.special = special_tokens(loaded.tokenizer);

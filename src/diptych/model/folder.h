@@ -16,7 +16,8 @@ struct ModelFolder {
 
 /** Loads a folder onto a device; weights are converted to `dtype` (the autoencoder to float32, or float64 if that is
  *  asked). Beside the weights themselves, host memory holds one tensor at a time. Throws one Error(model) that lists
- *  every missing, extra and misshapen tensor of a weight file, before any weight is read. */
+ *  every missing, extra and misshapen tensor of a weight file, before any weight is read; Error(internal) if fused
+ * layers of the device compute something else than they should (kernel_check.h). */
 ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype = at::kFloat,
                               at::Device device = at::kCPU);
 

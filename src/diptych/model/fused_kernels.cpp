@@ -37,6 +37,10 @@ const FusedKernels* fused_kernels(const Tensor& x, const Tensor& weight) {
   return takes ? registered()[static_cast<size_t>(x.device().type())] : nullptr;
 }
 
+bool has_fused_kernels(at::DeviceType type) {
+  return registered()[static_cast<size_t>(type)] != nullptr;
+}
+
 void register_fused_kernels(at::DeviceType type, const FusedKernels* kernels) {
   registered()[static_cast<size_t>(type)] = kernels;
 }

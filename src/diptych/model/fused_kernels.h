@@ -32,6 +32,9 @@ Tensor inverse_rms_like(const Tensor& x, int64_t rows);
  * float32 and float64; on other devices, where they are registered, for bfloat16 and widths that are multiples of 8. */
 const FusedKernels* fused_kernels(const Tensor& x, const Tensor& weight);
 
+/** Whether a device that is not the CPU has any. */
+bool has_fused_kernels(at::DeviceType type);
+
 /** Of a device that is not the CPU, from now on. Those of CUDA are there from the start where they were compiled. */
 void register_fused_kernels(at::DeviceType type, const FusedKernels* kernels);
 

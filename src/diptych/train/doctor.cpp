@@ -11,6 +11,8 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/json_lines.h"
+#include "diptych/model/fused_kernels.h"
+#include "diptych/model/kernel_check.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/environment.h"
 #include "diptych/train/rl.h"
@@ -64,6 +66,16 @@ CheckResult check_build() {
 #else
   return {Health::warning, "build", cat("with assertions, ", detail, ": slow; build with ./dev build for real work")};
 #endif
+}
+
+CheckResult check_kernels() {
+  const at::Device device(at::kCUDA, 0);
+  if (!has_fused_kernels(device.type()))
+    return {Health::warning, "kernels", "built without the fused layers for CUDA: slower; nvcc must be on the PATH"};
+  if (const std::string damage = kernel_damage(device); !damage.empty())
+    return {Health::failure, "kernels",
+            cat(damage, ". Build with DIPTYCH_CMAKE_FLAGS=-DDIPTYCH_CUDA_KERNELS=OFF, and report it")};
+  return {Health::ok, "kernels", "the fused layers compute there what float64 does on the CPU"};
 }
 
 CheckResult check_weights(Bagel& model) {
@@ -124,7 +136,9 @@ std::pair<double, double> mean_reward(const MetricRows& rows, size_t begin, size
 }  // namespace
 
 std::vector<CheckResult> check_machine() {
-  return {check_processor(), check_memory(), check_disk(), check_build()};
+  std::vector<CheckResult> results = {check_processor(), check_memory(), check_disk(), check_build()};
+  if (device_count(at::kCUDA) > 0) results.push_back(check_kernels());
+  return results;
 }
 
 std::vector<CheckResult> check_model(const std::filesystem::path& path) {

@@ -5,7 +5,8 @@
 #include "diptych/base/text_format.h"
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/model/attention.h"
-#include "diptych/model/rotary.h"
+#include "diptych/model/fused_kernels.h"
+#include "diptych/model/kernel_check.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/autoencoder_training.h"
 #include "diptych/train/export.h"
@@ -189,42 +190,39 @@ TEST_F(DeviceTest, SequencesAreTheGroupsOfAttention) {
   for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(close(gradients[i], exact[i], {.normalised = 1e-1})) << i;
 }
 
-// The gradients of `layer` for bfloat16 inputs on the device are those of float64 on the CPU.
-void expect_gradients(const std::vector<Tensor>& inputs, const std::function<Tensor(const std::vector<Tensor>&)>& layer,
-                      int64_t calls_of_kernels) {
-  std::vector<Tensor> here, there;
-  for (const Tensor& input : inputs) {
-    const Tensor rounded = input.to(at::kBFloat16);
-    here.push_back(rounded.to(at::kDouble).requires_grad_());
-    there.push_back(rounded.to(pretend_gpu()).requires_grad_());
-  }
-  const Tensor expected = layer(here);
-  const int64_t before = fused_layer_calls();
-  const Tensor actual = layer(there);
-  EXPECT_EQ(fused_layer_calls() - before, calls_of_kernels);
-  EXPECT_EQ(actual.scalar_type(), at::kBFloat16);
-  EXPECT_TRUE(close(actual.cpu().to(at::kDouble), expected, {.normalised = 2e-2}));
-  const Tensor slope = numbers(40, expected.sizes()).to(at::kBFloat16);
-  const std::vector<Tensor> exact = torch::autograd::grad({expected}, here, {slope.to(at::kDouble)});
-  const std::vector<Tensor> gradients = torch::autograd::grad({actual}, there, {slope.to(pretend_gpu())});
-  for (size_t i = 0; i < inputs.size(); ++i)
-    EXPECT_TRUE(close(gradients[i].cpu().to(at::kDouble), exact[i], {.normalised = 3e-2})) << i;
+TEST_F(DeviceTest, FusedLayersAreCheckedWhenAModelIsLoaded) {
+  const int64_t calls = fused_layer_calls();
+  EXPECT_EQ(kernel_damage(pretend_gpu()), "");
+  EXPECT_EQ(fused_layer_calls(), calls + 3);
+  EXPECT_EQ(kernel_damage(at::kCPU), "");
+  const Tensor rows = at::empty({1, 8}, at::TensorOptions(at::kBFloat16).device(pretend_gpu()));
+  const FusedKernels* sound = fused_kernels(rows, rows);
+  ASSERT_NE(sound, nullptr);
+  FusedKernels broken = *sound;
+  register_fused_kernels(pretend_gpu().type(), &broken);
+  broken.norm_rotate_gradient = [](const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Rotation&,
+                                   const Tensor& x_gradient, const Tensor& n_gradient) {
+    x_gradient.zero_();
+    n_gradient.zero_();
+  };
+  EXPECT_TRUE(kernel_damage(pretend_gpu()).starts_with("norm_rotate: gradient 0 is off by "));
+  broken = *sound;
+  broken.silu_mul = [](const Tensor&, const Tensor&, const Tensor& y) { y.fill_(std::nan("")); };
+  expect_error([&] { load_model_folder(model(), at::kBFloat16, pretend_gpu()); }, ExitCode::internal,
+               {"silu_mul", "the output", "nan", "DIPTYCH_CUDA_KERNELS=OFF"});
+  load_model_folder(model(), at::kFloat, pretend_gpu());
+  register_fused_kernels(pretend_gpu().type(), nullptr);
+  EXPECT_EQ(kernel_damage(pretend_gpu()), "");
+  load_model_folder(model(), at::kBFloat16, pretend_gpu());  // as torch's operations
+  register_fused_kernels(pretend_gpu().type(), sound);
 }
 
-TEST_F(DeviceTest, FusedLayersHaveTheGradientsOfTheirFormulas) {
-  expect_gradients(
-      {numbers(1, {7, 24}), numbers(2, {24})},
-      [](const std::vector<Tensor>& in) { return rms_norm(in[0], in[1], 1e-6); }, 1);
-  expect_gradients(
-      {numbers(3, {5, 16}), numbers(4, {5, 16})}, [](const std::vector<Tensor>& in) { return silu_mul(in[0], in[1]); },
-      1);
-  const auto rotated = [](const std::vector<Tensor>& in) {
-    const Tensor positions = at::arange(6, in[0].options().dtype(at::kLong).requires_grad(false));
-    return norm_rotate(in[0], {in[1]}, 1e-6,
-                       rotation(positions, in[0].size(2), 1e4, in[0].options().requires_grad(false)));
-  };
-  expect_gradients({numbers(5, {6, 3, 16}), numbers(6, {16})}, rotated, 1);
-  expect_gradients({numbers(5, {6, 3, 12}), numbers(6, {12})}, rotated, 0);  // a width that no kernel takes
+TEST_F(DeviceTest, WidthsThatNoKernelTakesRunAsTorchsOperations) {
+  const int64_t calls = fused_layer_calls();
+  const Tensor x = numbers(1, {5, 12}).to(at::kBFloat16), weight = numbers(2, {12}).to(at::kBFloat16);
+  EXPECT_TRUE(close(rms_norm(x.to(pretend_gpu()), weight.to(pretend_gpu()), 1e-6), rms_norm(x, weight, 1e-6),
+                    {.normalised = 2e-2}));
+  EXPECT_EQ(fused_layer_calls(), calls);
 }
 
 // Whoever waits for the GPU cannot give it work meanwhile.
