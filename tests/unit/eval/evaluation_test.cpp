@@ -20,8 +20,9 @@ class EvaluationTest : public ::testing::Test {
     config_.prompts = 12;
   }
 
-  EvaluationResult evaluate(const RewardFunction& reward = make_reward("brightness")) {
-    return evaluate_shapes(made_.model, made_.tokenizer, options_, config_, reward);
+  EvaluationResult evaluate(const RewardFunction& reward = make_reward("brightness"),
+                            const EvaluationShare& share = {}) {
+    return evaluate_shapes(made_.model, made_.tokenizer, options_, config_, reward, share);
   }
 
   static std::vector<std::vector<uint8_t>> pixels(const EvaluationResult& result) {
@@ -55,6 +56,35 @@ TEST_F(EvaluationTest, BothPoolsAreBalancedOverFamiliesAndHeldOut) {
   EXPECT_EQ(result.correct_by_family.size(), families.size());
   EXPECT_GT(result.think_length, 0);
   EXPECT_LE(result.think_length, 4);
+}
+
+TEST_F(EvaluationTest, SharesTogetherAreTheWhole) {
+  config_.refine = "self";
+  const RewardFunction brightness = make_reward("brightness");
+  const EvaluationResult whole = evaluate(brightness);
+  std::vector<EvaluatedSample> of_the_second;
+  evaluate(brightness, {.rank = 1, .world = 2, .join = [&](std::vector<EvaluatedSample> own) {
+                          for (EvaluatedSample& sample : own) sample.prompt = {};
+                          return of_the_second = own;
+                        }});
+  EXPECT_EQ(of_the_second.size(), 12u);
+  const EvaluationResult joined =
+      evaluate(brightness, {.rank = 0, .world = 2, .join = [&](auto own) {
+                              EXPECT_EQ(own.size(), 12u);
+                              own.insert(own.end(), of_the_second.begin(), of_the_second.end());
+                              return own;
+                            }});
+  EXPECT_EQ(pixels(joined), pixels(whole));
+  for (size_t i = 0; i < whole.samples.size(); ++i) {
+    EXPECT_EQ(joined.samples[i].place, i);
+    EXPECT_EQ(joined.samples[i].prompt.text, whole.samples[i].prompt.text);
+    EXPECT_EQ(joined.samples[i].candidate.texts, whole.samples[i].candidate.texts);
+  }
+  EXPECT_EQ(joined.reward, whole.reward);
+  EXPECT_EQ(joined.think_length, whole.think_length);
+  EXPECT_EQ(joined.correct_by_family, whole.correct_by_family);
+  EXPECT_EQ(joined.refinement->by_round, whole.refinement->by_round);
+  EXPECT_EQ(joined.refinement->stops, whole.refinement->stops);
 }
 
 TEST_F(EvaluationTest, IsTheSameEveryTimeAndEuler) {
