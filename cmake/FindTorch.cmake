@@ -14,8 +14,9 @@ target_link_libraries(
                   -Wl,--as-needed -Wl,--allow-shlib-undefined)
 target_compile_definitions(torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
 
-# Headers of NCCL and of CUDA's runtime: of the machine, or of the wheels beside that of torch.
-find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${TORCH_ROOT}/../nvidia/nccl/include)
+# Headers of CUDA's runtime: of the machine, or of the wheels beside that of torch. Those of NCCL must be of the version
+# that torch was built with, since they lay out what its functions take: those beside it, or those of NCCL_INCLUDE_DIR.
+find_path(NCCL_INCLUDE_DIR nccl.h PATHS ${TORCH_ROOT}/include ${TORCH_ROOT}/../nvidia/nccl/include NO_DEFAULT_PATH)
 file(GLOB cuda_wheels ${TORCH_ROOT}/../nvidia/cu*/include)
 find_path(CUDA_RUNTIME_INCLUDE_DIR cuda_runtime_api.h HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${cuda_wheels})
 if(CUDA_RUNTIME_INCLUDE_DIR)

@@ -124,9 +124,19 @@ class RanksTest(EndToEndTest):
             left[world] = ({name: value for name, value in row.items() if name.startswith("eval/")},
                            {file.name: file.read_bytes() for file in (run / "eval").glob("step_000000*")})
         self.assertGreaterEqual(set(left[1][1]), {"step_000000.png", "step_000000.jsonl", "step_000000_edits.png"})
-        self.assertIn("eval/refine/stops", left[1][0])
+        self.assertGreater(left[1][0]["eval/refine/stops"], 0)
         self.assertEqual(left[2], left[1])
         self.assertEqual(left[5], left[1])
+        few = [*changes, "eval.prompts=1", "eval.refine=always", "eval.edits=0"]  # more ranks than prompts
+        rows = [metric_rows(self.train(world, f"few{world}", *few))[0] for world in (1, 3)]
+        self.assertEqual(*({name: value for name, value in row.items() if name.startswith("eval/")} for row in rows))
+        # With averages of weights, none of which has moved.
+        supervised = ["run.threads=1", "model=assets/shapes_base", "train.batch=2", "train.steps=1", "train.learning_rate=1e-30",
+                      "train.ema_decay=0.5", "eval.prompts=3"]
+        rows = [metric_rows(self.train(world, f"sft{world}", *supervised, recipe="recipes/shapes_sft.toml"))[0]
+                for world in (1, 2)]
+        self.assertIn("eval/reward", rows[0])
+        self.assertEqual(*({name: value for name, value in row.items() if name.startswith("eval/")} for row in rows))
 
     def test_dealt_weights_train_alike(self):
         """With uneven packs, in both dtypes, and from dealt to whole weights and back."""

@@ -123,6 +123,7 @@ void print_costs(const std::vector<PhaseCost>& costs, const Gpu& gpu, const Effi
       cat(gpu.bandwidth_tbs).c_str());
 }
 
+constexpr const char* kKernelsCounted = "A build with\n  the kernels for CUDA (nvcc).";
 constexpr const char* kNeverCounted =
     "Not counted: CUDA context and libraries, workspaces of kernels, fragmentation of the allocator, buffers of NCCL,\n"
     "  evaluation, ";
@@ -132,9 +133,9 @@ void print_notes(const RlRecipe& recipe, const ModelConfig& config, const PlanOp
   std::printf(
       "\nCounted: thoughts of rollout.max_think_tokens = %lld tokens in memory and %lld in time, contexts of %lld "
       "tokens,\n  all groups as contributing, every stage of an episode as its last. Texts that stand in the recipe "
-      "at 4 characters a token.\n",
+      "at 4 characters a token. %s\n",
       static_cast<long long>(recipe.rollout.max_think_tokens), static_cast<long long>(work.think_tokens),
-      static_cast<long long>(token_count(work.context.full)));
+      static_cast<long long>(token_count(work.context.full)), kKernelsCounted);
   std::printf(
       "%sa reward's own model, encoding images for a context; in time also rewards, messages between ranks, "
       "launches.\n",
@@ -149,9 +150,12 @@ void print_notes(const SftRecipe& recipe, const ModelConfig& config, const PlanO
   const int64_t side = work.grid * latent_token_pixels(config);
   std::printf(
       "\nCounted: examples of a request of %lld tokens, a thought of %lld and a picture of %lld x %lld pixels to "
-      "learn, none to\n  start from. Texts that stand in the recipe at 4 characters a token.\n",
+      "learn, "
+      "with %s\n  picture to start from, none without its text. Texts that stand in the recipe at 4 characters a "
+      "token. %s\n",
       static_cast<long long>(options.prompt_tokens), static_cast<long long>(work.think_tokens),
-      static_cast<long long>(side), static_cast<long long>(side));
+      static_cast<long long>(side), static_cast<long long>(side), work.sources == 0 ? "no" : cat(work.sources).c_str(),
+      kKernelsCounted);
   std::printf("%sencoding pictures; in time also messages between ranks, launches.\n", kNeverCounted);
 }
 
@@ -194,9 +198,9 @@ int run(const RecipeArguments& files, const PlanArguments& arguments) {
     print_plan(load_config<SftRecipe>(files.recipe, files.overrides), "examples", files, arguments);
     return 0;
   }
-  if (arguments.options.picture_pixels >= 0)
-    throw Error(ExitCode::usage, {"--picture-pixels", "a recipe of kind sft", "one of kind rl",
-                                  "the pictures that it samples are of rollout.image_size"});
+  if (arguments.options.picture_pixels >= 0 || arguments.options.source_pictures >= 0)
+    throw Error(ExitCode::usage, {"--picture-pixels, --source-pictures", "a recipe of kind sft", "one of kind rl",
+                                  "its pictures are of rollout.image_size, and the episode says what it starts from"});
   print_plan(checked_recipe(load_config<RlRecipe>(files.recipe, files.overrides)), "chains", files, arguments);
   return 0;
 }
@@ -231,9 +235,15 @@ void add_plan(CLI::App& app, int& status) {
       ->check(CLI::Range(0, 1000000).description(""));
   command
       ->add_option("--picture-pixels", arguments->options.picture_pixels,
-                   "of kind sft: side of an example's picture; default: the largest that the model takes")
+                   "of kind sft: side of an example's pictures; default: the largest that the model takes")
       ->type_name("N")
       ->check(CLI::Range(1, 1000000).description(""));
+  command
+      ->add_option("--source-pictures", arguments->options.source_pictures,
+                   "of kind sft: pictures that an example starts from; default: 1 where the shapes world has such "
+                   "examples, else 0")
+      ->type_name("N")
+      ->check(CLI::Range(0, 64).description(""));
   command->callback([=, &status] { status = run(*files, *arguments); });
 }
 

@@ -30,16 +30,18 @@ EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, co
        shapes::edit_pool(split_named(config.split), static_cast<int>(config.edits), 0, world))
     prompts.push_back(edit_task(task, world));
   std::vector<EvaluatedSample> own = share.deal(prompts);
-  std::vector<EpisodePrompt> episodes;
-  for (const EvaluatedSample& sample : own)
-    episodes.push_back({sample.prompt.text, sample.place, sample.prompt.sources});
   EpisodeOptions euler = options;
   if (euler.program.name != "edit_think") euler.program = episode_program("edit");
   euler.schedule.window_size = 0;
   euler.edit_guidance.text_scale = config.guidance;
-  const Rollout rollout =
-      roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
-  for (size_t i = 0; i < own.size(); ++i) own[i].candidate = rollout.chains[i].candidate;
+  share.work([&] {
+    std::vector<EpisodePrompt> episodes;
+    for (const EvaluatedSample& sample : own)
+      episodes.push_back({sample.prompt.text, sample.place, sample.prompt.sources});
+    const Rollout rollout =
+        roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
+    for (size_t i = 0; i < own.size(); ++i) own[i].candidate = rollout.chains[i].candidate;
+  });
 
   EditEvaluation result;
   result.samples = share.collect(prompts, std::move(own));

@@ -17,7 +17,7 @@ bool refined_correctly(const EvaluatedSample& sample) {
   return written && shapes::canonical_text(*written) == shapes::canonical_text(*sample.prompt.request);
 }
 
-struct Share {
+struct Rate {
   double hits = 0;
   double count = 0;
   void add(bool hit) {
@@ -60,7 +60,11 @@ std::vector<EvaluatedSample> EvaluationShare::collect(const std::vector<TaskProm
   std::vector<EvaluatedSample> all = join(std::move(own));
   std::sort(all.begin(), all.end(),
             [](const EvaluatedSample& a, const EvaluatedSample& b) { return a.place < b.place; });
-  for (EvaluatedSample& sample : all) sample.prompt = prompts[sample.place];
+  TORCH_CHECK(all.size() == prompts.size(), all.size(), " samples of ", prompts.size(), " prompts were joined");
+  for (size_t place = 0; place < all.size(); ++place) {
+    TORCH_CHECK(all[place].place == place, "no sample of prompt ", place, " was joined");
+    all[place].prompt = prompts[place];
+  }
   return all;
 }
 
@@ -69,37 +73,39 @@ EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer,
                                  const EvaluationShare& share) {
   const std::vector<TaskPrompt> prompts = pools(config);
   std::vector<EvaluatedSample> own = share.deal(prompts);
-  std::vector<EpisodePrompt> episodes;
-  for (const EvaluatedSample& sample : own) episodes.push_back({sample.prompt.text, sample.place});
   EpisodeOptions euler = options;
   // Other episodes are measured by what they do for text-to-image: first a picture, then refinements.
   if (euler.program.name != "t2i") euler.program = episode_program("think");
   euler.schedule.window_size = 0;
   euler.guidance.text_scale = config.guidance;
-  const Rollout rollout =
-      roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
+  share.work([&] {
+    std::vector<EpisodePrompt> episodes;
+    for (const EvaluatedSample& sample : own) episodes.push_back({sample.prompt.text, sample.place});
+    const Rollout rollout =
+        roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
 
-  for (size_t i = 0; i < own.size(); ++i) {
-    own[i].candidate = rollout.chains[i].candidate;
-    if (rollout.chains[i].text) own[i].think_tokens = static_cast<int64_t>(rollout.chains[i].text->tokens.size());
-  }
-  judge_pictures(own);
-  if (config.refine != "none") refine_samples(model, tokenizer, euler, config, own);
+    for (size_t i = 0; i < own.size(); ++i) {
+      own[i].candidate = rollout.chains[i].candidate;
+      if (rollout.chains[i].text) own[i].think_tokens = static_cast<int64_t>(rollout.chains[i].text->tokens.size());
+    }
+    judge_pictures(own);
+    if (config.refine != "none") refine_samples(model, tokenizer, euler, config, own);
 
-  std::vector<ScoredPair> pairs;
-  for (const EvaluatedSample& sample : own) pairs.push_back({&sample.prompt, &sample.candidate});
-  const std::vector<Score> scores = reward(pairs);
-  for (size_t i = 0; i < own.size(); ++i) {
-    own[i].score = scores[i];
-    own[i].correct = own[i].correct_rounds.back();
-  }
+    std::vector<ScoredPair> pairs;
+    for (const EvaluatedSample& sample : own) pairs.push_back({&sample.prompt, &sample.candidate});
+    const std::vector<Score> scores = reward(pairs);
+    for (size_t i = 0; i < own.size(); ++i) {
+      own[i].score = scores[i];
+      own[i].correct = own[i].correct_rounds.back();
+    }
+  });
 
   EvaluationResult result;
   result.samples = share.collect(prompts, std::move(own));
   if (config.refine != "none") result.refinement = refinement_result(config, result.samples);
-  Share by_pool[2];
-  Share refined;
-  std::map<std::string, Share> families;
+  Rate by_pool[2];
+  Rate refined;
+  std::map<std::string, Rate> families;
   double scored = 0;
   for (const EvaluatedSample& sample : result.samples) {
     result.think_length += static_cast<double>(sample.think_tokens) / static_cast<double>(prompts.size());
@@ -114,7 +120,7 @@ EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer,
   result.correct_implicit = by_pool[1].value();
   result.refined_correct = refined.value();
   if (scored > 0) result.reward /= scored;
-  for (const auto& [family, share] : families) result.correct_by_family[family] = share.value();
+  for (const auto& [family, rate] : families) result.correct_by_family[family] = rate.value();
   return result;
 }
 

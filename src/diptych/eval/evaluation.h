@@ -63,9 +63,11 @@ struct EvaluationShare {
   size_t world = 1;
   /** Called by each with its own samples, in order; returns those of all, without their prompts. */
   std::function<std::vector<EvaluatedSample>(std::vector<EvaluatedSample>)> join;
+  /** Runs the part of this process, so that all end alike where it fails on one. */
+  std::function<void(const std::function<void()>& part)> work = [](const auto& part) { part(); };
 
   std::vector<EvaluatedSample> deal(const std::vector<TaskPrompt>& prompts) const;
-  /** The samples of all in order of their places, with prompts. */
+  /** The samples of all, one a prompt, in order of their places. */
   std::vector<EvaluatedSample> collect(const std::vector<TaskPrompt>& prompts, std::vector<EvaluatedSample> own) const;
 };
 

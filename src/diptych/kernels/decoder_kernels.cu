@@ -39,20 +39,22 @@ __device__ int64_t thread_number() {
   return static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x;
 }
 
-__global__ void rms_norm_rows(const Bfloat16* x, const Bfloat16* weight, int width, float eps, Bfloat16* y,
-                              float* inverse_rms) {
+__global__ void rms_norm_rows(const Bfloat16* __restrict__ x, const Bfloat16* __restrict__ weight, int width, float eps,
+                              Bfloat16* __restrict__ y, float* __restrict__ inverse_rms) {
   const int64_t row = blockIdx.x;
   rms_norm_row(BlockLanes(), x + row * width, weight, width, eps, y + row * width, inverse_rms + row);
 }
 
-__global__ void rms_norm_gradient_rows(const Bfloat16* gradient, const Bfloat16* x, const Bfloat16* weight,
-                                       const float* inverse_rms, int width, Bfloat16* x_gradient) {
+__global__ void rms_norm_gradient_rows(const Bfloat16* __restrict__ gradient, const Bfloat16* __restrict__ x,
+                                       const Bfloat16* __restrict__ weight, const float* __restrict__ inverse_rms,
+                                       int width, Bfloat16* __restrict__ x_gradient) {
   const int64_t row = blockIdx.x, at = row * width;
   rms_norm_gradient_row(BlockLanes(), gradient + at, x + at, weight, inverse_rms[row], width, x_gradient + at);
 }
 
-__global__ void rms_norm_weight_gradient_parts(const Bfloat16* gradient, const Bfloat16* x, const float* inverse_rms,
-                                               int64_t rows, int width, float* parts) {
+__global__ void rms_norm_weight_gradient_parts(const Bfloat16* __restrict__ gradient, const Bfloat16* __restrict__ x,
+                                               const float* __restrict__ inverse_rms, int64_t rows, int width,
+                                               float* parts) {
   const int column = static_cast<int>(blockIdx.y) * kBlock + static_cast<int>(threadIdx.x);
   if (column >= width) return;
   const int64_t part = blockIdx.x, begin = part * kPartRows;
@@ -60,18 +62,20 @@ __global__ void rms_norm_weight_gradient_parts(const Bfloat16* gradient, const B
   parts[part * width + column] = rms_norm_weight_gradient_of(gradient, x, inverse_rms, begin, end, width, column);
 }
 
-__global__ void norm_rotate_rows(const Bfloat16* x, const Bfloat16* weight, int64_t rows, int heads, int width,
-                                 float eps, const Bfloat16* cosine, const Bfloat16* sine, Bfloat16* y,
-                                 float* inverse_rms) {
+__global__ void norm_rotate_rows(const Bfloat16* __restrict__ x, const Bfloat16* __restrict__ weight, int64_t rows,
+                                 int heads, int width, float eps, const Bfloat16* __restrict__ cosine,
+                                 const Bfloat16* __restrict__ sine, Bfloat16* __restrict__ y,
+                                 float* __restrict__ inverse_rms) {
   const int64_t row = thread_number() / kWarp;
   if (row >= rows * heads) return;
   const int64_t at = row * width, angles = row / heads * width;
   norm_rotate_row(WarpLanes(), x + at, weight, width, eps, cosine + angles, sine + angles, y + at, inverse_rms + row);
 }
 
-__global__ void norm_rotate_gradient_rows(const Bfloat16* gradient, const Bfloat16* x, const Bfloat16* weight,
-                                          const float* inverse_rms, int64_t rows, int heads, int width,
-                                          const Bfloat16* cosine, const Bfloat16* sine, Bfloat16* x_gradient,
+__global__ void norm_rotate_gradient_rows(const Bfloat16* __restrict__ gradient, const Bfloat16* __restrict__ x,
+                                          const Bfloat16* __restrict__ weight, const float* __restrict__ inverse_rms,
+                                          int64_t rows, int heads, int width, const Bfloat16* __restrict__ cosine,
+                                          const Bfloat16* __restrict__ sine, Bfloat16* __restrict__ x_gradient,
                                           Bfloat16* n_gradient) {
   const int64_t row = thread_number() / kWarp;
   if (row >= rows * heads) return;
@@ -80,13 +84,15 @@ __global__ void norm_rotate_gradient_rows(const Bfloat16* gradient, const Bfloat
                            sine + angles, x_gradient + at, n_gradient == nullptr ? nullptr : n_gradient + at);
 }
 
-__global__ void silu_mul_packets(const Bfloat16* gate, const Bfloat16* up, int64_t count, Bfloat16* y) {
+__global__ void silu_mul_packets(const Bfloat16* __restrict__ gate, const Bfloat16* __restrict__ up, int64_t count,
+                                 Bfloat16* __restrict__ y) {
   const int64_t at = thread_number() * kPacket;
   if (at < count) silu_mul_packet(gate + at, up + at, y + at);
 }
 
-__global__ void silu_mul_gradient_packets(const Bfloat16* gradient, const Bfloat16* gate, const Bfloat16* up,
-                                          int64_t count, Bfloat16* gate_gradient, Bfloat16* up_gradient) {
+__global__ void silu_mul_gradient_packets(const Bfloat16* __restrict__ gradient, const Bfloat16* __restrict__ gate,
+                                          const Bfloat16* __restrict__ up, int64_t count, Bfloat16* gate_gradient,
+                                          Bfloat16* up_gradient) {
   const int64_t at = thread_number() * kPacket;
   if (at < count) silu_mul_gradient_packet(gradient + at, gate + at, up + at, gate_gradient + at, up_gradient + at);
 }

@@ -57,6 +57,10 @@ Rotation narrow(const Rotation& rotation, int64_t begin, int64_t count) {
 }
 
 Tensor norm_rotate(const Tensor& heads, const RmsNorm& norm, double eps, const Rotation& rotation) {
+  const int64_t rows = heads.size(0), width = heads.size(2);
+  TORCH_CHECK(
+      norm.weight.sizes() == at::IntArrayRef({width}) && rotation.cosine.sizes() == at::IntArrayRef({rows, width}),
+      "norm_rotate: heads ", heads.sizes(), ", weight ", norm.weight.sizes(), ", angles ", rotation.cosine.sizes());
   if (fused_kernels(heads, norm.weight) != nullptr)
     return FusedNormRotate::apply(heads, norm.weight, eps, rotation.cosine, rotation.sine);
   const Tensor normed = rms_norm(heads, norm.weight, eps);

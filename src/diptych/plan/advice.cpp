@@ -11,7 +11,6 @@ namespace diptych {
 
 namespace {
 
-constexpr int64_t kMostRanks = 64;
 constexpr int64_t kLeastImage = 512;  // pixels, where the offer to paint smaller ends
 
 struct Setting {
@@ -21,18 +20,10 @@ struct Setting {
 
 const std::vector<SettingChange<Setting>>& changes() {
   static const std::vector<SettingChange<Setting>> list = {
-      [](Setting& setting) -> std::string {
-        if (setting.recipe.run.dtype == "bfloat16") return "";
-        setting.recipe.run.dtype = "bfloat16";
-        return "run.dtype=bfloat16";
-      },
+      round_weights<Setting>,
       [](Setting& setting) { return halve("rollout.chains_per_pack", setting.recipe.rollout.chains_per_pack); },
       [](Setting& setting) { return halve("train.chains_per_pack", setting.recipe.train.chains_per_pack); },
-      [](Setting& setting) -> std::string {
-        if (setting.recipe.train.recompute_layers) return "";
-        setting.recipe.train.recompute_layers = true;
-        return "train.recompute_layers=true";
-      },
+      recompute_layers<Setting>,
       [](Setting& setting) -> std::string {
         if (setting.recipe.train.shard_weights || setting.recipe.lora.rank > 0 || setting.options.ranks == 1 ||
             !setting.recipe.train.recompute_layers)
@@ -45,12 +36,7 @@ const std::vector<SettingChange<Setting>>& changes() {
         setting.recipe.train.gradient_dtype = "bfloat16";
         return "train.gradient_dtype=bfloat16";
       },
-      [](Setting& setting) -> std::string {
-        // Prompts are dealt: with fewer than one each, ranks would idle.
-        if (2 * setting.options.ranks > std::min(kMostRanks, setting.recipe.prompts.per_step)) return "";
-        setting.options.ranks *= 2;
-        return cat("--ranks=", setting.options.ranks);
-      },
+      [](Setting& setting) { return double_ranks(setting.options.ranks, setting.recipe.prompts.per_step); },
       [](Setting& setting) -> std::string {
         if (setting.recipe.lora.rank > 0) return "";
         setting.recipe.lora.rank = 64;

@@ -1,6 +1,7 @@
 #pragma once
 // Which changes of a setting bring its peak below a limit.
 
+#include <algorithm>
 #include <functional>
 
 #include "diptych/base/text_format.h"
@@ -11,6 +12,28 @@ namespace diptych {
 /** Makes one change and says which as a user types it, or says nothing where it cannot. */
 template <class Setting>
 using SettingChange = std::string (*)(Setting&);
+
+template <class Setting>
+std::string round_weights(Setting& setting) {
+  if (setting.recipe.run.dtype == "bfloat16") return "";
+  setting.recipe.run.dtype = "bfloat16";
+  return "run.dtype=bfloat16";
+}
+
+template <class Setting>
+std::string recompute_layers(Setting& setting) {
+  if (setting.recipe.train.recompute_layers) return "";
+  setting.recipe.train.recompute_layers = true;
+  return "train.recompute_layers=true";
+}
+
+/** `dealt`: what is dealt over the ranks. With fewer than one each, ranks would idle. */
+inline std::string double_ranks(int64_t& ranks, int64_t dealt) {
+  constexpr int64_t most = 64;
+  if (2 * ranks > std::min(most, dealt)) return "";
+  ranks *= 2;
+  return cat("--ranks=", ranks);
+}
 
 inline std::string halve(const char* key, int64_t& value) {
   if (value <= 1) return "";

@@ -1,5 +1,5 @@
 #pragma once
-// What one rank needs in every phase of a reinforcement step.
+// What one rank needs in every phase of a training step.
 
 #include <array>
 
@@ -8,6 +8,7 @@
 
 namespace diptych {
 
+enum MemoryPhase : size_t { kLoad, kRollout, kReference, kReplay, kUpdate, kOptimizer };
 inline constexpr size_t kMemoryPhases = 6;
 inline constexpr std::array<const char*, kMemoryPhases> kMemoryPhaseNames = {"load",   "rollout", "reference",
                                                                              "replay", "update",  "optimizer"};
@@ -16,6 +17,9 @@ struct MemoryRow {
   std::string name;
   std::array<int64_t, kMemoryPhases> bytes{};
 };
+
+/** A row that has the bytes in those phases. */
+MemoryRow memory_row(const std::string& name, int64_t bytes, const std::vector<size_t>& phases);
 
 /** A phase without work, such as the reference of a recipe without penalties, has zeros throughout. */
 struct MemoryPlan {

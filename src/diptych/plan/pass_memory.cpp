@@ -97,14 +97,16 @@ int64_t working_in_layer(const MotLayer& layer, const PackShape& pack, const Siz
   const bool trained = layer.gen.down.weight.requires_grad();
   const int64_t weight = trained ? layer.gen.down.weight.numel() * sizes.number : 0;
   const int64_t staying = sizes.number < kFloat ? 0 : weight;
-  const auto in_mlp = [&](int64_t rows) {
+  const auto in_mlp = [&](const ExpertLayer& expert, int64_t rows) {
     const int64_t inner = rows * sizes.mlp * sizes.number;
-    return std::max(2 * inner + staying, inner + weight);
+    // The gradients of gate and up take the places of what `down` saved and of their own upstream.
+    return std::max((saves_input(expert.down) ? 2 : 3) * inner + staying, inner + weight);
   };
   // The generation expert comes last in the forward pass, so its MLP is gone when the other's turn comes.
   const int64_t gone = kept_by_mlp(layer.gen, pack.latent_rows, sizes);
-  const int64_t in_mlps =
-      pack.latent_rows > 0 ? std::max(in_mlp(pack.latent_rows), in_mlp(pack.und_rows) - gone) : in_mlp(pack.und_rows);
+  const int64_t in_mlps = pack.latent_rows > 0
+                              ? std::max(in_mlp(layer.gen, pack.latent_rows), in_mlp(layer.und, pack.und_rows) - gone)
+                              : in_mlp(layer.und, pack.und_rows);
   const int64_t copies = sizes.kernels == Kernels::loops ? sizes.rows * 2 * sizes.query + 2 * sizes.sources * sizes.key
                                                          : sizes.padded_queries * 3 * sizes.query +
                                                                2 * (sizes.padded_keys + sizes.sources) * sizes.key;
@@ -126,13 +128,21 @@ int64_t kept_behind_layers(const Bagel& model, const PackShape& pack, const Size
          5 * pack.latent_rows * latent_token_width(model.config) * kFloat;
 }
 
-/** A chunk of logits in the compute type, in float32, and divided by the temperature. */
+/** A chunk of logits in the compute type, in float32, and divided by the temperature; the gradient of a trained head.
+ */
 int64_t working_in_text_head(const Bagel& model, const PackShape& pack, const Sizes& sizes) {
+  if (pack.logprob_rows == 0) return 0;
   const int64_t chunk = std::min(pack.logprob_rows, logits_chunk_rows(model.config.vocabulary));
-  return chunk * model.config.vocabulary * (2 * kFloat + (sizes.number < kFloat ? sizes.number : 0));
+  const Tensor& weight = model.lm_head.weight;
+  return chunk * model.config.vocabulary * (2 * kFloat + (sizes.number < kFloat ? sizes.number : 0)) +
+         (weight.requires_grad() ? weight.numel() * sizes.number : 0);
 }
 
 }  // namespace
+
+Kernels kernels_on_gpu(const std::string& dtype) {
+  return dtype == "bfloat16" ? Kernels::cuda : Kernels::aten;
+}
 
 PackShape pack_shape(const PackLayout& layout, int64_t logprob_rows) {
   PackShape shape{.und_rows = layout.und_rows(),

@@ -10,9 +10,12 @@ namespace diptych {
 /** Which code the layers run, since each keeps other tensors. */
 enum class Kernels {
   loops,  // CPU, float32: fused layers, attention in loops
-  aten,   // CPU, bfloat16: ATen's operations, of which the norm works on float32 copies
+  aten,   // CPU, bfloat16: ATen's operations, of which the norm works on float32 copies; CUDA, float32
   cuda,   // CUDA, bfloat16: fused layers, flash attention over sequences as long as they are
 };
+
+/** For run.dtype, in a build with the kernels of CUDA. */
+Kernels kernels_on_gpu(const std::string& dtype);
 
 /** The sizes of a pack that decide its bytes. */
 struct PackShape {

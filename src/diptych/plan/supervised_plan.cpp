@@ -4,23 +4,20 @@
 
 #include <algorithm>
 
-#include "diptych/base/text_format.h"
 #include "diptych/bench/bench_flops.h"
-#include "diptych/io/resize.h"
 #include "diptych/plan/advice_search.h"
 #include "diptych/plan/pass_memory.h"
 #include "diptych/plan/phase_clock.h"
+#include "diptych/rollout/context.h"
 
 namespace diptych {
 
 namespace {
 
-constexpr int64_t kMostRanksOffered = 64;
-
-int64_t grid_of_picture(const ModelConfig& config, int64_t pixels) {
-  const auto& [max_long, min_short, stride] = config.vae_transform;
-  const auto side = static_cast<int>(pixels >= 0 ? pixels : max_long);
-  return resized_size(side, side, {max_long, min_short, stride}).first / latent_token_pixels(config);
+bool starts_from_pictures(const DataConfig& data) {
+  const ShapesMixture& mixture = data.mixture;
+  return data.source == "shapes" &&
+         mixture.question + mixture.rating + mixture.edit + mixture.reflect + mixture.review > 0;
 }
 
 struct SupervisedSetting {
@@ -30,28 +27,15 @@ struct SupervisedSetting {
 
 const std::vector<SettingChange<SupervisedSetting>>& changes_of_supervised() {
   static const std::vector<SettingChange<SupervisedSetting>> list = {
-      [](SupervisedSetting& setting) -> std::string {
-        if (setting.recipe.run.dtype == "bfloat16") return "";
-        setting.recipe.run.dtype = "bfloat16";
-        return "run.dtype=bfloat16";
-      },
+      round_weights<SupervisedSetting>,
       [](SupervisedSetting& setting) {
         int64_t& examples = setting.recipe.train.examples_per_pack;
         const int64_t of_rank = (setting.recipe.train.batch + setting.options.ranks - 1) / setting.options.ranks;
         examples = examples == 0 ? of_rank : std::min(examples, of_rank);
         return halve("train.examples_per_pack", examples);
       },
-      [](SupervisedSetting& setting) -> std::string {
-        if (setting.recipe.train.recompute_layers) return "";
-        setting.recipe.train.recompute_layers = true;
-        return "train.recompute_layers=true";
-      },
-      [](SupervisedSetting& setting) -> std::string {
-        // Examples are dealt: with fewer than one each, ranks would idle.
-        if (2 * setting.options.ranks > std::min(kMostRanksOffered, setting.recipe.train.batch)) return "";
-        setting.options.ranks *= 2;
-        return cat("--ranks=", setting.options.ranks);
-      },
+      recompute_layers<SupervisedSetting>,
+      [](SupervisedSetting& setting) { return double_ranks(setting.options.ranks, setting.recipe.train.batch); },
       [](SupervisedSetting& setting) -> std::string {
         if (setting.recipe.train.ema_decay == 0) return "";
         setting.recipe.train.ema_decay = 0;
@@ -68,13 +52,7 @@ PlannedModel planned_model(const ModelConfig& config, const SftRecipe& recipe) {
 
 std::vector<Segment> SupervisedWork::pack() const {
   std::vector<Segment> pack;
-  for (int64_t i = 0; i < in_pack; ++i) {
-    const auto first = static_cast<int64_t>(pack.size());
-    for (const Segment& segment : example) {
-      pack.push_back(segment);
-      if (segment.parent >= 0) pack.back().parent += first;
-    }
-  }
+  for (int64_t i = 0; i < in_pack; ++i) add_chain(pack, example);
   return pack;
 }
 
@@ -83,45 +61,45 @@ SupervisedWork supervised_work(const ModelConfig& config, const SftRecipe& recip
   work.examples = (recipe.train.batch + options.ranks - 1) / options.ranks;
   work.in_pack =
       recipe.train.examples_per_pack > 0 ? std::min(recipe.train.examples_per_pack, work.examples) : work.examples;
-  work.grid = grid_of_picture(config, options.picture_pixels);
+  work.pixels = options.picture_pixels >= 0 ? options.picture_pixels : config.vae_transform.max_long;
+  work.grid = planned_grid(config, work.pixels);
   work.think_tokens = options.think_tokens >= 0 ? options.think_tokens : recipe.rollout.max_think_tokens;
-  const auto last = [&] { return static_cast<int64_t>(work.example.size()) - 1; };
+  work.sources = options.source_pictures >= 0 ? options.source_pictures : starts_from_pictures(recipe.data) ? 1 : 0;
+  // As make_supervised_pack does.
+  std::vector<Segment>& chain = work.example;
   const std::string& system_prompt = episode_options(recipe.rollout, 0).system_prompt;
-  if (!system_prompt.empty())
-    work.example.push_back(planned_text(planned_tokens(system_prompt) + kTextMarkers, last()));
-  work.example.push_back(planned_text(options.prompt_tokens + kTextMarkers, last()));
-  if (work.think_tokens > 0) work.example.push_back(planned_text(work.think_tokens + kTextMarkers, last()));
-  work.example.push_back(planned_image(work.grid, last()));
+  if (work.think_tokens > 0 && !system_prompt.empty()) append_planned_text(chain, planned_tokens(system_prompt));
+  for (int64_t i = 0; i < work.sources; ++i) append_planned_image(chain, config, work.pixels);
+  append_planned_text(chain, options.prompt_tokens);
+  if (work.think_tokens > 0)
+    append_segment(chain,
+                   text_segment(std::vector<int64_t>(static_cast<size_t>(work.think_tokens + kTextMarkers)), -1, 0));
+  append_segment(chain, planned_noisy_image(work.grid, -1));
   return work;
 }
 
 MemoryPlan plan_memory(PlannedModel& planned, const SftRecipe& recipe, const PlanOptions& options) {
-  enum Phase : size_t { load, update = 4, optimizer = 5 };
   const SupervisedWork work = supervised_work(planned.model.config, recipe, options);
   const StateBytes state = state_bytes(planned, /*keeps_reference=*/false, options.ranks);
   const PackShape pack = pack_shape(lay_out(work.pack()), work.in_pack * work.think_tokens);
-  const UpdateBytes pass = update_bytes(planned.model, pack, Kernels::cuda, recipe.train.recompute_layers);
-  // Noisy latents and the velocities to learn.
+  const UpdateBytes pass =
+      update_bytes(planned.model, pack, kernels_on_gpu(recipe.run.dtype), recipe.train.recompute_layers);
+  // Latents of the noisy image and the velocity to learn, and of the sources.
+  const int64_t maps = work.examples * (2 + work.sources);
   const int64_t latents =
-      2 * work.grid * work.grid * latent_token_width(planned.model.config) * static_cast<int64_t>(sizeof(float));
+      maps * work.grid * work.grid * latent_token_width(planned.model.config) * static_cast<int64_t>(sizeof(float));
+  const std::vector<size_t> all = {kLoad, kUpdate, kOptimizer};
   MemoryPlan plan;
-  const auto add = [&](const char* name, int64_t bytes, const std::vector<size_t>& phases) {
-    MemoryRow row{name, {}};
-    for (const size_t phase : phases) row.bytes[phase] = bytes;
-    plan.rows.push_back(row);
-  };
-  const std::vector<size_t> all = {load, update, optimizer};
-  add("weights", state.weights, all);
-  add("autoencoder", state.autoencoder, all);
-  add("float32 masters", state.masters, all);
-  add("Adam moments", state.moments, all);
-  add("moving average", recipe.train.ema_decay > 0 ? state.moments / 2 : 0, all);
-  add("gradients", state.gradients, {update, optimizer});
-  add("examples", work.examples * latents, {update, optimizer});
-  add("activations kept", pass.kept, {update});
-  add("at work", 0, {});
-  plan.rows.back().bytes[update] = pass.working;
-  plan.rows.back().bytes[optimizer] = state.optimizer_step;
+  plan.rows = {memory_row("weights", state.weights, all),
+               memory_row("autoencoder", state.autoencoder, all),
+               memory_row("float32 masters", state.masters, all),
+               memory_row("Adam moments", state.moments, all),
+               memory_row("moving average", recipe.train.ema_decay > 0 ? state.moments / 2 : 0, all),
+               memory_row("gradients", state.gradients, {kUpdate, kOptimizer}),
+               memory_row("examples", latents, {kUpdate, kOptimizer}),
+               memory_row("activations kept", pass.kept, {kUpdate}),
+               memory_row("at work", pass.working, {kUpdate})};
+  plan.rows.back().bytes[kOptimizer] = state.optimizer_step;
   return plan;
 }
 
@@ -133,13 +111,17 @@ std::vector<PhaseCost> plan_costs(PlannedModel& planned, const SftRecipe& recipe
   const auto examples = static_cast<double>(work.examples);
   const int64_t side = work.grid * latent_token_pixels(model.config);
   PhaseCost pixels{"image encoding"}, update{"update"}, optimizer{"optimizer"};
-  clock.add_convolutions(pixels, examples, autoencoder_flops(model.autoencoder, side * side).encode);
+  clock.add_convolutions(pixels, examples * static_cast<double>(1 + work.sources),
+                         autoencoder_flops(model.autoencoder, side * side).encode);
   const double forward = pack_flops(model.config, work.pack(), /*cache_rows=*/-1) +
                          logits_flops(model.config, static_cast<double>(work.in_pack * work.think_tokens));
   const double passes_worth = recipe.train.recompute_layers ? 4 : 3;
   clock.add(update, examples / static_cast<double>(work.in_pack), passes_worth * forward,
             passes_worth * decoder_bytes(model, true));
-  clock.add(optimizer, 1, 0, optimizer_traffic(state_bytes(planned, false, options.ranks)));
+  const StateBytes state = state_bytes(planned, false, options.ranks);
+  // The moving average is read and written, the masters are read.
+  const double averaging = recipe.train.ema_decay > 0 ? 1.5 * static_cast<double>(state.moments) : 0;
+  clock.add(optimizer, 1, 0, optimizer_traffic(state) + averaging);
   return {pixels, update, optimizer};
 }
 

@@ -25,16 +25,9 @@ Tensor patches(int64_t count) {
   return at::empty({count, 1}, at::TensorOptions().device(at::kMeta));
 }
 
-void append_planned_image(std::vector<Segment>& chain, const ModelConfig& config, int64_t pixels) {
-  const auto side = [&](const ImageTransformConfig& transform) {
-    const auto before = static_cast<int>(pixels);
-    return resized_size(before, before, {transform.max_long, transform.min_short, transform.stride}).first;
-  };
-  const int64_t latent = side(config.vae_transform) / latent_token_pixels(config);
-  append_segment(chain, image_segment(SegmentKind::clean_latent, patches(latent * latent), latent, latent, -1, 0));
-  if (!config.visual_und) return;
-  const int64_t vit = side(config.vit_transform) / config.vit.patch;
-  append_segment(chain, image_segment(SegmentKind::vit_image, patches(vit * vit), vit, vit, -1, 0));
+int64_t side_after(const ImageTransformConfig& transform, int64_t pixels) {
+  const auto before = static_cast<int>(pixels);
+  return resized_size(before, before, {transform.max_long, transform.min_short, transform.stride}).first;
 }
 
 StageContext planned_context(const ModelConfig& config, const EpisodeOptions& episode, const StageProgram& stage,
@@ -42,8 +35,8 @@ StageContext planned_context(const ModelConfig& config, const EpisodeOptions& ep
   StageContext context;
   const auto add_text = [&](int64_t tokens) {
     context.text_dropped = context.full;
-    append_text(context.full, ids(tokens + kTextMarkers));
-    append_text(context.image_dropped, ids(tokens + kTextMarkers));
+    append_planned_text(context.full, tokens);
+    append_planned_text(context.image_dropped, tokens);
   };
   for (const GivenPart given : stage.given) {
     switch (given) {
@@ -75,18 +68,8 @@ int64_t grid_of(const ModelConfig& config, int64_t pixels) {
                cat(pixels), ""});
 }
 
-/** Puts a chain of segments into the pack and returns the place of its last one, -1 for an empty chain. */
-int64_t add_chain(std::vector<Segment>& pack, const std::vector<Segment>& chain) {
-  const auto first = static_cast<int64_t>(pack.size());
-  for (const Segment& segment : chain) {
-    pack.push_back(segment);
-    if (segment.parent >= 0) pack.back().parent += first;
-  }
-  return chain.empty() ? -1 : static_cast<int64_t>(pack.size()) - 1;
-}
-
 void add_copy(std::vector<Segment>& pack, const Workload& work, int64_t parent) {
-  pack.push_back(planned_image(work.grid, parent));
+  pack.push_back(planned_noisy_image(work.grid, parent));
   pack.back().detach_context = work.replay.detach_context && parent >= 0;
 }
 
@@ -107,12 +90,33 @@ int64_t planned_tokens(const std::string& text) {
   return (static_cast<int64_t>(text.size()) + kCharactersAToken - 1) / kCharactersAToken;
 }
 
-Segment planned_text(int64_t tokens, int64_t parent) {
-  return text_segment(ids(tokens), parent, 0);
+void append_planned_text(std::vector<Segment>& chain, int64_t tokens) {
+  append_text(chain, ids(tokens + kTextMarkers));
 }
 
-Segment planned_image(int64_t grid, int64_t parent) {
+void append_planned_image(std::vector<Segment>& chain, const ModelConfig& config, int64_t pixels) {
+  const int64_t latent = planned_grid(config, pixels);
+  append_segment(chain, image_segment(SegmentKind::clean_latent, patches(latent * latent), latent, latent, -1, 0));
+  if (!config.visual_und) return;
+  const int64_t vit = side_after(config.vit_transform, pixels) / config.vit.patch;
+  append_segment(chain, image_segment(SegmentKind::vit_image, patches(vit * vit), vit, vit, -1, 0));
+}
+
+Segment planned_noisy_image(int64_t grid, int64_t parent) {
   return noisy_segment(patches(grid * grid), grid, grid, 0.5, parent, 0);
+}
+
+int64_t planned_grid(const ModelConfig& config, int64_t pixels) {
+  return side_after(config.vae_transform, pixels) / latent_token_pixels(config);
+}
+
+int64_t add_chain(std::vector<Segment>& pack, const std::vector<Segment>& chain) {
+  const auto first = static_cast<int64_t>(pack.size());
+  for (const Segment& segment : chain) {
+    pack.push_back(segment);
+    if (segment.parent >= 0) pack.back().parent += first;
+  }
+  return chain.empty() ? -1 : static_cast<int64_t>(pack.size()) - 1;
 }
 
 Workload workload_of(const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options) {

@@ -10,7 +10,8 @@ struct PlanOptions {
   int64_t ranks = 1;
   int64_t prompt_tokens = 64;  // of a request, without its two markers
   int64_t think_tokens = -1;   // expected of a thought, -1: rollout.max_think_tokens. Sampling takes the cap for memory
-  int64_t picture_pixels = -1;  // side of a supervised example's picture, -1: the largest that the model takes
+  int64_t picture_pixels = -1;   // side of a supervised example's pictures, -1: the largest that the model takes
+  int64_t source_pictures = -1;  // in front of a supervised example, -1: 1 where the shapes world edits, else 0
 };
 
 inline constexpr int64_t kTextMarkers = 2;  // im_start and im_end around a text
@@ -41,9 +42,17 @@ Workload workload_of(const ModelConfig& config, const RlRecipe& recipe, const Pl
 /** Tokens of a text that stands in the recipe, roughly. */
 int64_t planned_tokens(const std::string& text);
 
-/** Segments without values. tokens: markers included. */
-Segment planned_text(int64_t tokens, int64_t parent);
-Segment planned_image(int64_t grid, int64_t parent);
+/** Segments without values: a given text of so many tokens and its markers, an image to look at of so many pixels a
+ * side, an image to paint. */
+void append_planned_text(std::vector<Segment>& chain, int64_t tokens);
+void append_planned_image(std::vector<Segment>& chain, const ModelConfig& config, int64_t pixels);
+Segment planned_noisy_image(int64_t grid, int64_t parent);
+
+/** Latent tokens per side of a picture that the model resizes by its rules. */
+int64_t planned_grid(const ModelConfig& config, int64_t pixels);
+
+/** Puts a chain of segments into the pack and returns the place of its last one, -1 for an empty chain. */
+int64_t add_chain(std::vector<Segment>& pack, const std::vector<Segment>& chain);
 
 /** The pack of a replay or an update of so many chains, in the order of rollout/replay.cpp. */
 std::vector<Segment> update_pack(const Workload& work, int64_t chains, int64_t think_tokens);

@@ -1,5 +1,7 @@
 #include "diptych/rollout/context.h"
 
+#include <algorithm>
+
 #include <map>
 
 #include "diptych/model/image_input.h"
@@ -28,6 +30,13 @@ void append_text(std::vector<Segment>& chain, const std::vector<int64_t>& ids) {
     append_segment(chain, text_segment(ids, -1, 0));
 }
 
+namespace {
+
+// Of a batch in the encoder, whose maps of one image of 1024 x 1024 pixels take 1.5 GB.
+constexpr size_t kPixelsEncodedAtOnce = size_t{2} << 20;
+
+}  // namespace
+
 std::vector<std::vector<Segment>> text_chains(const std::vector<std::vector<int64_t>>& texts) {
   std::vector<std::vector<Segment>> chains;
   for (const std::vector<int64_t>& ids : texts) chains.push_back({text_segment(ids, -1, 0)});
@@ -46,16 +55,21 @@ std::vector<EncodedImage> encode_images(const Bagel& model, const std::vector<Im
   const AutoencoderConfig& vae = model.config.vae;
   const at::TensorOptions options = model.autoencoder.encoder.conv_in.weight.options();
   for (const auto& [size, members] : sizes) {
-    std::vector<Tensor> pixels;
-    std::vector<Tensor> eps;
-    for (size_t i : members) {
-      keys[i].purpose = Purpose::posterior;
-      pixels.push_back(image_to_tensor(encoded[i].pixels));
-      eps.push_back(
-          normal_tensor(keys[i], {vae.z_channels, size.first / vae.downsample, size.second / vae.downsample}));
+    const size_t batch = std::max<size_t>(1, kPixelsEncodedAtOnce / static_cast<size_t>(size.first * size.second));
+    for (size_t begin = 0; begin < members.size(); begin += batch) {
+      const size_t end = std::min(members.size(), begin + batch);
+      std::vector<Tensor> pixels;
+      std::vector<Tensor> eps;
+      for (size_t k = begin; k < end; ++k) {
+        const size_t i = members[k];
+        keys[i].purpose = Purpose::posterior;
+        pixels.push_back(image_to_tensor(encoded[i].pixels));
+        eps.push_back(
+            normal_tensor(keys[i], {vae.z_channels, size.first / vae.downsample, size.second / vae.downsample}));
+      }
+      const Tensor latents = encode(model.autoencoder, at::stack(pixels).to(options), at::stack(eps).to(options));
+      for (size_t k = begin; k < end; ++k) encoded[members[k]].latent = latents[static_cast<int64_t>(k - begin)];
     }
-    const Tensor latents = encode(model.autoencoder, at::stack(pixels).to(options), at::stack(eps).to(options));
-    for (size_t k = 0; k < members.size(); ++k) encoded[members[k]].latent = latents[static_cast<int64_t>(k)];
   }
   return encoded;
 }

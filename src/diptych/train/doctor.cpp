@@ -68,13 +68,16 @@ CheckResult check_build() {
 #endif
 }
 
-CheckResult check_kernels() {
-  const at::Device device(at::kCUDA, 0);
-  if (!has_fused_kernels(device.type()))
+CheckResult check_kernels(int gpus) {
+  if (!has_fused_kernels(at::kCUDA))
     return {Health::warning, "kernels", "built without the fused layers for CUDA: slower; nvcc must be on the PATH"};
-  if (const std::string damage = kernel_damage(device); !damage.empty())
-    return {Health::failure, "kernels",
-            cat(damage, ". Build with DIPTYCH_CMAKE_FLAGS=-DDIPTYCH_CUDA_KERNELS=OFF, and report it")};
+  for (int gpu = 0; gpu < gpus; ++gpu) {
+    const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(gpu));
+    if (const std::string damage = kernel_damage(device); !damage.empty())
+      return {Health::failure, "kernels",
+              cat(device.str(), ": ", damage,
+                  ". Build with DIPTYCH_CMAKE_FLAGS=-DDIPTYCH_CUDA_KERNELS=OFF, and report it")};
+  }
   return {Health::ok, "kernels", "the fused layers compute there what float64 does on the CPU"};
 }
 
@@ -137,7 +140,7 @@ std::pair<double, double> mean_reward(const MetricRows& rows, size_t begin, size
 
 std::vector<CheckResult> check_machine() {
   std::vector<CheckResult> results = {check_processor(), check_memory(), check_disk(), check_build()};
-  if (device_count(at::kCUDA) > 0) results.push_back(check_kernels());
+  if (const int gpus = device_count(at::kCUDA); gpus > 0) results.push_back(check_kernels(gpus));
   return results;
 }
 

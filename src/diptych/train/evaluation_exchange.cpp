@@ -1,23 +1,31 @@
 #include "diptych/train/evaluation_exchange.h"
 
-#include "diptych/train/score_json.h"
+#include "diptych/train/exchanged_json.h"
+#include "diptych/train/ranks.h"
 
 namespace diptych {
 
-namespace {
-
 using nlohmann::json;
 
+namespace {
+
 json json_of_review(const Review& review) {
-  return {review.of_right_picture, review.stopped, review.score.described, review.score.understood,
-          review.score.finds_fault};
+  return {{"of_right_picture", review.of_right_picture},
+          {"stopped", review.stopped},
+          {"described", review.score.described},
+          {"understood", review.score.understood},
+          {"finds_fault", review.score.finds_fault}};
 }
 
 Review review_of(const json& stored) {
-  return {.of_right_picture = stored.at(0),
-          .stopped = stored.at(1),
-          .score = {.described = stored.at(2), .understood = stored.at(3), .finds_fault = stored.at(4)}};
+  return {.of_right_picture = stored.at("of_right_picture"),
+          .stopped = stored.at("stopped"),
+          .score = {.described = stored.at("described"),
+                    .understood = stored.at("understood"),
+                    .finds_fault = stored.at("finds_fault")}};
 }
+
+}  // namespace
 
 json json_of_sample(const EvaluatedSample& sample) {
   json stored{
@@ -29,7 +37,7 @@ json json_of_sample(const EvaluatedSample& sample) {
   return stored;
 }
 
-EvaluatedSample sample_of(const json& stored) {
+EvaluatedSample sample_of_json(const json& stored) {
   EvaluatedSample sample;
   sample.place = stored.at("place");
   sample.candidate.prompt = stored.at("request");
@@ -44,16 +52,16 @@ EvaluatedSample sample_of(const json& stored) {
   return sample;
 }
 
+namespace {
+
 std::vector<EvaluatedSample> samples_of_all(ProcessGroup& ranks, std::vector<EvaluatedSample> own) {
   json stored = json::array();
   for (const EvaluatedSample& sample : own) stored.push_back(json_of_sample(sample));
-  // CBOR: doubles keep their bits, and texts may be any bytes.
-  const std::vector<uint8_t> bytes = json::to_cbor(stored);
-  const std::vector<std::string> all = ranks.gather_strings({bytes.begin(), bytes.end()}, "samples of the evaluation");
+  const std::vector<json> all = gather_json(ranks, stored, "samples of the evaluation");
   std::vector<EvaluatedSample> samples = std::move(own);
   for (int rank = 0; rank < ranks.world(); ++rank) {
     if (rank == ranks.rank()) continue;
-    for (const json& sample : json::from_cbor(all[static_cast<size_t>(rank)])) samples.push_back(sample_of(sample));
+    for (const json& sample : all[static_cast<size_t>(rank)]) samples.push_back(sample_of_json(sample));
   }
   return samples;
 }
@@ -63,7 +71,8 @@ std::vector<EvaluatedSample> samples_of_all(ProcessGroup& ranks, std::vector<Eva
 EvaluationShare share_of(ProcessGroup& ranks) {
   return {.rank = static_cast<size_t>(ranks.rank()),
           .world = static_cast<size_t>(ranks.world()),
-          .join = [&ranks](std::vector<EvaluatedSample> own) { return samples_of_all(ranks, std::move(own)); }};
+          .join = [&ranks](std::vector<EvaluatedSample> own) { return samples_of_all(ranks, std::move(own)); },
+          .work = [&ranks](const std::function<void()>& part) { together(ranks, "the evaluation", part); }};
 }
 
 }  // namespace diptych

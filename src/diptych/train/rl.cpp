@@ -182,13 +182,17 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
   EvaluationResult result =
       evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_, share);
   add_evaluation(result, row);
-  if (session_.writes()) record_samples(session_.folder(), step, result, session_.metrics().tensorboard());
+  together(ranks_, "the record of an evaluation", [&] {
+    if (session_.writes()) record_samples(session_.folder(), step, result, session_.metrics().tensorboard());
+  });
   if (recipe_.eval.edits > 0) {
     const EditEvaluation edits =
         evaluate_edits(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, share);
     add_edits(edits, row);
-    if (session_.writes())
-      write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);
+    together(ranks_, "the record of an evaluation", [&] {
+      if (session_.writes())
+        write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);
+    });
   }
   row["time/evaluation"] = started.seconds();
   log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "diptych/train/score_json.h"
+#include "diptych/train/exchanged_json.h"
 
 namespace diptych {
 
@@ -69,9 +69,7 @@ void exchange_stages(ProcessGroup& ranks, const std::vector<size_t>& dealt, int6
     stage.prompt = static_cast<int64_t>(dealt[static_cast<size_t>(stage.prompt)]);
     own.push_back({to_json(stage), json_of_score(scores[i])});
   }
-  // CBOR: doubles keep their bits, and texts may be any bytes.
-  const std::vector<uint8_t> bytes = json::to_cbor(own);
-  const std::vector<std::string> all = ranks.gather_strings({bytes.begin(), bytes.end()}, "stages of the rollout");
+  const std::vector<json> all = gather_json(ranks, own, "stages of the rollout");
   std::vector<Trajectory> stages;
   std::vector<Score> joined;
   for (int rank = 0; rank < ranks.world(); ++rank) {
@@ -80,7 +78,7 @@ void exchange_stages(ProcessGroup& ranks, const std::vector<size_t>& dealt, int6
       std::move(scores.begin(), scores.end(), std::back_inserter(joined));
       continue;
     }
-    for (const json& pair : json::from_cbor(all[static_cast<size_t>(rank)])) {
+    for (const json& pair : all[static_cast<size_t>(rank)]) {
       stages.push_back(remote_stage(pair.at(0)));
       joined.push_back(score_of_json(pair.at(1)));
     }

@@ -64,8 +64,9 @@ TEST_F(EvaluationTest, SharesTogetherAreTheWhole) {
   const EvaluationResult whole = evaluate(brightness);
   std::vector<EvaluatedSample> of_the_second;
   evaluate(brightness, {.rank = 1, .world = 2, .join = [&](std::vector<EvaluatedSample> own) {
-                          for (EvaluatedSample& sample : own) sample.prompt = {};
-                          return of_the_second = own;
+                          of_the_second = std::move(own);
+                          for (EvaluatedSample& sample : of_the_second) sample.prompt = {};
+                          return whole.samples;
                         }});
   EXPECT_EQ(of_the_second.size(), 12u);
   const EvaluationResult joined =

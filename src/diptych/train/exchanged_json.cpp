@@ -1,4 +1,4 @@
-#include "diptych/train/score_json.h"
+#include "diptych/train/exchanged_json.h"
 
 namespace diptych {
 
@@ -14,7 +14,7 @@ Check check_of(const json& stored) {
   return {stored.at(0), stored.at(1)};
 }
 
-json json_of_check(const std::vector<Check>& checks) {
+json json_of_checks(const std::vector<Check>& checks) {
   json list = json::array();
   for (const Check& check : checks) list.push_back(json_of_check(check));
   return list;
@@ -30,8 +30,8 @@ std::vector<Check> checks_of(const json& stored) {
 
 json json_of_score(const Score& score) {
   json stored{{"status", static_cast<int>(score.status)},
-              {"checks", json_of_check(score.checks)},
-              {"terms", json_of_check(score.terms)},
+              {"checks", json_of_checks(score.checks)},
+              {"terms", json_of_checks(score.terms)},
               {"reply", score.raw_reply}};
   if (score.value) stored["value"] = *score.value;
   return stored;
@@ -45,6 +45,14 @@ Score score_of_json(const json& stored) {
   score.raw_reply = stored.at("reply");
   if (stored.contains("value")) score.value = stored.at("value").get<double>();
   return score;
+}
+
+std::vector<json> gather_json(ProcessGroup& ranks, const json& own, const std::string& what) {
+  const std::vector<uint8_t> bytes = json::to_cbor(own);
+  std::vector<json> all;
+  for (const std::string& stored : ranks.gather_strings({bytes.begin(), bytes.end()}, what))
+    all.push_back(json::from_cbor(stored));
+  return all;
 }
 
 }  // namespace diptych
