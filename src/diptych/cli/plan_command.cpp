@@ -123,7 +123,8 @@ void print_costs(const std::vector<PhaseCost>& costs, const Gpu& gpu, const Effi
       cat(gpu.bandwidth_tbs).c_str());
 }
 
-constexpr const char* kKernelsCounted = "A build with\n  the kernels for CUDA (nvcc).";
+constexpr const char* kAlwaysCounted =
+    "  a build with the kernels for CUDA (nvcc), texts that stand in the recipe at 4 characters a token.\n";
 constexpr const char* kNeverCounted =
     "Not counted: CUDA context and libraries, workspaces of kernels, fragmentation of the allocator, buffers of NCCL,\n"
     "  evaluation, ";
@@ -132,13 +133,12 @@ void print_notes(const RlRecipe& recipe, const ModelConfig& config, const PlanOp
   const Workload work = workload_of(config, recipe, options);
   std::printf(
       "\nCounted: thoughts of rollout.max_think_tokens = %lld tokens in memory and %lld in time, contexts of %lld "
-      "tokens,\n  all groups as contributing, every stage of an episode as its last. Texts that stand in the recipe "
-      "at 4 characters a token. %s\n",
+      "tokens,\n  all groups as contributing, every stage of an episode as its last,\n%s",
       static_cast<long long>(recipe.rollout.max_think_tokens), static_cast<long long>(work.think_tokens),
-      static_cast<long long>(token_count(work.context.full)), kKernelsCounted);
+      static_cast<long long>(token_count(work.context.full)), kAlwaysCounted);
   std::printf(
-      "%sa reward's own model, encoding images for a context; in time also rewards, messages between ranks, "
-      "launches.\n",
+      "%sa reward's own model, encoding images for a context; in time also rewards, messages between ranks,\n"
+      "  launches.\n",
       kNeverCounted);
   if (work.episode.program.name == "reflect")
     std::printf("Not counted either: the %lld pictures a prompt that reflect starts from.\n",
@@ -151,11 +151,10 @@ void print_notes(const SftRecipe& recipe, const ModelConfig& config, const PlanO
   std::printf(
       "\nCounted: examples of a request of %lld tokens, a thought of %lld and a picture of %lld x %lld pixels to "
       "learn, "
-      "with %s\n  picture to start from, none without its text. Texts that stand in the recipe at 4 characters a "
-      "token. %s\n",
+      "with %s\n  picture to start from, none without its text,\n%s",
       static_cast<long long>(options.prompt_tokens), static_cast<long long>(work.think_tokens),
       static_cast<long long>(side), static_cast<long long>(side), work.sources == 0 ? "no" : cat(work.sources).c_str(),
-      kKernelsCounted);
+      kAlwaysCounted);
   std::printf("%sencoding pictures; in time also messages between ranks, launches.\n", kNeverCounted);
 }
 
