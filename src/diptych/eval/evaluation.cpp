@@ -37,6 +37,30 @@ std::vector<TaskPrompt> pools(const EvaluationConfig& config) {
   return prompts;
 }
 
+void paint_and_score(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
+                     const EvaluationConfig& config, const RewardFunction& reward,
+                     std::vector<EvaluatedSample>& samples) {
+  std::vector<EpisodePrompt> episodes;
+  for (const EvaluatedSample& sample : samples) episodes.push_back({sample.prompt.text, sample.place});
+  const Rollout rollout =
+      roll_out(model, tokenizer, episodes, 1, options, static_cast<uint64_t>(config.seed), /*step=*/0);
+
+  for (size_t i = 0; i < samples.size(); ++i) {
+    samples[i].candidate = rollout.chains[i].candidate;
+    if (rollout.chains[i].text) samples[i].think_tokens = static_cast<int64_t>(rollout.chains[i].text->tokens.size());
+  }
+  judge_pictures(samples);
+  if (config.refine != "none") refine_samples(model, tokenizer, options, config, samples);
+
+  std::vector<ScoredPair> pairs;
+  for (const EvaluatedSample& sample : samples) pairs.push_back({&sample.prompt, &sample.candidate});
+  const std::vector<Score> scores = reward(pairs);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    samples[i].score = scores[i];
+    samples[i].correct = samples[i].correct_rounds.back();
+  }
+}
+
 }  // namespace
 
 shapes::Split split_named(const std::string& name) {
@@ -78,27 +102,7 @@ EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer,
   if (euler.program.name != "t2i") euler.program = episode_program("think");
   euler.schedule.window_size = 0;
   euler.guidance.text_scale = config.guidance;
-  share.work([&] {
-    std::vector<EpisodePrompt> episodes;
-    for (const EvaluatedSample& sample : own) episodes.push_back({sample.prompt.text, sample.place});
-    const Rollout rollout =
-        roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
-
-    for (size_t i = 0; i < own.size(); ++i) {
-      own[i].candidate = rollout.chains[i].candidate;
-      if (rollout.chains[i].text) own[i].think_tokens = static_cast<int64_t>(rollout.chains[i].text->tokens.size());
-    }
-    judge_pictures(own);
-    if (config.refine != "none") refine_samples(model, tokenizer, euler, config, own);
-
-    std::vector<ScoredPair> pairs;
-    for (const EvaluatedSample& sample : own) pairs.push_back({&sample.prompt, &sample.candidate});
-    const std::vector<Score> scores = reward(pairs);
-    for (size_t i = 0; i < own.size(); ++i) {
-      own[i].score = scores[i];
-      own[i].correct = own[i].correct_rounds.back();
-    }
-  });
+  share.work([&] { paint_and_score(model, tokenizer, euler, config, reward, own); });
 
   EvaluationResult result;
   result.samples = share.collect(prompts, std::move(own));
