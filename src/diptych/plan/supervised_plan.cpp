@@ -67,7 +67,7 @@ SupervisedWork supervised_work(const ModelConfig& config, const SftRecipe& recip
   work.sources = options.source_pictures >= 0 ? options.source_pictures : starts_from_pictures(recipe.data) ? 1 : 0;
   // As make_supervised_pack does.
   std::vector<Segment>& chain = work.example;
-  const std::string& system_prompt = episode_options(recipe.rollout, 0).system_prompt;
+  const std::string system_prompt = episode_options(recipe.rollout, 0).system_prompt;
   if (work.think_tokens > 0 && !system_prompt.empty()) append_planned_text(chain, planned_tokens(system_prompt));
   for (int64_t i = 0; i < work.sources; ++i) append_planned_image(chain, config, work.pixels);
   append_planned_text(chain, options.prompt_tokens);
