@@ -14,16 +14,19 @@ target_link_libraries(
                   -Wl,--as-needed -Wl,--allow-shlib-undefined)
 target_compile_definitions(torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
 
-# Headers of CUDA's runtime: of the machine, or of the wheels beside that of torch. Those of NCCL must be of the version
-# that torch was built with, since they lay out what its functions take: those beside it, or those of NCCL_INCLUDE_DIR.
-find_path(NCCL_INCLUDE_DIR nccl.h PATHS ${TORCH_ROOT}/include ${TORCH_ROOT}/../nvidia/nccl/include NO_DEFAULT_PATH)
+# Headers of CUDA, of the machine or of the wheels beside that of torch: its runtime for our own kernels, its libraries for
+# those of torch that NCCL needs. Those of NCCL must be of the version that torch was built with, since they lay out what
+# its functions take: those beside it, or those of NCCL_INCLUDE_DIR.
 file(GLOB cuda_wheels ${TORCH_ROOT}/../nvidia/cu*/include)
-find_path(CUDA_RUNTIME_INCLUDE_DIR cuda_runtime_api.h HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${cuda_wheels})
+set(cuda_folders ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${cuda_wheels})
+find_path(CUDA_RUNTIME_INCLUDE_DIR cuda_runtime_api.h HINTS ${cuda_folders})
+find_path(CUDA_LIBRARIES_INCLUDE_DIR cusparse.h HINTS ${cuda_folders})
+find_path(NCCL_INCLUDE_DIR nccl.h PATHS ${TORCH_ROOT}/include ${TORCH_ROOT}/../nvidia/nccl/include NO_DEFAULT_PATH)
 if(CUDA_RUNTIME_INCLUDE_DIR)
   list(APPEND TORCH_INCLUDE_DIRS ${CUDA_RUNTIME_INCLUDE_DIR})
 endif()
-if(NCCL_INCLUDE_DIR AND CUDA_RUNTIME_INCLUDE_DIR)
-  list(APPEND TORCH_INCLUDE_DIRS ${NCCL_INCLUDE_DIR})
+if(CUDA_RUNTIME_INCLUDE_DIR AND CUDA_LIBRARIES_INCLUDE_DIR AND NCCL_INCLUDE_DIR)
+  list(APPEND TORCH_INCLUDE_DIRS ${CUDA_LIBRARIES_INCLUDE_DIR} ${NCCL_INCLUDE_DIR})
   target_compile_definitions(torch INTERFACE USE_C10D_NCCL)
 endif()
 target_include_directories(torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
