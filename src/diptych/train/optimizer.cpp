@@ -124,6 +124,7 @@ AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, Pr
 
 StepReport AdamW::step(double learning_rate_scale) {
   const at::NoGradGuard no_grad;
+  check_sums();
   std::vector<std::vector<double>> norms = gradient_norms(groups_);
   if (options_.dealt) join_norms(norms);
 
@@ -228,6 +229,15 @@ void AdamW::clear_gradients() {
                                   ? Tensor()
                                   : at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat).requires_grad(false));
     }
+  }
+}
+
+void AdamW::check_sums() const {
+  if (options_.bfloat16_gradients) return;
+  for (const NamedTensor& parameter : all_parameters(groups_)) {
+    const Tensor& gradient = parameter.tensor.grad();
+    TORCH_CHECK(!gradient.defined() || gradient.scalar_type() != at::kBFloat16, "gradients of '", parameter.name,
+                "' were summed in bfloat16: clear_gradients() must come before them");
   }
 }
 

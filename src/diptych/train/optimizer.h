@@ -103,6 +103,8 @@ class AdamW {
 
   GroupStepReport update_group(size_t group_index, double learning_rate, const GroupStepReport& norms);
 
+  /** Rounded sums of many packs would lose the small ones unnoticed. */
+  void check_sums() const;
   void join_norms(std::vector<std::vector<double>>& norms);
   bool owns(const State& state) const { return state.owner == ranks_.rank(); }
   void send_updates(size_t group_index);

@@ -4,19 +4,23 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "support/compare.h"
 
 namespace diptych {
 namespace {
 
-/** Three parameters; pack p has the loss sum_i a_i (p + 1) x_i, but the last has no part in pack 0. */
+/** Three parameters; pack p has the loss (p + 1) (x_0 + x_1) + a_p x_2, but the last has no part in pack 0. */
 struct Parameters {
   std::vector<Tensor> list = {at::ones({2}).requires_grad_(), at::ones({2}).requires_grad_(),
                               at::ones({2}).requires_grad_()};
   Tensor loss(int64_t pack) const {
     // The sum of the first two makes autograd hand out one tensor for both.
     Tensor total = ((list[0] + list[1]) * static_cast<double>(pack + 1)).sum();
-    if (pack > 0) total = total + (list[2] * 0.1 * static_cast<double>(pack)).sum();
+    // In float32 these add up to 0 in their order, and to 1 where the small one comes last.
+    constexpr std::array<double, 4> parts = {0, 1e8, 1, -1e8};
+    if (pack > 0) total = total + (list[2] * parts[static_cast<size_t>(pack)]).sum();
     return total;
   }
 };
@@ -24,10 +28,11 @@ struct Parameters {
 TEST(GradientSumTest, PacksInAnyOrderMakeTheSumOfOneAfterTheOther) {
   Parameters plain;
   GradientSum in_order(plain.list, 1);
-  for (const int64_t pack : {0, 1, 2}) in_order.add(pack, plain.loss(pack));
-  EXPECT_TRUE(same_bits(plain.list[0].grad(), at::full({2}, 6.0)));
-  EXPECT_TRUE(close(plain.list[2].grad(), at::full({2}, 0.3), {.normalised = 1e-6}));
-  for (const std::vector<int64_t>& order : {std::vector<int64_t>{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {2, 0, 1}}) {
+  for (const int64_t pack : {0, 1, 2, 3}) in_order.add(pack, plain.loss(pack));
+  EXPECT_TRUE(same_bits(plain.list[0].grad(), at::full({2}, 10.0)));
+  EXPECT_TRUE(same_bits(plain.list[2].grad(), at::zeros({2})));
+  for (const std::vector<int64_t>& order :
+       {std::vector<int64_t>{0, 1, 2, 3}, {3, 1, 2, 0}, {1, 3, 0, 2}, {2, 0, 1, 3}}) {
     Parameters own;
     GradientSum sum(own.list, 2);
     for (const int64_t pack : order) sum.add(pack, own.loss(pack));
