@@ -6,18 +6,14 @@
 #include <ATen/native/CPUFallback.h>
 #include <c10/core/DeviceType.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
-#include <sys/mman.h>
 #include <torch/library.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstring>
 #include <mutex>
 #include <set>
 
-#include "diptych/kernels/row_math.h"
-#include "diptych/model/fused_kernels.h"
 #include "diptych/tensor/autograd.h"
+#include "support/pretend_memory.h"
 
 namespace diptych {
 
@@ -28,44 +24,10 @@ const at::Device kDevice(kType, 0);
 
 std::atomic<int64_t> waits = 0;
 std::atomic<int64_t> attentions = 0;
-std::atomic<int64_t> fused = 0;
 // Kernels copy too; only copies outside of one are the program's own.
 thread_local int kernels_running = 0;
 
 // --- Memory ---------------------------------------------------------------------------------------------------------
-
-/** Pages that nobody may touch. The page before the data holds the size. */
-struct Pages {
-  static size_t page() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
-  static size_t rounded(size_t bytes) { return (bytes + page() - 1) / page() * page(); }
-
-  static void* allocate(size_t bytes) {
-    if (bytes == 0) return nullptr;
-    const size_t all = page() + rounded(bytes);
-    void* start = mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    TORCH_CHECK(start != MAP_FAILED, "the pretended GPU is out of memory");
-    std::memcpy(start, &bytes, sizeof bytes);
-    void* data = static_cast<char*>(start) + page();
-    protect(data, PROT_NONE);
-    return data;
-  }
-
-  static void release(void* data) {
-    if (data == nullptr) return;
-    void* start = static_cast<char*>(data) - page();
-    munmap(start, page() + rounded(size_of(data)));
-  }
-
-  static size_t size_of(const void* data) {
-    size_t bytes = 0;
-    std::memcpy(&bytes, static_cast<const char*>(data) - page(), sizeof bytes);
-    return bytes;
-  }
-
-  static void protect(void* data, int rights) {
-    TORCH_CHECK(mprotect(data, rounded(size_of(data)), rights) == 0, "mprotect failed");
-  }
-};
 
 struct PretendAllocator final : c10::Allocator {
   c10::DataPtr allocate(size_t bytes) override {
@@ -77,33 +39,6 @@ struct PretendAllocator final : c10::Allocator {
 };
 
 PretendAllocator allocator;
-
-/** The tensor as one of the host, while its memory is open. */
-class Opened {
- public:
-  explicit Opened(const Tensor& tensor) : tensor_(tensor) {
-    if (tensor.device().type() != kType) {
-      view = tensor;
-      return;
-    }
-    base_ = tensor.storage().mutable_data();
-    if (base_ != nullptr) Pages::protect(base_, PROT_READ | PROT_WRITE);
-    auto* first = static_cast<char*>(base_) + tensor.storage_offset() * static_cast<int64_t>(tensor.itemsize());
-    view = at::from_blob(first, tensor.sizes(), tensor.strides(),
-                         at::TensorOptions().dtype(tensor.dtype()).device(at::kCPU));
-  }
-  ~Opened() {
-    if (base_ != nullptr) mprotect(base_, Pages::rounded(Pages::size_of(base_)), PROT_NONE);
-  }
-  Opened(const Opened&) = delete;
-  Opened& operator=(const Opened&) = delete;
-
-  Tensor view;
-
- private:
-  Tensor tensor_;  // keeps the memory
-  void* base_ = nullptr;
-};
 
 std::mutex copying;  // source and target may share memory, and another thread must not close what this one opened
 
@@ -303,102 +238,6 @@ std::tuple<Tensor, Tensor, Tensor> flash_attention_backward(
   return result;
 }
 
-// --- Fused layers ---------------------------------------------------------------------------------------------------
-
-// What kernels/decoder_kernels.cu launches, a row after the other.
-
-using kernels::Bfloat16;
-
-struct OneLane {
-  int number() const { return 0; }
-  int count() const { return 1; }
-  float sum(float x) const { return x; }
-};
-
-/** A tensor of the device as numbers of the host. */
-class Numbers {
- public:
-  explicit Numbers(const Tensor& tensor) : opened_(tensor) {
-    TORCH_CHECK(tensor.device() == kDevice && tensor.is_contiguous(), "a fused layer wants contiguous tensors there");
-  }
-  Bfloat16* at(int64_t place) const { return static_cast<Bfloat16*>(opened_.view.mutable_data_ptr()) + place; }
-  float* floats() const { return opened_.view.mutable_data_ptr<float>(); }
-
- private:
-  Opened opened_;
-};
-
-void pretend_rms_norm(const Tensor& x, const Tensor& weight, double eps, const Tensor& y, const Tensor& inverse_rms) {
-  ++fused;
-  const Numbers in(x), w(weight), out(y), inverse(inverse_rms);
-  const int64_t width = x.size(-1);
-  for (int64_t row = 0; row < inverse_rms.numel(); ++row)
-    kernels::rms_norm_row(OneLane(), in.at(row * width), w.at(0), static_cast<int>(width), static_cast<float>(eps),
-                          out.at(row * width), inverse.floats() + row);
-}
-
-void pretend_rms_norm_gradient(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Tensor& inverse_rms,
-                               const Tensor& x_gradient) {
-  const Numbers g(gradient), in(x), w(weight), inverse(inverse_rms), out(x_gradient);
-  const int64_t width = x.size(-1);
-  for (int64_t row = 0; row < inverse_rms.numel(); ++row)
-    kernels::rms_norm_gradient_row(OneLane(), g.at(row * width), in.at(row * width), w.at(0), inverse.floats()[row],
-                                   static_cast<int>(width), out.at(row * width));
-}
-
-void pretend_rms_norm_weight_gradient(const Tensor& gradient, const Tensor& x, const Tensor& inverse_rms,
-                                      const Tensor& weight_gradient) {
-  const Numbers g(gradient), in(x), inverse(inverse_rms), out(weight_gradient);
-  const int width = static_cast<int>(x.size(-1));
-  for (int column = 0; column < width; ++column)
-    *out.at(column) = kernels::narrow(kernels::rms_norm_weight_gradient_of(g.at(0), in.at(0), inverse.floats(), 0,
-                                                                           inverse_rms.numel(), width, column));
-}
-
-void pretend_norm_rotate(const Tensor& x, const Tensor& weight, double eps, const Rotation& rotation, const Tensor& y,
-                         const Tensor& inverse_rms) {
-  ++fused;
-  const Numbers in(x), w(weight), cosine(rotation.cosine), sine(rotation.sine), out(y), inverse(inverse_rms);
-  const int64_t width = x.size(-1), heads = x.size(1);
-  for (int64_t row = 0; row < inverse_rms.numel(); ++row)
-    kernels::norm_rotate_row(OneLane(), in.at(row * width), w.at(0), static_cast<int>(width), static_cast<float>(eps),
-                             cosine.at(row / heads * width), sine.at(row / heads * width), out.at(row * width),
-                             inverse.floats() + row);
-}
-
-void pretend_norm_rotate_gradient(const Tensor& gradient, const Tensor& x, const Tensor& weight,
-                                  const Tensor& inverse_rms, const Rotation& rotation, const Tensor& x_gradient,
-                                  const Tensor& n_gradient) {
-  const Numbers g(gradient), in(x), w(weight), inverse(inverse_rms), cosine(rotation.cosine), sine(rotation.sine),
-      out(x_gradient);
-  std::optional<Numbers> of_n;
-  if (n_gradient.defined()) of_n.emplace(n_gradient);
-  const int64_t width = x.size(-1), heads = x.size(1);
-  for (int64_t row = 0; row < inverse_rms.numel(); ++row)
-    kernels::norm_rotate_gradient_row(OneLane(), g.at(row * width), in.at(row * width), w.at(0), inverse.floats()[row],
-                                      static_cast<int>(width), cosine.at(row / heads * width),
-                                      sine.at(row / heads * width), out.at(row * width),
-                                      of_n ? of_n->at(row * width) : nullptr);
-}
-
-void pretend_silu_mul(const Tensor& gate, const Tensor& up, const Tensor& y) {
-  ++fused;
-  const Numbers g(gate), u(up), out(y);
-  for (int64_t at = 0; at < y.numel(); at += kernels::kPacket) kernels::silu_mul_packet(g.at(at), u.at(at), out.at(at));
-}
-
-void pretend_silu_mul_gradient(const Tensor& gradient, const Tensor& gate, const Tensor& up,
-                               const Tensor& gate_gradient, const Tensor& up_gradient) {
-  const Numbers d(gradient), g(gate), u(up), of_gate(gate_gradient), of_up(up_gradient);
-  for (int64_t at = 0; at < gate.numel(); at += kernels::kPacket)
-    kernels::silu_mul_gradient_packet(d.at(at), g.at(at), u.at(at), of_gate.at(at), of_up.at(at));
-}
-
-constexpr FusedKernels kPretended = {
-    pretend_rms_norm,         pretend_rms_norm_gradient,    pretend_rms_norm_weight_gradient,
-    pretend_norm_rotate,      pretend_norm_rotate_gradient, pretend_silu_mul,
-    pretend_silu_mul_gradient};
-
 // --- Registration ---------------------------------------------------------------------------------------------------
 
 struct PretendHooks final : at::PrivateUse1HooksInterface {
@@ -425,7 +264,7 @@ void register_device() {
   c10::SetAllocator(kType, &allocator);
   static const c10::impl::DeviceGuardImplRegistrar guard(kType, new PretendGuard());
   at::RegisterPrivateUse1HooksInterface(new PretendHooks());
-  register_fused_kernels(kType, &kPretended);
+  register_pretended_kernels();
 }
 
 }  // namespace
@@ -465,10 +304,6 @@ int64_t host_waits() {
 
 int64_t attention_calls() {
   return attentions;
-}
-
-int64_t fused_layer_calls() {
-  return fused;
 }
 
 }  // namespace diptych

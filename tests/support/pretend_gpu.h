@@ -17,6 +17,9 @@ int64_t host_waits();
 /** Calls of attention over sequences of several lengths (_flash_attention_forward) since the process began. */
 int64_t attention_calls();
 
+/** Gives the device its fused layers; pretend_gpu() does so. */
+void register_pretended_kernels();
+
 /** Calls of the fused layers of bfloat16 (model/fused_kernels.h), forward, since the process began. */
 int64_t fused_layer_calls();
 

@@ -150,8 +150,7 @@ void print_notes(const SftRecipe& recipe, const ModelConfig& config, const PlanO
   const int64_t side = work.grid * latent_token_pixels(config);
   std::printf(
       "\nCounted: examples of a request of %lld tokens, a thought of %lld and a picture of %lld x %lld pixels to "
-      "learn, "
-      "with %s\n  picture to start from, none without its text,\n%s",
+      "learn, with %s\n  picture to start from, none without its text,\n%s",
       static_cast<long long>(options.prompt_tokens), static_cast<long long>(work.think_tokens),
       static_cast<long long>(side), static_cast<long long>(side), work.sources == 0 ? "no" : cat(work.sources).c_str(),
       kAlwaysCounted);

@@ -59,12 +59,12 @@ DIPTYCH_HOST_DEVICE inline void store(const Packet<N>& packet, Bfloat16* to) {
 
 // `Lanes` are the threads that share a row: number() of this one, count() of all, and sum(x), the same for all.
 
-template <class Lanes>
+template <int N, class Lanes>
 DIPTYCH_HOST_DEVICE inline float inverse_rms_of(const Lanes& lanes, const Bfloat16* x, int width, float eps) {
   float squares = 0;
-  for (int i = lanes.number() * kHeadPacket; i < width; i += lanes.count() * kHeadPacket) {
-    const auto in = load<kHeadPacket>(x + i);
-    for (int k = 0; k < kHeadPacket; ++k) squares += wide(in.at[k]) * wide(in.at[k]);
+  for (int i = lanes.number() * N; i < width; i += lanes.count() * N) {
+    const auto in = load<N>(x + i);
+    for (int k = 0; k < N; ++k) squares += wide(in.at[k]) * wide(in.at[k]);
   }
   return 1.0F / std::sqrt(lanes.sum(squares) / static_cast<float>(width) + eps);
 }
@@ -73,7 +73,7 @@ DIPTYCH_HOST_DEVICE inline float inverse_rms_of(const Lanes& lanes, const Bfloat
 template <class Lanes>
 DIPTYCH_HOST_DEVICE inline void rms_norm_row(const Lanes& lanes, const Bfloat16* x, const Bfloat16* weight, int width,
                                              float eps, Bfloat16* y, float* inverse_rms) {
-  const float scale = inverse_rms_of(lanes, x, width, eps);
+  const float scale = inverse_rms_of<kPacket>(lanes, x, width, eps);
   for (int i = lanes.number() * kPacket; i < width; i += lanes.count() * kPacket) {
     const auto in = load<kPacket>(x + i), w = load<kPacket>(weight + i);
     Packet<kPacket> out;
@@ -124,7 +124,7 @@ template <class Lanes>
 DIPTYCH_HOST_DEVICE inline void norm_rotate_row(const Lanes& lanes, const Bfloat16* x, const Bfloat16* weight,
                                                 int width, float eps, const Bfloat16* cosine, const Bfloat16* sine,
                                                 Bfloat16* y, float* inverse_rms) {
-  const float scale = inverse_rms_of(lanes, x, width, eps);
+  const float scale = inverse_rms_of<kHeadPacket>(lanes, x, width, eps);
   for (int i = lanes.number() * kHeadPacket; i < width; i += lanes.count() * kHeadPacket) {
     const int j = partner_of(i, width);
     const auto own = load<kHeadPacket>(x + i), other = load<kHeadPacket>(x + j);

@@ -6,6 +6,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/tensor/packs.h"
+#include "diptych/train/exchanged_json.h"
 #include "diptych/train/gradient_sum.h"
 #include "diptych/train/ranks.h"
 
@@ -173,12 +174,10 @@ void join_reports(ProcessGroup& ranks, UpdateReport& report, GateReport& gate) {
       {"first", {report.first_text_ratio, report.first_image_ratio}},
       {"gate", {gate.text_mean * gate.tokens, gate.text_max, gate.image_max, gate.tokens}},
       {"flops", report.flops}};
-  const std::vector<uint8_t> bytes = nlohmann::json::to_cbor(own);
   start_update(report);
   report.flops = 0;
   gate = {};
-  for (const std::string& part : ranks.gather_strings({bytes.begin(), bytes.end()}, "report of the update")) {
-    const nlohmann::json other = nlohmann::json::from_cbor(part);
+  for (const nlohmann::json& other : gather_json(ranks, own, "report of the update")) {
     const auto number = [&](const char* name, size_t i) { return other.at(name).at(i).get<double>(); };
     report.text_loss += number("losses", 0);
     report.image_loss += number("losses", 1);
