@@ -108,6 +108,17 @@ class ModelFolders(BadInput):
                 lambda data: data[:-1]):
             self.assert_mentions(self.broken_model("ema.safetensors", change), "ema.safetensors")
 
+    def test_weights_that_are_files_of_another_kind(self):
+        pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+        for contents, told in ((pointer, "git lfs pull"), (b"<!DOCTYPE html><html>", "a text file"),
+                               (b"\x89PNG\r\n\x1a\n\x00\x00\x00", "a PNG image")):
+            output = self.broken_model("ema.safetensors", lambda data, contents=contents: contents)
+            self.assert_mentions(output, "ema.safetensors", told)
+
+    def test_a_cut_configuration(self):
+        output = self.broken_model("config.json", lambda data: data[:20])  # BAGEL-7B's sizes do not fit the weights
+        self.assert_mentions(output, "config.json", "warning", "BAGEL-7B")
+
     def test_damaged_tokenizer(self):
         nested = lambda data: data.rstrip()[:-1] + b', "x": ' + nest(LEVELS).encode() + b"}"
         self.assert_mentions(self.broken_model("vocab.json", nested), "vocab.json", "levels")

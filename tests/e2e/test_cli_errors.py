@@ -1,10 +1,14 @@
 """What a newcomer gets wrong: each mistake has its exit status and says what to mend."""
 
+import os
+import subprocess
 import unittest
 
 import support
 
 RECIPES = support.REPOSITORY / "recipes"
+MODEL = support.REPOSITORY / "assets/shapes_base"
+NOBODY = 65534
 
 
 class CommandLineErrors(support.EndToEndTest):
@@ -15,10 +19,56 @@ class CommandLineErrors(support.EndToEndTest):
         self.run_program(status=support.USAGE)
 
     def test_unknown_command(self):
-        self.assert_mentions(self.run_program("trian", status=support.USAGE), "trian")
+        output = self.run_program("trian", status=support.USAGE)
+        self.assert_mentions(output, "trian", "did you mean 'train'?", "quickstart, recipe")
+        self.assert_mentions(self.run_program("shapes", "shwo", status=support.USAGE), "did you mean 'show'?", "verify")
 
     def test_unknown_option(self):
         self.assert_mentions(self.run_program("shapes", "show", "--colour", status=support.USAGE), "--colour")
+
+
+    def test_numbers_out_of_range(self):
+        for option in ("--temperature", "--top-p", "--guidance", "--image-guidance", "--guidance-renorm-min"):
+            output = self.run_program("sample", MODEL, "--prompt", "a", option, "nan", status=support.USAGE)
+            self.assert_mentions(output, option, "a number from", "nan")
+        self.assert_mentions(self.run_program("serve", MODEL, "--read-timeout", "nan", status=support.USAGE), "nan")
+        self.assert_mentions(self.run_program("launch", "--nproc", 2, "--grace", "nan", "doctor", status=support.USAGE),
+                             "nan")
+
+    def test_seeds_out_of_range(self):
+        for seed in ("18446744073709551616", "-5", "1x", "nan"):
+            output = self.run_program("sample", MODEL, "--prompt", "a", f"--seed={seed}", status=support.USAGE)
+            self.assert_mentions(output, "--seed", "an integer from 0 to 9223372036854775807", seed)
+
+    def test_prompts_that_are_no_text(self):
+        for prompt, told in (("", "an empty one"), (" \t ", "blanks"), (os.fsdecode(b"a \xff cat"), "UTF-8")):
+            output = self.run_program("sample", MODEL, "--prompt", prompt, "--out", self.folder, status=support.USAGE)
+            self.assert_mentions(output, "--prompt", told)
+
+    def test_grids_are_png_files(self):
+        output = self.run_program("sample", MODEL, "--prompt", "a", "--out", self.folder, "--grid", "x.jpg",
+                                  status=support.USAGE)
+        self.assert_mentions(output, "--grid", ".png", "x.jpg")
+
+
+class StandardOutput(support.EndToEndTest):
+    def test_a_full_disk_is_told(self):
+        for arguments in (["recipe", RECIPES / "shapes_sft.toml"], ["inspect", MODEL], ["--help"], ["--version"],
+                          ["plan", RECIPES / "shapes_unigrpo.toml"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([support.BINARY, *arguments], cwd=support.REPOSITORY, stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+            self.assertEqual(done.returncode, support.IO, arguments)
+            self.assert_mentions(done.stderr, "standard output could not be written")
+
+    def test_a_reader_that_goes_is_no_error(self):
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([support.BINARY, "recipe", RECIPES / "shapes_sft.toml"], stdout=write,
+                              stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        os.close(write)
+        self.assertIn(done.returncode, (support.OK, -13))  # 13: SIGPIPE
+        self.assertEqual(done.stderr, "")
 
 
 class RecipeErrors(support.EndToEndTest):
@@ -99,6 +149,55 @@ class FolderErrors(support.EndToEndTest):
         (self.folder / "taken").write_text("")
         output = self.sft(f"run.dir={self.folder}/taken/run", f"model={self.make_model()}", status=support.IO)
         self.assert_mentions(output, self.folder / "taken")
+
+    def test_paths_that_are_no_model_folder(self):
+        run = self.folder / "run"
+        run.mkdir()
+        (run / "recipe.toml").write_text('kind = "rl"\n')
+        sample = lambda path: self.run_program("sample", path, "--prompt", "a", "--out", self.folder / "samples",
+                                               status=support.MODEL)
+        self.assert_mentions(sample(run), "a run folder", f"diptych export {run}")
+        (run / "model").mkdir()
+        self.assert_mentions(sample(run), "a run folder", f"use {run}/model")
+        output = self.run_program("eval", RECIPES / "shapes_eval.toml", f"model={run}", status=support.MODEL)
+        self.assert_mentions(output, "a run folder", f"use {run}/model")
+        self.assert_mentions(sample(MODEL / "ema.safetensors"), "a file", "the folder that holds it")
+
+    def test_relative_paths_name_the_current_folder(self):
+        for command, recipe in (("train", "shapes_unigrpo"), ("sft", "shapes_sft"), ("eval", "shapes_eval")):
+            output = self.run_program(command, RECIPES / f"{recipe}.toml", "model=assets/none", cwd=self.folder,
+                                      status=support.MODEL)
+            self.assert_mentions(output, "assets/none", "no such folder", f"the current folder, {self.folder}")
+        output = self.run_program("doctor", "--no-training", cwd=self.folder, status=support.MISMATCH)
+        self.assert_mentions(output, f"the current folder, {self.folder}")
+
+    def test_export_of_no_run(self):
+        output = self.run_program("export", "nope", cwd=self.folder, status=support.CONFIG)
+        self.assert_mentions(output, "nope: expected the folder of a training run, got no such folder", self.folder)
+
+    def test_folders_that_may_not_be_entered(self):
+        locked = self.folder / "locked"
+        locked.mkdir(mode=0o000)
+        self.addCleanup(locked.chmod, 0o700)
+        self.folder.chmod(0o755)
+        out = self.folder / "samples"
+        out.mkdir()
+        out.chmod(0o777)
+        user = {"user": NOBODY} if os.geteuid() == 0 else {}  # permissions do not hold back root
+        for arguments, status in ((["sample", locked / "m", "--prompt", "a", "--out", out], support.IO),
+                                  (["data", "check", locked / "x.jsonl"], support.IO),
+                                  (["recipe", locked / "x.toml"], support.CONFIG)):
+            try:
+                done = subprocess.run([support.BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                                      text=True, timeout=60, check=False, **user)
+            except PermissionError:
+                self.skipTest("another user cannot start the program here")
+            if done.returncode in (126, 127):
+                self.skipTest("another user cannot load the program's libraries here")
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assert_mentions(done.stderr, arguments[-1] if status == support.CONFIG else locked, "ermission",
+                                 "check the permissions")
+            self.assertNotIn("does not exist", done.stderr)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,16 @@ class DataTest(support.EndToEndTest):
         output = self.run_program("data", "check", EXAMPLES / "prompts_example.txt")
         self.assertRegex(output, rf"prompts +{len(prompts)}\n")
 
+    def test_prompts_with_keys_for_rewards_are_fine(self):
+        file = self.folder / "prompts.jsonl"
+        file.write_text(json.dumps({"prompt": "a photo of two dogs", "tag": "counting",
+                                    "include": [{"class": "dog", "count": 2}]}) + "\n")
+        output = self.run_program("data", "check", file)
+        self.assertRegex(output, r"records +1\n")
+        self.assertRegex(output, r"with questions +0\n")
+        self.assertRegex(output, r"warnings +0\n")
+        self.assertRegex(output, r"faults +0\n")
+
     def test_names_file_and_line_of_every_fault(self):
         file = self.folder / "mine.jsonl"
         image = str(EXAMPLES / "three_red_circles.png")

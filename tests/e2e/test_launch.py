@@ -1,5 +1,6 @@
 """`diptych launch`: output, exit codes, signals, and that no rank outlives it."""
 
+import json
 import os
 import pathlib
 import signal
@@ -73,6 +74,19 @@ class Output(support.EndToEndTest):
         self.run_program("launch", "--nproc", 0, "recipe", RECIPE, status=support.USAGE)
         self.assert_mentions(self.run_program("launch", "--nproc", 2, status=support.USAGE), "a command to run")
         self.run_program("launch", "--nproc", 2, "launch", "--nproc", 2, "recipe", RECIPE, status=support.USAGE)
+
+
+class Cores(support.EndToEndTest):
+    def threads_of(self, name, *launcher):
+        """CPU threads of each process in a run that names no number."""
+        run = self.folder / name
+        self.run_program(*launcher, "train", RECIPE, f"run.dir={run}", "run.threads=0", "train.steps=1",
+                         "prompts.per_step=2", "train.group_size=2", "eval.prompts=0")
+        return json.loads((run / "checkpoints" / "step_000001" / "state.json").read_text())["threads"]
+
+    def test_ranks_share_those_of_the_machine(self):
+        alone = self.threads_of("alone")
+        self.assertEqual(self.threads_of("two", "launch", "--nproc", 2), max(1, alone // 2))
 
 
 class Signals(support.EndToEndTest):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+import subprocess
 import unittest
 
 import support
@@ -13,8 +14,9 @@ SMALL = ["model.hidden=16", "model.heads=2", "model.kv_heads=1", "model.head_dim
          "model.vit.layers=1", "model.vit_max_patches_per_side=4", "model.vit_transform.max_long=56",
          "model.vit_transform.min_short=28", "model.vae.channels=32", "model.vae_transform.max_long=64",
          "model.vae_transform.min_short=32"]
-FILES = ["ae.safetensors", "config.json", "ema.safetensors", "llm_config.json", "merges.txt", "tokenizer.json",
-         "tokenizer_config.json", "vit_config.json", "vocab.json"]
+FILES = ["ae.safetensors", "config.json", "ema.safetensors", "generation_config.json", "llm_config.json", "merges.txt",
+         "model.safetensors.index.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json",
+         "vit_config.json", "vocab.json"]
 FIXTURES = support.REPOSITORY / "tests/fixtures/bagel_tiny"
 
 
@@ -32,8 +34,8 @@ class ModelFolderTest(support.EndToEndTest):
         self.run_program("init", "--like", "bagel-7b", folder, *SMALL, *overrides)
         return folder
 
-    def change_config(self, folder, key, value):
-        file = folder / "llm_config.json"
+    def change_config(self, folder, key, value, name="llm_config.json"):
+        file = folder / name
         file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
 
 
@@ -50,7 +52,12 @@ class InitLikeTest(ModelFolderTest):
     def test_the_folder_has_the_published_layout(self):
         folder = self.make()
         self.assertEqual(sorted(file.name for file in folder.iterdir()), FILES)
-        self.assertEqual(json.loads((folder / "llm_config.json").read_text())["vocab_size"], 152064)
+        llm = json.loads((folder / "llm_config.json").read_text())
+        self.assertEqual(llm["vocab_size"], 152064)
+        self.assertEqual(llm["max_position_embeddings"], 32768)
+        special = json.loads(self.run_program("inspect", folder, "--json"))["tokenizer"]
+        generation = json.loads((folder / "generation_config.json").read_text())
+        self.assertEqual([llm["eos_token_id"], generation["eos_token_id"]], [special["im_end"]] * 2)
         transformer = header(folder / "ema.safetensors")
         self.assertEqual(transformer["language_model.lm_head.weight"]["shape"], [152064, 16])
         for name, entry in transformer.items():
@@ -58,12 +65,24 @@ class InitLikeTest(ModelFolderTest):
         autoencoder = header(folder / "ae.safetensors")
         self.assertEqual(len(autoencoder), 244)
         self.assertEqual({entry["dtype"] for entry in autoencoder.values()}, {"F32"})
+        files = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
+        self.assertEqual(files, {**dict.fromkeys(transformer, "ema.safetensors"),
+                                 **dict.fromkeys(autoencoder, "ae.safetensors")})
 
     def test_the_seed_decides_every_byte(self):
         first, again, other = self.make("a"), self.make("b"), self.make("c", "seed=1")
         for name in FILES:
             self.assertEqual((first / name).read_bytes(), (again / name).read_bytes(), name)
         self.assertNotEqual((first / "ema.safetensors").read_bytes(), (other / "ema.safetensors").read_bytes())
+
+    def test_what_a_killed_call_left_is_removed(self):
+        killed = subprocess.Popen(["true"])
+        killed.wait()
+        folder = self.folder / "model"
+        folder.mkdir()
+        (folder / f"ema.safetensors.tmp-{killed.pid}-0").write_bytes(b"half of it")
+        self.make()
+        self.assertEqual(sorted(file.name for file in folder.iterdir()), FILES)
 
     def test_the_program_works_with_it(self):
         folder = self.make()
@@ -133,6 +152,15 @@ class InspectTest(ModelFolderTest):
         (folder / "config.json").write_text(json.dumps({**config, "visual_und": False}))
         output = self.run_program("inspect", folder, status=support.MODEL)
         self.assert_mentions(output, "extra connector.fc1.bias [16]", "extra vit_pos_embed.pos_embed [16, 16]")
+
+    def test_the_weights_say_how_large_an_image_may_be(self):
+        folder = self.make()
+        self.change_config(folder, "max_latent_size", 4, "config.json")
+        output = self.run_program("inspect", folder)
+        self.assert_mentions(output, "max_latent_size 4", "8 x 8 places", "at most 8 per side", "Complete")
+        output = self.run_program("sample", folder, "--prompt", "a red circle", "--size", 128, "--steps", 2,
+                                  "--no-think", "--out", self.folder / "samples")
+        self.assert_mentions(output, "max_latent_size 4", "0000_0.png")
 
     def test_what_is_damaged_or_missing_is_told_beside_the_rest(self):
         folder = self.make()

@@ -255,12 +255,20 @@ class RanksTest(EndToEndTest):
 class ExportTest(EndToEndTest):
 
     def test_exports_a_checkpoint_as_model_and_adapter(self):
-        run = self.folder / "run"
-        self.run_program("train", RECIPE, f"run.dir={run}", *SMALL, "train.steps=2", "lora.rank=2", "lora.alpha=4")
+        run, base = self.folder / "run", self.folder / "base"
+        shutil.copytree(REPOSITORY / "assets/shapes_base", base)
+        small = {"generation_config.json": '{"eos_token_id":[783, 781]}', "README.md": "the base's own words"}
+        for name, text in small.items():
+            (base / name).write_text(text)
+        self.run_program("train", RECIPE, f"run.dir={run}", f"model={base}", *SMALL, "train.steps=2", "lora.rank=2",
+                         "lora.alpha=4")
         printed = self.run_program("export", run)
         self.assert_mentions(printed, "step 2", f"{run}/export/model", f"{run}/export/adapter")
         for name in ("model/ema.safetensors", "adapter/adapter_model.safetensors"):
             self.assertEqual((run / "export" / name).read_bytes(), (run / name).read_bytes())
+        for file in base.iterdir():  # which the model folder can take the place of
+            same = (run / "export" / "model" / file.name).read_bytes() == file.read_bytes()
+            self.assertEqual(same, file.name != "ema.safetensors", file.name)
         config = json.loads((run / "adapter" / "adapter_config.json").read_text())
         self.assertEqual((config["r"], config["lora_alpha"], config["peft_type"]), (2, 4, "LORA"))
         self.assertEqual(len(config["target_modules"]), 2 * 4 * 7)  # two experts, four layers

@@ -1,4 +1,4 @@
-"""The shapes world from the command line: what `show` draws, `verify` confirms."""
+"""The shapes world from the command line: what `show` draws, `verify` confirms, and `eval` counts."""
 
 import re
 import unittest
@@ -55,6 +55,25 @@ class ShapesTest(support.EndToEndTest):
         output = self.run_program("shapes", "verify", self.folder / "none.png", "--prompt", "a red circle",
                                   status=support.IO)
         self.assert_mentions(output, "none.png")
+
+
+class Evaluation(support.EndToEndTest):
+    def evaluate(self, *overrides, status=support.OK):
+        return self.run_program("eval", "recipes/shapes_eval.toml", "eval.prompts=4", "eval.edits=0", "threads=1",
+                                *overrides, status=status)
+
+    def test_no_thoughts_no_row_of_them(self):
+        self.assertIn("thoughts that ask for it", self.evaluate())
+        self.assertNotIn("thoughts that ask for it", self.evaluate("rollout.episode=t2i"))
+
+    def test_pictures_that_the_verifier_cannot_look_at(self):
+        output = self.evaluate("rollout.image_size=64", status=support.CONFIG)
+        self.assert_mentions(output, "rollout.image_size", "expected 32", "got 64")
+
+    def test_a_reward_for_edits_scores_no_prompts(self):
+        output = self.evaluate("reward.kind=shapes_edit", status=support.CONFIG)
+        self.assert_mentions(output, "eval.prompts", "shapes_edit", "got 4")
+        self.assertIn("Edits", self.evaluate("reward.kind=shapes_edit", "eval.prompts=0", "eval.edits=2"))
 
 
 if __name__ == "__main__":

@@ -85,6 +85,16 @@ class Training(support.EndToEndTest):
         self.run_program("sft", "recipes/bagel_sft.toml", f"run.dir={self.folder / 'sft'}", *tiny, "train.batch=4")
         self.assertTrue((self.folder / "sft" / "model" / "ema.safetensors").exists())
 
+    def test_edit_recipe_trains_and_evaluates_edits(self):
+        run = self.folder / "edit"
+        self.run_program("train", "recipes/shapes_edit.toml", f"run.dir={run}", "run.threads=1", "prompts.per_step=2",
+                         "train.group_size=2", "train.steps=1", "eval.edits=7")
+        rows = support.metric_rows(run)
+        self.assertEqual([row["step"] for row in rows], [0, 1])
+        for row in rows:
+            self.assertIn("eval/edits/correct", row)
+            self.assertNotIn("eval/correct_explicit", row)
+
     def test_damaged_checkpoint_falls_back(self):
         self.run_program(*self.small_run("run"))
         whole = self.final_state("run")
@@ -94,6 +104,16 @@ class Training(support.EndToEndTest):
         weights.write_bytes(data)
         self.assert_mentions(self.run_program(*self.small_run("run")), "trainable.safetensors")
         self.assertEqual(self.final_state("run"), whole)
+
+    def test_a_signal_ends_a_step_under_way(self):
+        """A step of many minutes is dropped between two packs, and the continuation does it again."""
+        process = self.start_program(*self.small_run("run"), "prompts.per_step=20000", "eval.prompts=0",
+                                     "rollout.chains_per_pack=4")
+        self.wait_until(lambda: (self.folder / "run" / "metrics.jsonl").exists(), process)
+        self.assertEqual(self.stop_program(process, signal.SIGTERM), support.INTERRUPTED)
+        self.assert_mentions(self.background_output(), "ending as soon as this can be continued", "the state is saved")
+        self.assertEqual(support.metric_rows(self.folder / "run"), [])
+        self.assertEqual([path.name for path in (self.folder / "run" / "checkpoints").glob("step_*")], ["step_000000"])
 
     def test_one_folder_belongs_to_one_process(self):
         process = self.start_program(*self.small_run("run"))
@@ -126,6 +146,30 @@ class TrainingErrors(support.EndToEndTest):
 
     def test_window_outside_the_grid(self):
         self.assert_mentions(self.train("rollout.window_size=9", status=support.CONFIG), "rollout.window_range")
+
+    def test_combinations_that_would_not_train_as_asked(self):
+        """Each is refused before the run folder is made, so that the corrected command starts at once."""
+        wrong = {
+            "rollout.temperature": ["rollout.temperature=0"],
+            "rollout.top_p": ["rollout.top_p=0"],
+            "rollout.top_k": ["rollout.top_k=1"],
+            "lora.targets": ["lora.rank=4", "lora.targets=[]"],
+            "train.mini_batches": ["prompts.per_step=2", "train.mini_batches=3"],
+            "reward.kind": ["reward.kind=shapes_edit"],
+            "eval.prompts": ["rollout.episode=edit", "prompts.source=shapes_edits", "reward.kind=shapes_edit"],
+            "rollout.image_size: expected 32": ["rollout.image_size=64"],
+            "rollout.image_size: expected a multiple of 16": ["reward.kind=brightness", "rollout.image_size=40",
+                                                              "eval.prompts=0"],
+        }
+        for named, overrides in wrong.items():
+            with self.subTest(overrides=overrides):
+                self.assert_mentions(self.train(*overrides, status=support.CONFIG), named)
+                self.assertFalse((self.folder / "run").exists())
+
+    def test_a_stand_in_for_a_reward_is_named(self):
+        output = self.train("reward.kind=brightness", "rollout.episode=t2i", "eval.prompts=0", "prompts.per_step=2",
+                            "train.group_size=2", "train.steps=1", "run.threads=1", status=support.OK)
+        self.assert_mentions(output, 'warning: reward.kind = "brightness"', "stand-in")
 
     def test_damaged_model(self):
         model = self.folder / "model"

@@ -23,7 +23,10 @@ class Numbers {
     TORCH_CHECK(tensor.device().type() == c10::DeviceType::PrivateUse1 && tensor.is_contiguous(),
                 "a fused layer wants contiguous tensors there");
   }
-  Bfloat16* at(int64_t place) const { return static_cast<Bfloat16*>(opened_.view.mutable_data_ptr()) + place; }
+  Bfloat16* at(int64_t place) const {
+    TORCH_CHECK(opened_.view.scalar_type() == at::kBFloat16, "a fused layer wants numbers in bfloat16 there");
+    return static_cast<Bfloat16*>(opened_.view.mutable_data_ptr()) + place;
+  }
   float* floats() const { return opened_.view.mutable_data_ptr<float>(); }
 
  private:

@@ -1,7 +1,11 @@
 #include "diptych/base/config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -83,9 +87,16 @@ std::string read_recipe(const fs::path& file, const std::string& named_by) {
   std::ostringstream text;
   std::error_code unreachable;  // such as a name that is too long
   if (!stream || fs::is_directory(file, unreachable) || (stream.peek() != EOF && !(text << stream.rdbuf()))) {
+    const bool exists = fs::exists(file, unreachable);
+    const bool is_closed =
+        unreachable == std::errc::permission_denied || (exists && ::access(file.c_str(), R_OK) != 0 && errno == EACCES);
     fail(named_by.empty() ? file.string() : named_by, "a readable recipe file",
-         cat("'", file.string(), "', which ", fs::exists(file, unreachable) ? "cannot be read" : "does not exist"),
-         cat("check the path; the current folder is ", fs::current_path().string()));
+         cat("'", file.string(), "', which ",
+             is_closed ? "you have no permission to read"
+             : exists  ? "cannot be read"
+                       : "does not exist"),
+         is_closed ? "check the permissions of the file and its folders"
+                   : cat("check the path; the current folder is ", fs::current_path().string()));
   }
   return text.str();
 }
@@ -161,13 +172,20 @@ Value convert(const toml::node& node, const std::string& where) {
   fail(where, type_name<Value>(), describe(node), std::is_same_v<Value, std::string> ? "put the value in quotes" : "");
 }
 
+void require_finite(double value, const std::string& where) {
+  if (!std::isfinite(value)) fail(where, "a finite number", cat(value));
+}
+
 template <class Value>
 std::vector<Value> convert_list(const toml::node& node, const std::string& where) {
   const toml::array* items = node.as_array();
   if (items == nullptr) fail(where, cat("a list [...] with items that are ", type_name<Value>()), describe(node));
   std::vector<Value> values;
-  for (const toml::node& item : *items)
-    values.push_back(convert<Value>(item, cat(where, ", item ", values.size() + 1, " of the list")));
+  for (const toml::node& item : *items) {
+    const std::string item_where = cat(where, ", item ", values.size() + 1, " of the list");
+    values.push_back(convert<Value>(item, item_where));
+    if constexpr (std::is_same_v<Value, double>) require_finite(values.back(), item_where);
+  }
   return values;
 }
 
@@ -239,7 +257,8 @@ void ConfigReader::operator()(std::string_view name, int64_t& value, std::string
   state_->read(name, value);
 }
 void ConfigReader::operator()(std::string_view name, double& value, std::string_view) {
-  state_->read(name, value);
+  const Entry* entry = state_->read(name, value);
+  if (entry != nullptr) require_finite(value, state_->where(*entry, name));
 }
 void ConfigReader::operator()(std::string_view name, std::string& value, std::string_view) {
   state_->read(name, value);

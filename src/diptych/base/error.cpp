@@ -10,6 +10,12 @@ std::string sentence(const ErrorText& text) {
 }
 }  // namespace
 
-Error::Error(ExitCode code, const ErrorText& text) : std::runtime_error(sentence(text)), code_(code) {}
+Error::Error(ExitCode code, const ErrorText& text) : Error(code, sentence(text)) {}
+
+Error::Error(ExitCode code, const std::string& sentence) : std::runtime_error(sentence), code_(code) {}
+
+Error Error::with_line(const std::string& line) const {
+  return {code_, std::string(what()) + "\n  " + line};
+}
 
 }  // namespace diptych

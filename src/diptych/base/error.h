@@ -35,8 +35,11 @@ class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const ErrorText& text);
   ExitCode code() const { return code_; }
+  /** The same failure with one more line of advice. */
+  Error with_line(const std::string& line) const;
 
  private:
+  Error(ExitCode code, const std::string& sentence);
   ExitCode code_;
 };
 

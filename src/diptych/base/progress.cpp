@@ -27,18 +27,20 @@ std::string duration(double seconds) {
 }  // namespace
 
 std::string progress_line(const std::string& label, int64_t done, int64_t total, double elapsed,
-                          const std::string& text) {
+                          const std::string& text, int64_t before) {
   std::string line = cat(label, " ", done);
   if (total > 0) {
     line += cat("/", total, " ", 100 * done / total, " %");
-    if (done > 0 && done < total) line += cat(" ", duration(elapsed / double(done) * double(total - done)), " left");
+    if (done > before && done < total)
+      line += cat(" ", duration(elapsed / double(done - before) * double(total - done)), " left");
   }
   if (done > 0 && done >= total) line += cat(" in ", duration(elapsed));
   return text.empty() ? line : line + "  " + text;
 }
 
-Progress::Progress(int64_t total, std::string label)
+Progress::Progress(int64_t total, std::string label, int64_t before)
     : total_(total),
+      before_(before),
       label_(std::move(label)),
       terminal_(isatty(STDERR_FILENO) == 1),
       start_(Clock::now()),
@@ -58,7 +60,7 @@ void Progress::show() {
   shown_ = Clock::now();
   pending_ = false;
   const double elapsed = std::chrono::duration<double>(shown_ - start_).count();
-  const std::string line = progress_line(label_, done_, total_, elapsed, text_);
+  const std::string line = progress_line(label_, done_, total_, elapsed, text_, before_);
   // On a terminal: no wrapping of a long line (?7l, ?7h), and the rest of a longer earlier line is erased (K).
   std::fprintf(stderr, terminal_ ? "\r\033[?7l%s\033[K\033[?7h" : "%s\n", line.c_str());
   std::fflush(stderr);

@@ -11,8 +11,9 @@ namespace diptych {
  *  times a second; a file sees at most one line each ten seconds, and the last state from finish(). */
 class Progress {
  public:
-  /** total <= 0: the end is unknown, so no percentage and no remaining time is shown. */
-  Progress(int64_t total, std::string label);
+  /** total <= 0: the end is unknown, so no percentage and no remaining time is shown. `before`: pieces that were done
+   *  earlier, by a run that this one continues. */
+  Progress(int64_t total, std::string label, int64_t before = 0);
 
   /** `done` pieces are done; `text` is shown behind the counts and may be empty. */
   void update(int64_t done, const std::string& text);
@@ -25,6 +26,7 @@ class Progress {
   void show();
 
   int64_t total_;
+  int64_t before_;
   std::string label_;
   bool terminal_;
   Clock::time_point start_;
@@ -36,8 +38,9 @@ class Progress {
   std::string text_;
 };
 
-/** The line: `label 12/50 24 % 0:31 left  text`; elapsed in seconds. */
+/** The line: `label 12/50 24 % 0:31 left  text`; elapsed in seconds, in which all but the pieces of `before` were done.
+ */
 std::string progress_line(const std::string& label, int64_t done, int64_t total, double elapsed,
-                          const std::string& text);
+                          const std::string& text, int64_t before = 0);
 
 }  // namespace diptych

@@ -18,18 +18,26 @@ struct TrainingCase {
   int64_t sampled_per_pack = 128;
   int64_t trained_per_pack = 32;
   PolicyOptions policy = {};
-  bool recompute_layers = false;
+  // Ways of the update, tried in this order: whether the backward pass runs the layers again, or they keep what it
+  // needs. Rows of the first say "recomputed".
+  std::vector<bool> recompute = {false};
+  bool first_that_fits = true;  // of these ways, and no other
   bool in_place = false;     // trains the weights of `input` themselves: a copy of a large model does not fit beside it
   bool replays_old = false;  // the step computes the old values again instead of taking the rollout's
-  bool whole_step = true;    // false: no row for the step
+  bool whole_step = true;    // false: no rows for the rollout and the step
+  // Of a whole step, which exchanges policy and reference once, there and back.
+  int64_t step_chains = 0;  // 0: those that are measured
+  int64_t optimizer_steps = 1;
 };
 
-/** Rows for replaying the chains without gradient, for the update (replay, backward and AdamW), and for the whole step:
- *  rollout, reference values and update. A forward and backward pass counts as 3 forwards, of adapters as 2: so much
- *  cannot be done without. */
-std::vector<BenchRow> training_rows(const BenchInput& input, const TrainingCase& training);
+/** Rows for: sampling the chains; replaying them without gradient; exchanging policy and reference; a step of the
+ *  optimizer; the update without it; and a whole step, added up from these and never run as a whole. A forward and
+ *  backward pass counts as 3 forwards, of adapters as 2: so much cannot be done without. Throws c10::OutOfMemoryError
+ *  where not even one way of the update could be tried; a way that does not fit has a row that says so. Weights of
+ *  `input` that trained in place require no gradients afterwards, whatever happens. */
+void report_training(const BenchInput& input, const TrainingCase& training);
 
 /** The same for the batch of `input`, all weights of the decoder trained, at the smallest size of an image. */
-std::vector<BenchRow> bench_training(const BenchInput& input);
+void bench_training(const BenchInput& input);
 
 }  // namespace diptych

@@ -1,5 +1,7 @@
 #include "diptych/cli/compute_options.h"
 
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/session.h"
 
@@ -25,7 +27,32 @@ void add_compute_options(CLI::App& command, ComputeOptions& options) {
 
 ModelFolder load_model_folder(const std::filesystem::path& folder, const ComputeOptions& options) {
   use_threads(options.threads);
-  return load_model_folder(folder, compute_dtype(options.dtype), open_device(options.device, 0, "--device"));
+  try {
+    return load_model_folder(folder, compute_dtype(options.dtype), open_device(options.device, 0, "--device"));
+  } catch (const Error&) {
+    retell_model_error(folder);
+  }
+}
+
+void retell_model_error(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  try {
+    throw;
+  } catch (const Error& error) {
+    std::error_code unreachable;  // then nothing is known about the path
+    if (error.code() != ExitCode::model || folder.empty()) throw;
+    if (fs::exists(folder / "recipe.toml", unreachable) && !fs::exists(folder / "llm_config.json", unreachable)) {
+      const bool has_model = fs::is_directory(folder / "model", unreachable);
+      throw Error(ExitCode::model,
+                  {folder.string(), "a model folder", "a run folder",
+                   has_model ? cat("use ", (folder / "model").string())
+                             : cat("`diptych export ", folder.string(), "` makes a model of its last checkpoint")});
+    }
+    if (fs::is_regular_file(folder, unreachable))
+      throw Error(ExitCode::model, {folder.string(), "a model folder", "a file", "name the folder that holds it"});
+    if (fs::exists(folder, unreachable) || unreachable || folder.is_absolute()) throw;
+    throw error.with_line(cat("the path is relative to the current folder, ", fs::current_path().string()));
+  }
 }
 
 }  // namespace diptych

@@ -35,6 +35,10 @@ Health print_findings(const std::string& title, const std::vector<CheckResult>& 
 int doctor(const DoctorArguments& arguments) {
   Health worst = print_findings("Machine", check_machine());
   worst = std::max(worst, print_findings(cat("Model ", arguments.model), check_model(arguments.model)));
+  if (std::error_code unreachable; !std::filesystem::exists(arguments.model, unreachable) && !unreachable)
+    std::printf(
+        "  paths are relative to the current folder, %s; the shipped model and recipes are in the repository's\n",
+        std::filesystem::current_path().c_str());
   if (!arguments.no_training) {
     const auto recipe = load_config<RlRecipe>(kRecipe, {});
     const std::filesystem::path run = std::filesystem::temp_directory_path() / cat("diptych_doctor_", getpid());

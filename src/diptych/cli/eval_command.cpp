@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "diptych/base/error.h"
+#include "diptych/cli/compute_options.h"
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/train/evaluation_run.h"
 
@@ -37,7 +39,7 @@ void print_pictures(const EvaluationResult& result, const EvaluationConfig& conf
   print_value("implicit prompts", result.correct_implicit);
   print_value("mean of both", 0.5 * (result.correct_explicit + result.correct_implicit));
   print_value("reward", result.reward);
-  print_value("thoughts that ask for it", result.refined_correct);
+  if (result.thinks) print_value("thoughts that ask for it", result.refined_correct);
   for (const auto& [family, rate] : result.correct_by_family) print_value(("  " + family).c_str(), rate);
   if (result.refinement) print_refinement(*result.refinement, config);
 }
@@ -55,9 +57,17 @@ void print_edits(const EditEvaluation& edits, const EvaluationConfig& config) {
   for (const auto& [kind, scores] : edits.by_kind) print_edit_row(("  " + kind).c_str(), scores);
 }
 
+EvaluationReport evaluation_of(const EvaluationRecipe& recipe) {
+  try {
+    return run_evaluation(recipe);
+  } catch (const Error&) {
+    retell_model_error(recipe.model);
+  }
+}
+
 int evaluate(const RecipeArguments& arguments) {
   const auto recipe = load_config<EvaluationRecipe>(arguments.recipe, arguments.overrides);
-  const EvaluationReport report = run_evaluation(recipe);
+  const EvaluationReport report = evaluation_of(recipe);
   if (report.pictures) print_pictures(*report.pictures, recipe.eval);
   if (report.edits) print_edits(*report.edits, recipe.eval);
   if (!recipe.out.empty()) std::printf("\nwrote %s/result.json\n", recipe.out.c_str());

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
 #include "diptych/train/export.h"
 
 namespace diptych {
@@ -15,6 +17,14 @@ struct ExportArguments {
 };
 
 int run_export(const ExportArguments& arguments) {
+  const std::filesystem::path run = arguments.run;
+  if (!std::filesystem::exists(run / "recipe.toml"))
+    throw Error(ExitCode::config,
+                {arguments.run, "the folder of a training run",
+                 std::filesystem::is_directory(run) ? "a folder without recipe.toml"
+                 : std::filesystem::exists(run)     ? "a file"
+                                                    : "no such folder",
+                 cat("check the path; the current folder is ", std::filesystem::current_path().string())});
   const std::string out = arguments.out.empty() ? arguments.run + "/export" : arguments.out;
   const int64_t step = export_run(arguments.run, out);
   std::printf("step %lld of %s\nwrote %s/model, read back: the policy's own bits\n", static_cast<long long>(step),

@@ -10,14 +10,6 @@ namespace diptych {
 
 namespace {
 
-/** 14607260128 as "14,607,260,128". */
-std::string grouped(int64_t number) {
-  std::string text = std::to_string(number);
-  for (auto place = static_cast<int64_t>(text.size()) - 3; place > 0; place -= 3)
-    text.insert(static_cast<size_t>(place), ",");
-  return text;
-}
-
 std::string bytes_text(int64_t bytes) {
   const auto count = static_cast<double>(bytes);
   if (bytes >= 1'000'000'000) return fixed(count * 1e-9, 2) + " GB";
@@ -130,6 +122,13 @@ std::string problems_text(const WeightFileSummary& file) {
 }
 
 }  // namespace
+
+std::string grouped(int64_t number) {
+  std::string text = std::to_string(number);
+  for (auto place = static_cast<int64_t>(text.size()) - 3; place > 0; place -= 3)
+    text.insert(static_cast<size_t>(place), ",");
+  return text;
+}
 
 std::string folder_text(const std::string& path, const FolderSummary& summary) {
   std::string text = path + "\n";

@@ -7,6 +7,9 @@
 
 namespace diptych {
 
+/** 14607260128 as "14,607,260,128". */
+std::string grouped(int64_t number);
+
 /** Sizes, a table of the components, and everything that is wrong. */
 std::string folder_text(const std::string& path, const FolderSummary& summary);
 

@@ -8,6 +8,7 @@
 #include "diptych/base/progress.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/judge_options.h"
+#include "diptych/cli/number_checks.h"
 #include "diptych/io/files.h"
 #include "diptych/reward/judge.h"
 #include "diptych/reward/judge_agreement.h"
@@ -141,7 +142,10 @@ void add_judge_agreement(CLI::App& judge, int& status) {
       ->type_name("NAME")
       ->check(CLI::IsMember({"validation", "test"}).description(""))
       ->capture_default_str();
-  command->add_option("--seed", arguments->seed, "of the pictures")->type_name("N")->capture_default_str();
+  command->add_option("--seed", arguments->seed, "of the pictures")
+      ->type_name("N")
+      ->check(seed_check())
+      ->capture_default_str();
   command->add_option("--system-prompt-file", arguments->system_prompt_file, "of yes/no questions [no system prompt]")
       ->type_name("FILE");
   command->add_option("--out", arguments->out, "JSON file to write")->type_name("FILE");

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "diptych/base/error.h"
+#include "diptych/cli/number_checks.h"
 #include "diptych/cli/rank_processes.h"
 
 namespace diptych {
@@ -39,7 +40,7 @@ void add_launch(CLI::App& app, int& status) {
       ->add_option("--grace", arguments->grace_seconds,
                    "seconds that the others have to end by themselves when one process has failed")
       ->type_name("S")
-      ->check(CLI::Range(0.0, 86400.0))
+      ->check(number_range(0, 86400))
       ->capture_default_str();
   command->prefix_command();  // what follows is the command, with options of its own
   command->footer("Behind these comes the command: diptych launch --nproc 2 train RECIPE KEY=VALUE");

@@ -1,17 +1,25 @@
 #include <c10/util/Exception.h>
 #include <torch/version.h>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
+#include <iostream>
 #include <new>
+#include <set>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
+#include "diptych/base/nearest_name.h"
+#include "diptych/base/text_format.h"
 #include "diptych/cli/command_group.h"
 #include "diptych/cli/commands.h"
 
@@ -42,6 +50,51 @@ int out_of_memory(const std::string& what) {
   return exit_status(diptych::ExitCode::config);
 }
 
+/** Whether standard output is a pipe whose reader has gone, such as `head`: it has seen what it wanted. */
+bool reader_has_gone() {
+  pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
+/** The status of a command that ended with `status`, once all that it printed is written. */
+int flush_output(int status) {
+  errno = 0;
+  std::cout.flush();
+  std::fflush(stdout);
+  const std::string reason = errno == 0 ? "an earlier part is lost; is the disk full?" : std::strerror(errno);
+  if ((std::cout.good() && std::ferror(stdout) == 0) || reader_has_gone()) return status;
+  const diptych::Error error(diptych::ExitCode::io, {"standard output", "room for all that is printed",
+                                                     "standard output could not be written: " + reason, ""});
+  diptych::log_error(error.what());
+  return status == 0 ? exit_status(error.code()) : status;
+}
+
+int unreachable_path(const std::filesystem::filesystem_error& error) {
+  const std::string path = error.path1().string();
+  const bool is_closed = error.code() == std::errc::permission_denied;
+  const diptych::Error told(diptych::ExitCode::io,
+                            {path.empty() ? "file system" : path, "a path that can be reached", error.code().message(),
+                             is_closed ? "check the permissions of the file and its folders" : ""});
+  diptych::log_error(told.what());
+  return exit_status(told.code());
+}
+
+/** After a word that is no command: the commands that there are. */
+void hint_at_commands(const CLI::App& app) {
+  const CLI::App* group = &app;
+  while (!group->get_subcommands().empty()) group = group->get_subcommands().front();
+  std::set<std::string> names;
+  for (const CLI::App* command : group->get_subcommands([](const CLI::App*) { return true; }))
+    names.insert(command->get_name());
+  const std::vector<std::string> words = app.remaining(true);
+  const auto word =
+      std::find_if(words.begin(), words.end(), [](const std::string& text) { return !text.starts_with('-'); });
+  if (names.empty() || word == words.end()) return;
+  const std::string hint = diptych::cat("  hint: ", diptych::did_you_mean(*word, names), " The commands are ",
+                                        diptych::join(names, ", "), ".\n");
+  std::fputs(hint.c_str(), stderr);
+}
+
 // OpenMP threads spin while they wait, which is ten to a hundred times slower where cores are shared or limited. The
 // runtime reads its environment before main, so the program starts itself once more with waiting threads asleep.
 void let_waiting_threads_sleep(char** arguments) {
@@ -63,17 +116,17 @@ int main(int count, char** arguments) {
   app.footer(kExamples);  // last, since sub-commands inherit it
   try {
     app.parse(count, arguments);
-    return status;
+    return flush_output(status);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
-    return code == 0 ? 0 : exit_status(diptych::ExitCode::usage);
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) hint_at_commands(app);
+    return flush_output(code == 0 ? 0 : exit_status(diptych::ExitCode::usage));
   } catch (const diptych::Error& error) {
     diptych::log_error(error.what());
     if (error.code() == diptych::ExitCode::peer) end_at_once(error.code());
     return exit_status(error.code());
   } catch (const std::filesystem::filesystem_error& error) {
-    diptych::log_error(error.what());
-    return exit_status(diptych::ExitCode::io);
+    return unreachable_path(error);
   } catch (const c10::OutOfMemoryError& error) {
     return out_of_memory(error.what_without_backtrace());
   } catch (const std::bad_alloc&) {

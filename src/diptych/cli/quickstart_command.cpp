@@ -6,6 +6,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/cli/compute_options.h"
 #include "diptych/cli/finish.h"
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/cli/report_command.h"
@@ -97,6 +98,14 @@ std::filesystem::path write_comparison(const std::filesystem::path& run, int64_t
   return file;
 }
 
+RlResult training_of(const RlRecipe& recipe) {
+  try {
+    return train_rl(recipe);
+  } catch (const Error&) {
+    retell_model_error(recipe.model);
+  }
+}
+
 int quickstart(const std::filesystem::path& recipe_file, const std::vector<std::string>& overrides) {
   const auto recipe = load_config<RlRecipe>(recipe_file, overrides);
   std::printf("UniGRPO: %s, seed %lld, %lld rollout steps of %lld prompts x %lld chains, run folder %s\n",
@@ -104,7 +113,7 @@ int quickstart(const std::filesystem::path& recipe_file, const std::vector<std::
               static_cast<long long>(recipe.train.steps), static_cast<long long>(recipe.prompts.per_step),
               static_cast<long long>(recipe.train.group_size), recipe.run.dir.c_str());
   std::fflush(stdout);
-  const RlResult result = train_rl(recipe);
+  const RlResult result = training_of(recipe);
   const std::filesystem::path run = recipe.run.dir;
   if (result.reason == EndReason::interrupted) return finish_run(result.reason, recipe.run.dir, "");
   const RunCurves curves = read_curves(run);

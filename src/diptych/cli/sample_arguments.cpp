@@ -1,6 +1,7 @@
 #include "diptych/cli/sample_arguments.h"
 
 #include "diptych/base/error.h"
+#include "diptych/cli/number_checks.h"
 #include "diptych/rollout/program.h"
 
 namespace diptych {
@@ -8,7 +9,7 @@ namespace diptych {
 namespace {
 
 CLI::Validator range(double low, double high) {
-  return CLI::Range(low, high).description("");
+  return number_range(low, high);
 }
 
 CLI::Validator range(int64_t low, int64_t high) {
@@ -43,7 +44,10 @@ void add_prompt_options(CLI::App& command, SampleArguments& arguments) {
       ->type_name("N")
       ->check(range(int64_t{1}, int64_t{100000}))
       ->capture_default_str();
-  command.add_option("--seed", arguments.seed, "another number, other samples")->type_name("N")->capture_default_str();
+  command.add_option("--seed", arguments.seed, "another number, other samples")
+      ->type_name("N")
+      ->check(seed_check())
+      ->capture_default_str();
   command.add_option("--out", arguments.out, "folder for images, samples.jsonl and conversation.html")
       ->type_name("FOLDER")
       ->capture_default_str();

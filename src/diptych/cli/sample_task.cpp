@@ -1,12 +1,15 @@
 #include "diptych/cli/sample_task.h"
 
 #include <algorithm>
+#include <filesystem>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/data/prompt_file.h"
 #include "diptych/eval/refinement.h"
 #include "diptych/io/resize.h"
+#include "diptych/text/unicode.h"
 #include "diptych/train/rollout_config.h"
 
 namespace diptych {
@@ -45,10 +48,18 @@ constexpr SampleDefaults kSmallDefaults = {.system_prompt = "none",
   throw Error(ExitCode::usage, {where, expected, got, hint});
 }
 
+// As files of prompts are checked.
+void check_prompt(const std::string& prompt) {
+  if (trim(prompt).empty()) wrong_usage("--prompt", "a text", prompt.empty() ? "an empty one" : "nothing but blanks");
+  if (repair_utf8(prompt) != prompt)
+    wrong_usage("--prompt", "text in UTF-8", "other bytes", "does the terminal or script use another encoding?");
+}
+
 std::vector<std::string> requested_prompts(const SampleArguments& arguments) {
   if (arguments.prompts.empty() == arguments.prompt_file.empty())
     wrong_usage("diptych sample", "either --prompt TEXT or --prompts FILE",
                 arguments.prompts.empty() ? "neither" : "both");
+  for (const std::string& prompt : arguments.prompts) check_prompt(prompt);
   if (arguments.prompt_file.empty()) return arguments.prompts;
   std::vector<std::string> prompts;
   for (PromptRecord& record : read_prompts(arguments.prompt_file)) prompts.push_back(std::move(record.text));
@@ -83,6 +94,8 @@ void check_together(const SampleArguments& arguments, const SampleTask& task) {
     wrong_usage("--image-guidance", "an episode that paints with images in view", episode);
   if (arguments.guidance_interval[0] > arguments.guidance_interval[1])
     wrong_usage("--guidance-interval", "LOW up to HIGH", join(arguments.guidance_interval, " "));
+  if (!arguments.grid.empty() && ascii_lower(std::filesystem::path(arguments.grid).extension().string()) != ".png")
+    wrong_usage("--grid", "a file name that ends in .png, the only form it is written in", arguments.grid);
   const StageProgram& first = task.program.stages.front();
   if (!arguments.grid.empty() && (!first.paint || first.may_stop))
     wrong_usage("--grid", "an episode that paints every sample", episode);

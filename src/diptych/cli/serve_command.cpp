@@ -8,6 +8,7 @@
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/compute_options.h"
+#include "diptych/cli/number_checks.h"
 #include "diptych/serve/http_server.h"
 #include "diptych/train/session.h"
 
@@ -104,7 +105,7 @@ void add_limits(CLI::App& command, ServeArguments& arguments) {
   const auto add_seconds = [&](const char* name, double& value, const char* help) {
     command.add_option(name, value, help)
         ->type_name("SECONDS")
-        ->check(CLI::Range(0.0, 1e6).description(""))
+        ->check(number_range(0, 1e6))
         ->capture_default_str()
         ->group(group);
   };

@@ -1,5 +1,7 @@
 #include "diptych/cli/sft_command.h"
 
+#include "diptych/base/error.h"
+#include "diptych/cli/compute_options.h"
 #include "diptych/cli/finish.h"
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/train/autoencoder_training.h"
@@ -17,7 +19,11 @@ int sft(const RecipeArguments& arguments) {
     return finish_run(train_autoencoder(recipe), recipe.run.dir, "wrote the model folder " + recipe.run.dir + "/model");
   }
   const auto recipe = load_config<SftRecipe>(arguments.recipe, arguments.overrides);
-  return finish_run(train_sft(recipe), recipe.run.dir, "wrote the model folder " + recipe.run.dir + "/model");
+  try {
+    return finish_run(train_sft(recipe), recipe.run.dir, "wrote the model folder " + recipe.run.dir + "/model");
+  } catch (const Error&) {
+    retell_model_error(recipe.model);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/command_group.h"
+#include "diptych/cli/number_checks.h"
 #include "diptych/shapes/caption.h"
 #include "diptych/shapes/prompts.h"
 #include "diptych/shapes/render.h"
@@ -111,7 +112,10 @@ void add_show(CLI::App& shapes, int& status) {
   command->add_option("--split", arguments->split, "prompts: train, validation or test")
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--seed", arguments->seed, "another number, other scenes")->type_name("N")->capture_default_str();
+  command->add_option("--seed", arguments->seed, "another number, other scenes")
+      ->type_name("N")
+      ->check(seed_check())
+      ->capture_default_str();
   command->add_option("--scale", arguments->scale, "side of the square that shows one pixel, 1 to 32")
       ->type_name("N")
       ->check(CLI::Range(1, 32).description(""))

@@ -1,6 +1,8 @@
 #include "diptych/cli/train_command.h"
 
+#include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/cli/compute_options.h"
 #include "diptych/cli/finish.h"
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/train/rl.h"
@@ -11,9 +13,13 @@ namespace {
 
 int train(const RecipeArguments& arguments) {
   const auto recipe = load_config<RlRecipe>(arguments.recipe, arguments.overrides);
-  const RlResult result = train_rl(recipe);
-  return finish_run(result.reason, recipe.run.dir,
-                    cat(result.steps, " steps; the trained model is ", recipe.run.dir, "/model"));
+  try {
+    const RlResult result = train_rl(recipe);
+    return finish_run(result.reason, recipe.run.dir,
+                      cat(result.steps, " steps; the trained model is ", recipe.run.dir, "/model"));
+  } catch (const Error&) {
+    retell_model_error(recipe.model);
+  }
 }
 
 }  // namespace

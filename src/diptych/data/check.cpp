@@ -73,28 +73,52 @@ void check_example(const std::string& where, const ExampleRecord& record, DataRe
   if (record.image) check_image(where, *record.image, report);
 }
 
-void check_prompt(const std::string& where, const PromptRecord& record, DataReport* report) {
+void check_prompt(const std::string& where, const PromptRecord& record, bool others_have_questions,
+                  DataReport* report) {
   ++report->records;
   report->with_questions += !record.questions.empty();
   count_prompt(record.text, report);
   for (const AtomicQuestion& question : record.questions) ++report->tags[question.kind][question.tag];
-  if (record.questions.empty())
+  if (record.questions.empty() && others_have_questions)
     add_sentence(cat(where, ": a prompt without questions, which a reward that asks them cannot score"),
                  &report->warnings, &report->warning_count);
+}
+
+/** The keys that some line of a file has. */
+struct KeysOfLines {
+  bool prompt = false;
+  bool example = false;
+  bool questions = false;
+
+  bool are_of_prompts() const { return questions || (prompt && !example); }
+};
+
+KeysOfLines keys_of_lines(const fs::path& path) {
+  KeysOfLines keys;
+  visit_data_lines(path, [&](const std::string& where, std::string_view text) {
+    try {
+      const nlohmann::json object = parse_object(where, text);
+      keys.prompt = keys.prompt || object.contains("prompt");
+      keys.example = keys.example || has_example_keys(object);
+      keys.questions = keys.questions || has_questions(object);
+    } catch (const Error&) {
+      // check_data reports the line
+    }
+  });
+  return keys;
 }
 
 }  // namespace
 
 DataReport check_data(const fs::path& path) {
+  const KeysOfLines keys = keys_of_lines(path);
   DataReport report;
-  bool is_first = true;
+  report.is_question_file = keys.are_of_prompts();
   visit_data_lines(path, [&](const std::string& where, std::string_view text) {
     try {
       const nlohmann::json object = parse_object(where, text);
-      if (is_first) report.is_question_file = has_questions(object);
-      is_first = false;
       if (report.is_question_file) {
-        check_prompt(where, parse_prompt_record(where, object), &report);
+        check_prompt(where, parse_prompt_record(where, object), keys.questions, &report);
       } else {
         check_example(where, parse_example_record(where, object, path.parent_path()), &report);
       }
@@ -103,7 +127,7 @@ DataReport check_data(const fs::path& path) {
     }
   });
   if (report.records == 0 && report.fault_count == 0)
-    add_sentence(cat(path.string(), ": expected one example a line, got an empty file"), &report.faults,
+    add_sentence(cat(path.string(), ": expected one example or prompt a line, got an empty file"), &report.faults,
                  &report.fault_count);
   return report;
 }

@@ -16,7 +16,7 @@ inline constexpr size_t kMostSentences = 50;
 
 struct DataReport {
   int64_t records = 0;            // lines whose keys and types are right; the numbers below are about these
-  bool is_question_file = false;  // prompts with questions; else supervised examples
+  bool is_question_file = false;  // prompts, with or without questions; else supervised examples
   int64_t with_thinking = 0;
   int64_t with_image = 0;
   int64_t with_sources = 0;
@@ -33,9 +33,9 @@ struct DataReport {
 };
 
 /** Checks every line of a file in the format of data/example_file.h: keys, types, that images exist and decode
- * (faults), and that thinking has the form of text/think.h (a warning). A file whose first object has questions is one
- * of data/prompt_file.h instead: a prompt without questions is a warning. Throws Error(data) only if there is no file.
- */
+ * (faults), and that thinking has the form of text/think.h (a warning). A file is one of data/prompt_file.h instead if
+ * a line has questions, or if lines have a prompt and none has another key of examples. A prompt without questions is a
+ * warning where others have some. Throws Error(data) only if there is no file. */
 DataReport check_data(const std::filesystem::path& path);
 
 }  // namespace diptych

@@ -61,6 +61,12 @@ class EpochOrder {
 
 }  // namespace
 
+bool has_example_keys(const json& object) {
+  for (const std::string& key : known_keys())
+    if (key != "prompt" && object.contains(key)) return true;
+  return false;
+}
+
 ExampleRecord parse_example_record(const std::string& where, const json& object, const fs::path& folder) {
   for (const auto& [key, value] : object.items())
     if (!known_keys().contains(key))

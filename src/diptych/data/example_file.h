@@ -20,6 +20,9 @@ struct ExampleRecord {
   std::optional<std::filesystem::path> image;
 };
 
+/** Whether a line's object has a key of examples beside `prompt`. */
+bool has_example_keys(const nlohmann::json& object);
+
 /** Reads the keys `prompt` (or `instruction`), `thinking`, `image`, `sources`; `folder` is where relative paths start.
  *  Throws Error(data), located at `where`, for unknown keys, wrong types, a missing prompt, or nothing to learn. */
 ExampleRecord parse_example_record(const std::string& where, const nlohmann::json& object,

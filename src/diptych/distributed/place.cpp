@@ -110,11 +110,29 @@ ProcessPlace from_torchrun(const Variables& variables) {
   return place;
 }
 
+/** The variable with the number of processes that srun started: the first may be missing where nobody asked for it. */
+const char* srun_world(const Variables& variables) {
+  return variables.text("SLURM_NTASKS") ? "SLURM_NTASKS" : "SLURM_STEP_NUM_TASKS";
+}
+
 /** A batch script or an interactive shell has SLURM_PROCID too, but no ordinary step: one process, as outside Slurm. */
 bool started_by_srun(const Variables& variables) {
   const std::optional<int64_t> step = variables.number("SLURM_STEP_ID");
   return variables.text("SLURM_PROCID") && step && *step >= 0 && *step < kFirstSpecialStep &&
-         variables.number("SLURM_NTASKS").value_or(1) > 1;
+         variables.number(srun_world(variables)) != 1;
+}
+
+/** Whether PMI_RANK and PMI_SIZE are there and are mpirun's. srun sets them too, equal to its own, for a single process
+ *  as well, but not the local ones. With one process on each machine mpirun's are equal to those of the daemons which
+ *  srun started for it: then srun knows more, namely the master. */
+bool started_by_mpich(const Variables& mpirun, const Variables& srun) {
+  const std::optional<int64_t> rank = mpirun.number("PMI_RANK");
+  const std::optional<int64_t> world = mpirun.number("PMI_SIZE");
+  if (!rank && !world) return false;
+  if (started_by_srun(srun) && rank == srun.number("SLURM_PROCID") && world == srun.number(srun_world(srun)) &&
+      mpirun.number("MPI_LOCALNRANKS").value_or(1) == 1)
+    return false;
+  return world.value_or(1) > 1 || mpirun.text("MPI_LOCALRANKID") || !mpirun.text("SLURM_PROCID");
 }
 
 std::string slurm_master(const Variables& variables) {
@@ -127,7 +145,7 @@ std::string slurm_master(const Variables& variables) {
 }
 
 ProcessPlace from_srun(const Variables& variables) {
-  ProcessPlace place = read_ranks(variables, "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID");
+  ProcessPlace place = read_ranks(variables, "SLURM_PROCID", srun_world(variables), "SLURM_LOCALID");
   place.master_address = variables.text("MASTER_ADDR").value_or("");
   if (place.master_address.empty()) place.master_address = slurm_master(variables);
   const std::string step = cat(variables.text("SLURM_JOB_ID").value_or(""), ".", *variables.text("SLURM_STEP_ID"));
@@ -162,14 +180,14 @@ ProcessPlace place_from_environment(const EnvironmentVariables& environment) {
     return false;
   };
   if (any({"RANK", "WORLD_SIZE"})) return from_torchrun(torchrun);
-  if (started_by_srun(srun)) return from_srun(srun);
+  // Inside a Slurm job mpirun starts daemons by srun, whose variables come down to our processes.
   if (any({"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}))
     return from_mpirun(mpirun,
                        read_ranks(mpirun, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
                        "OMPI_COMM_WORLD_LOCAL_SIZE");
-  // srun sets these as well, for a single task too, and then without the local ones.
-  if (any({"PMI_RANK", "PMI_SIZE"}) && !any({"SLURM_PROCID"}))
+  if (started_by_mpich(mpirun, srun))
     return from_mpirun(mpirun, read_ranks(mpirun, "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"), "MPI_LOCALNRANKS");
+  if (started_by_srun(srun)) return from_srun(srun);
   if (any({"LOCAL_RANK"})) return from_torchrun(torchrun);
   return {};
 }

@@ -19,9 +19,9 @@ struct ProcessPlace {
 /** Value of an environment variable, nullptr if it is not set: std::getenv. */
 using EnvironmentVariables = std::function<const char*(const char*)>;
 
-/** Reads the variables of, in this order, torchrun (also set by `diptych launch`), srun, Open MPI's mpirun, and the
- *  mpirun of MPICH and Intel. None of them: a single process. MASTER_ADDR and MASTER_PORT beat what srun or mpirun
- *  tell. Throws Error(config) where only some of a launcher's variables are set, or contradict each other. */
+/** Reads the variables of, in this order, torchrun (also set by `diptych launch`), Open MPI's mpirun, the mpirun of
+ * MPICH and Intel, and srun. None of them: a single process. MASTER_ADDR and MASTER_PORT beat what srun or mpirun tell.
+ * Throws Error(config) where only some of a launcher's variables are set, or contradict each other. */
 ProcessPlace place_from_environment(const EnvironmentVariables& environment);
 /** The same with this process's own environment. */
 ProcessPlace place_from_environment();

@@ -6,6 +6,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/distributed/machine.h"
 #include "diptych/distributed/meeting.h"
 #include "diptych/distributed/roll_call.h"
 #include "diptych/distributed/task_thread.h"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr int64_t kBucketBytes = 64 << 20;
 constexpr milliseconds kLongestBeat{1000};
+constexpr milliseconds kLongestSilence{60'000};
 
 /** What every rank shows the others before a collective. */
 struct Ticket {
@@ -110,7 +112,8 @@ struct ProcessGroup::Members {
     const milliseconds beat = std::clamp(deadline / 4, milliseconds(10), kLongestBeat);
     const std::string prefix = meet(store, place, deadline);
     try {
-      roll_call = std::make_unique<RollCall>(store.connect_again(), prefix, place, beat);
+      roll_call =
+          std::make_unique<RollCall>(store.connect_again(), prefix, place, beat, std::min(deadline, kLongestSilence));
     } catch (const std::exception&) {
       throw_broken("rank 0 is gone just after the ranks met");
     }
@@ -146,8 +149,7 @@ struct ProcessGroup::Members {
     try {
       action();
     } catch (const std::exception& error) {
-      const std::string failure = error.what();
-      const std::string verdict = roll_call->find_culprit(number, failure.substr(0, failure.find('\n')));
+      const std::string verdict = roll_call->find_culprit(number, words_of(error));
       if (transport) transport->abandon();
       throw_broken(verdict);
     }
@@ -208,6 +210,23 @@ ProcessGroup::ProcessGroup(const ProcessPlace& place, Deadline deadline) : place
 ProcessGroup::Members& ProcessGroup::in_turn() {
   members_->background.wait_until_idle();
   return *members_;
+}
+
+int ProcessGroup::processes_here() {
+  const std::string machine = this_machine();
+  return static_cast<int>(std::ranges::count(gather_strings(machine, "machines of the ranks"), machine));
+}
+
+void ProcessGroup::connect(at::Device device) {
+  if (!members_ || device.is_cpu()) return;
+  const std::string own = cat(nccl_gpu(device), " ", device.str(), " of ", host_name());
+  const std::string shared = find_shared_gpus(gather_strings(own, "GPUs of the ranks"));
+  if (!shared.empty())
+    throw Error(ExitCode::config,
+                {"GPUs of the ranks", "one for each rank", shared,
+                 "run.device=cuda, without a number, gives each rank the GPU with its number on the machine; start no "
+                 "more ranks there than it has GPUs"});
+  all_reduce_sum(at::ones({1}, at::TensorOptions(device).dtype(at::kFloat)), "connection of the GPUs");
 }
 
 void ProcessGroup::all_reduce_sum(const Tensor& tensor, const std::string& what) {

@@ -25,9 +25,9 @@ class StartedCollective {
  *
  *  - Each has a name, `what`. Before data moves, the ranks compare name, shapes and types: where they differ, all throw
  *    Error(peer) that names the ranks which do something else, and what.
- *  - Where a rank does not come within the deadline, or its process is gone, the others throw Error(peer) that names
- * it. The group is then broken: every later collective throws the same at once. Let the process end, by _Exit after its
- *    files are closed: what c10d runs in the background cannot be ended in another way.
+ *  - Where a rank does not come within the deadline, or its process is gone or stopped for a minute, the others throw
+ *    Error(peer) that names it. The group is then broken: every later collective throws the same at once. Let the
+ *    process end, by _Exit after its files are closed: what c10d runs in the background cannot be ended otherwise.
  *  - Tensors are contiguous, of float32, bfloat16, float64, int64, int32 or uint8, on the CPU (Gloo) or on a GPU (NCCL
  *    where compiled in, else by way of the CPU; work must be on the default stream).
  *  - With one rank nothing is started, and every collective is the identity.
@@ -56,6 +56,11 @@ class ProcessGroup {
   int world() const { return place_.world; }
   /** Among the processes of its machine. */
   int local_rank() const { return place_.local_rank; }
+  /** How many of the ranks run on this machine. A collective. */
+  int processes_here();
+  /** Tells that collectives will be of tensors on this device, and connects it with those of the other ranks. A
+   *  collective, but for the CPU. Throws Error(config) naming the ranks that have one GPU where NCCL needs several. */
+  void connect(at::Device device);
 
   /** In place: the sum over the ranks. */
   void all_reduce_sum(const Tensor& tensor, const std::string& what);

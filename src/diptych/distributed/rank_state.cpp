@@ -28,6 +28,12 @@ RankState parse_rank_state(const std::string& text) {
   return state;
 }
 
+int SilentLooks::count(const RankState& state) {
+  count_ = state.beat == beat_ ? count_ + 1 : 0;
+  beat_ = state.beat;
+  return count_;
+}
+
 bool all_heard_of(const std::vector<RankState>& before, const std::vector<RankState>& now) {
   for (size_t rank = 0; rank < now.size(); ++rank)
     if (!now[rank].left && now[rank].beat == before[rank].beat) return false;

@@ -20,6 +20,18 @@ struct RankState {
 std::string to_text(const RankState& state);
 RankState parse_rank_state(const std::string& text);
 
+/** Counts how many looks at a rank in a row have shown no sign of life. Looks, not time: while the machine sleeps or
+ *  the store does not answer there are none. */
+class SilentLooks {
+ public:
+  /** The number, with this look. */
+  int count(const RankState& state);
+
+ private:
+  int64_t beat_ = -1;  // at the last look
+  int count_ = 0;
+};
+
 /** Whether every rank has shown between two looks at all of them that it runs, or that it has left. */
 bool all_heard_of(const std::vector<RankState>& before, const std::vector<RankState>& now);
 

@@ -1,5 +1,6 @@
 #include "diptych/distributed/roll_call.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -16,6 +17,7 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr int kPatience = 5;                  // beats without a sign of life before a rank counts as silent
+constexpr int kDoubt = 2;                     // the same before the others are looked at too
 constexpr milliseconds kStorePatience{5000};  // a store that takes longer does not answer
 
 }  // namespace
@@ -27,13 +29,20 @@ struct RollCall::Shared {
   std::string prefix;
   ProcessPlace place;
   milliseconds beat;
-  std::vector<bool> silent;  // ranks found dead; the thread's own
+  int patience;  // looks without a sign of life before a rank is found dead
 
-  mutable std::mutex mutex;  // of what follows
-  std::condition_variable changed;
-  RankState own;
-  std::optional<std::string> verdict;
-  std::deque<Task> tasks;
+  // Of the thread alone:
+  std::vector<bool> silent;         // ranks found dead
+  int watched;                      // the rank that it looks at once a beat
+  SilentLooks looks{};              // at that rank
+  std::vector<RankState> before{};  // all ranks as they were when doubts arose
+  Clock::time_point doubts_arose{};
+
+  mutable std::mutex mutex{};  // of what follows
+  std::condition_variable changed{};
+  RankState own{};
+  std::optional<std::string> verdict{};
+  std::deque<Task> tasks{};
   bool stop = false;
   bool ended = false;
   bool unanswered = false;  // the store has not answered for so long that it is not asked again
@@ -70,30 +79,55 @@ struct RollCall::Shared {
     return first;
   }
 
+  RankState look_at(int rank) {
+    const std::string key = state_key(rank);
+    return store.has(key) ? parse_rank_state(store.get(key)) : RankState();  // one that never spoke
+  }
+
   std::vector<RankState> look() {
     std::vector<RankState> states;
-    for (int rank = 0; rank < place.world; ++rank) {
-      const std::string key = state_key(rank);
-      states.push_back(store.has(key) ? parse_rank_state(store.get(key)) : RankState());  // one that never spoke
-    }
+    for (int rank = 0; rank < place.world; ++rank) states.push_back(look_at(rank));
     return states;
+  }
+
+  void note_silent(const std::vector<RankState>& past, const std::vector<RankState>& now) {
+    for (int rank = 0; rank < place.world; ++rank) silent[rank] = !now[rank].left && now[rank].beat == past[rank].beat;
+  }
+
+  /** Each rank watches the next one in the circle that has not left: so every death is seen, by one look a beat. */
+  void watch() {
+    if (watched == place.rank) return;  // all others have left
+    const RankState state = look_at(watched);
+    if (state.left) {
+      watched = (watched + 1) % place.world;
+      looks = {};
+      return;
+    }
+    const int count = looks.count(state);
+    if (count == kDoubt) {
+      before = look();
+      doubts_arose = Clock::now();
+    }
+    if (count < patience) return;
+    const std::vector<RankState> now = look();
+    note_silent(before, now);
+    const auto between = std::chrono::duration_cast<milliseconds>(Clock::now() - doubts_arose);
+    if (silent[watched]) give_verdict(find_missing(before, now, /*number=*/0, between));
   }
 
   std::string find_culprit(int64_t number, const std::string& failure) {
     publish();
     const auto begin = Clock::now();
-    const std::vector<RankState> before = look();
-    std::vector<RankState> now = before;
-    for (int waited = 0; waited < kPatience && !all_heard_of(before, now) && !hear_verdict(); ++waited) {
+    const std::vector<RankState> first = look();
+    std::vector<RankState> now = first;
+    for (int waited = 0; waited < kPatience && !all_heard_of(first, now) && !hear_verdict(); ++waited) {
       std::this_thread::sleep_for(beat);
       publish();
       now = look();
     }
-    if (!hear_verdict())
-      for (int rank = 0; rank < place.world; ++rank)
-        silent[rank] = !now[rank].left && now[rank].beat == before[rank].beat;
+    if (!hear_verdict()) note_silent(first, now);
     const auto between = std::chrono::duration_cast<milliseconds>(Clock::now() - begin);
-    const std::string missing = find_missing(before, now, number, between);
+    const std::string missing = find_missing(first, now, number, between);
     return give_verdict(!missing.empty()
                             ? missing
                             : cat("every rank runs and has come by now, but the connection failed as rank ", place.rank,
@@ -122,7 +156,7 @@ struct RollCall::Shared {
       }
       lock.unlock();
       publish();
-      hear_verdict();
+      if (!hear_verdict()) watch();
       lock.lock();
       changed.wait_for(lock, beat, [&] { return stop || !tasks.empty(); });
     }
@@ -173,8 +207,15 @@ struct RollCall::Shared {
   }
 };
 
-RollCall::RollCall(KeyStore store, const std::string& prefix, const ProcessPlace& place, milliseconds beat)
-    : shared_(new Shared{std::move(store), prefix, place, beat, std::vector<bool>(place.world), {}, {}, {}, {}, {}}) {
+RollCall::RollCall(KeyStore store, const std::string& prefix, const ProcessPlace& place, milliseconds beat,
+                   milliseconds silence)
+    : shared_(new Shared{.store = std::move(store),
+                         .prefix = prefix,
+                         .place = place,
+                         .beat = beat,
+                         .patience = static_cast<int>(std::max<int64_t>(kPatience, silence / beat)),
+                         .silent = std::vector<bool>(place.world),
+                         .watched = (place.rank + 1) % place.world}) {
   shared_->publish();
   thread_ = std::thread([shared = shared_] { shared->run(); });
 }

@@ -13,11 +13,14 @@
 namespace diptych {
 
 /** A thread that writes this rank's state into the store once a beat, and looks there for the verdict: one sentence
- *  that says why the group is broken. The first rank that finds out writes it, all others repeat it. */
+ *  that says why the group is broken. The first rank that finds out writes it, all others repeat it. The thread itself
+ *  finds ranks that no longer write, since nothing else may tell: NCCL waits on for a peer that is gone. */
 class RollCall {
  public:
-  /** `prefix` of the keys in `store`, which is a connection of its own. */
-  RollCall(KeyStore store, const std::string& prefix, const ProcessPlace& place, std::chrono::milliseconds beat);
+  /** `prefix` of the keys in `store`, which is a connection of its own. `silence`: for how long a rank need not
+   *  write. It counts in beats, of which it is at least five. */
+  RollCall(KeyStore store, const std::string& prefix, const ProcessPlace& place, std::chrono::milliseconds beat,
+           std::chrono::milliseconds silence);
   /** Tells that this rank leaves. The rank that holds the store then waits until all others have left, for up to five
    *  beats, since they may still have to read the verdict. */
   ~RollCall();

@@ -1,5 +1,6 @@
 #include "diptych/distributed/transport.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -7,14 +8,19 @@
 // A CUDA build of torch promises NCCL even where its headers, or those of CUDA, are not installed.
 #if defined(USE_C10D_NCCL) && __has_include(<nccl.h>) && __has_include(<cuda_runtime_api.h>)
 #define DIPTYCH_NCCL
+#include <ATen/cuda/CUDAContextLight.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
 #include <cstdlib>
+#include <sstream>
 #include <thread>
 
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
+#include "diptych/distributed/task_thread.h"
+#include "diptych/distributed/waiting.h"
 
 namespace diptych {
 
@@ -30,16 +36,14 @@ bool is_this_machine(const std::string& address) {
   return address == "localhost" || address == "::1" || address.starts_with("127.");
 }
 
-std::string first_line(const std::exception& error) {
-  const std::string text = error.what();
-  return text.substr(0, text.find('\n'));
-}
-
-/** c10d prints a stack trace for every connection that breaks, where our errors name the rank. Its users' variable
- *  brings them back. */
+/** c10d prints a stack trace for every connection that breaks, where our errors name the rank. Where one of NCCL's
+ *  breaks, its watchdog ends the process before they can. Its users' variables bring both back. */
 void silence_c10d() {
   constexpr int fatal_only = 3;
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = fatal_only;
+#ifdef DIPTYCH_NCCL
+  ::setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0", /*overwrite=*/0);
+#endif
 }
 
 c10::intrusive_ptr<c10d::Store> open_store(const ProcessPlace& place, milliseconds timeout) {
@@ -54,7 +58,7 @@ c10::intrusive_ptr<c10d::Store> open_store(const ProcessPlace& place, millisecon
     return c10::make_intrusive<c10d::TCPStore>(place.master_address, options);
   } catch (const std::exception& error) {
     if (options.isServer)
-      throw Error(ExitCode::io, {cat("rank 0 of ", place.world), cat("a free port ", address), first_line(error),
+      throw Error(ExitCode::io, {cat("rank 0 of ", place.world), cat("a free port ", address), words_of(error),
                                  "another run may use it: choose another MASTER_PORT"});
     throw Error(ExitCode::peer,
                 {cat("rank ", place.rank, " of ", place.world),
@@ -93,6 +97,32 @@ c10::intrusive_ptr<c10d::Backend> make_nccl(const c10::intrusive_ptr<c10d::Store
 #endif
 
 }  // namespace
+
+bool nccl_compiled_in() {
+#ifdef DIPTYCH_NCCL
+  return true;
+#else
+  return false;
+#endif
+}
+
+std::string nccl_gpu([[maybe_unused]] at::Device device) {
+  std::ostringstream digits;
+#ifdef DIPTYCH_NCCL
+  if (device.is_cuda())
+    for (const char byte : at::cuda::getDeviceProperties(device.index())->uuid.bytes)
+      digits << std::hex << static_cast<int>(static_cast<unsigned char>(byte)) << '.';
+#endif
+  return digits.str();
+}
+
+std::string words_of(const std::exception& error) {
+  const std::string text = error.what();
+  std::istringstream lines(text.substr(0, text.find("\nException raised from")));
+  std::vector<std::string> words;
+  for (std::string word; lines >> word;) words.push_back(word);
+  return join(words, " ");
+}
 
 KeyStore::KeyStore(const ProcessPlace& place, milliseconds timeout)
     : connection_(std::make_shared<Connection>(open_store(place, timeout))) {}
@@ -134,6 +164,12 @@ struct Transport::Backends {
   std::function<void()> while_waiting;
   c10::intrusive_ptr<c10d::Backend> gloo;
   c10::intrusive_ptr<c10d::Backend> nccl;
+  std::unique_ptr<TaskThread> starter = std::make_unique<TaskThread>();
+  bool told_of_detour = false;
+
+  using Work = c10::intrusive_ptr<c10d::Work>;
+  /** Starts the collective of tensor i, which is alone in the list. Owns what it uses. */
+  using Call = std::function<Work(c10d::Backend& backend, std::vector<Tensor>& tensor, size_t i)>;
 
   /** The back end for tensors of this device; nullptr where they have to go by way of the CPU. */
   c10d::Backend* of(const Tensor& tensor) {
@@ -144,46 +180,56 @@ struct Transport::Backends {
       return nccl.get();
     }
 #endif
+    if (tensor.is_cuda()) tell_of_detour();
     return nullptr;
   }
 
-  void finish(const c10::intrusive_ptr<c10d::Work>& work, const Tensor& tensor) {
+  void tell_of_detour() {
+    if (place.rank == 0 && !told_of_detour)
+      log_warning(
+          "NCCL is not compiled in: gradients and weights go from GPU to GPU by way of the CPU, many times slower. "
+          "Build "
+          "where the headers of NCCL and CUDA are found (docs/gpu.md)");
+    told_of_detour = true;
+  }
+
+  /** Starts a collective. NCCL connects itself with the peers when it first needs them, and blocks until they come: so
+   *  another thread starts what is NCCL's, and is left behind if that never ends. `call` owns what it uses. */
+  Work start(c10d::Backend& backend, at::Device device, std::function<Work(c10d::Backend& backend)> call) {
+    if (device.is_cpu()) return call(backend);
+    const auto work = std::make_shared<Work>();
+    std::future<void> started = starter->start([&backend, device, call = std::move(call), work] {
+      const c10::DeviceGuard there(device);
+      *work = call(backend);
+    });
+    wait_for_thread(started, slice, while_waiting);
+    return *work;
+  }
+
+  void finish(const Work& work, const Tensor& tensor) {
     if (tensor.is_cpu()) {
-      wait_for_gloo(*work);
+      wait_for_work(*work, slice, while_waiting);
     } else {
       wait_for_nccl(*work);
     }
   }
 
   /** Starts a collective of each tensor, in their order, then waits for all of them. */
-  void for_each(const std::vector<Tensor>& tensors,
-                const std::function<c10::intrusive_ptr<c10d::Work>(c10d::Backend& backend, std::vector<Tensor>& tensor,
-                                                                   size_t i)>& start) {
-    std::vector<std::pair<c10::intrusive_ptr<c10d::Work>, Tensor>> started;
+  void for_each(const std::vector<Tensor>& tensors, const Call& call) {
+    const auto start_one = [&](c10d::Backend& backend, const Tensor& tensor, size_t i) {
+      return start(backend, tensor.device(), [call, list = std::vector<Tensor>{tensor}, i](c10d::Backend& its) mutable {
+        return call(its, list, i);
+      });
+    };
+    std::vector<std::pair<Work, Tensor>> started;
     for (size_t i = 0; i < tensors.size(); ++i) {
       if (c10d::Backend* backend = of(tensors[i])) {
-        std::vector<Tensor> tensor = {tensors[i]};
-        started.emplace_back(start(*backend, tensor, i), tensors[i]);
+        started.emplace_back(start_one(*backend, tensors[i], i), tensors[i]);
       } else {
-        by_way_of_cpu(tensors[i], [&](const Tensor& host) {
-          std::vector<Tensor> tensor = {host};
-          finish(start(*gloo, tensor, i), host);
-        });
+        by_way_of_cpu(tensors[i], [&](const Tensor& host) { finish(start_one(*gloo, host, i), host); });
       }
     }
     for (const auto& [work, tensor] : started) finish(work, tensor);
-  }
-
-  void wait_for_gloo(c10d::Work& work) {
-    while (true) {
-      try {
-        work.wait(slice);
-        return;
-      } catch (const std::exception&) {
-        if (work.isCompleted()) throw;  // else the slice is over
-      }
-      while_waiting();
-    }
   }
 
   /** NCCL's own wait() only holds up the stream: whether the peers have come is seen by asking. */
@@ -195,6 +241,8 @@ struct Transport::Backends {
       while_waiting();
       next_look += slice;
     }
+    // wait() throws nothing of this, and what has failed would pass for done.
+    if (const std::exception_ptr failure = work.exception()) std::rethrow_exception(failure);
     work.wait();
   }
 };
@@ -220,10 +268,11 @@ void Transport::abandon() {
   // The destructors of c10d wait for what still runs, which may be a peer that never comes.
   backends_->gloo.release();
   backends_->nccl.release();
+  (void)backends_->starter.release();
 }
 
 void Transport::all_reduce(Tensor tensor, Reduction reduction) {
-  backends_->for_each({tensor}, [&](c10d::Backend& backend, std::vector<Tensor>& tensors, size_t /*i*/) {
+  backends_->for_each({tensor}, [reduction](c10d::Backend& backend, std::vector<Tensor>& tensors, size_t /*i*/) {
     c10d::AllreduceOptions options;
     options.reduceOp = reduction == Reduction::sum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
     return backend.allreduce(tensors, options);
@@ -231,7 +280,7 @@ void Transport::all_reduce(Tensor tensor, Reduction reduction) {
 }
 
 void Transport::broadcast(const std::vector<Tensor>& tensors, const std::vector<int>& roots) {
-  backends_->for_each(tensors, [&](c10d::Backend& backend, std::vector<Tensor>& tensor, size_t i) {
+  backends_->for_each(tensors, [roots](c10d::Backend& backend, std::vector<Tensor>& tensor, size_t i) {
     c10d::BroadcastOptions options;
     options.rootRank = roots[i];
     return backend.broadcast(tensor, options);
@@ -239,7 +288,7 @@ void Transport::broadcast(const std::vector<Tensor>& tensors, const std::vector<
 }
 
 void Transport::reduce_sum(const std::vector<Tensor>& tensors, const std::vector<int>& roots) {
-  backends_->for_each(tensors, [&](c10d::Backend& backend, std::vector<Tensor>& tensor, size_t i) {
+  backends_->for_each(tensors, [roots](c10d::Backend& backend, std::vector<Tensor>& tensor, size_t i) {
     c10d::ReduceOptions options;
     options.reduceOp = c10d::ReduceOp::SUM;
     options.rootRank = roots[i];
@@ -256,9 +305,9 @@ void Transport::all_gather(std::vector<Tensor> outputs, Tensor input) {
     for (size_t i = 0; i < outputs.size(); ++i) outputs[i].copy_(hosts[i]);
     return;
   }
-  std::vector<std::vector<Tensor>> lists = {std::move(outputs)};
-  std::vector<Tensor> inputs = {input};
-  backends_->finish(backend->allgather(lists, inputs), input);
+  const auto call = [lists = std::vector<std::vector<Tensor>>{std::move(outputs)}, inputs = std::vector<Tensor>{input}](
+                        c10d::Backend& its) mutable { return its.allgather(lists, inputs); };
+  backends_->finish(backends_->start(*backend, input.device(), call), input);
 }
 
 }  // namespace diptych

@@ -2,6 +2,7 @@
 // What diptych uses of c10d, torch's library of collectives. No other file includes its headers, which compile slowly.
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -40,6 +41,14 @@ class KeyStore {
 };
 
 enum class Reduction { sum, max };
+
+/** Whether tensors of CUDA go through NCCL. */
+bool nccl_compiled_in();
+/** What tells a GPU that goes through NCCL from all others; empty for other devices. */
+std::string nccl_gpu(at::Device device);
+/** What c10d says in an exception, in one line and without its stack trace. NCCL gives the cause in the last of several
+ *  lines. */
+std::string words_of(const std::exception& error);
 
 /** Collectives among all ranks, which must call the same ones in the same order with equal shapes and types. Tensors
  *  must be contiguous. Those on the CPU go through Gloo; those of a GPU through NCCL where it was compiled in, else by

@@ -24,6 +24,7 @@ void divide(EditScores& scores, double count) {
 
 EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                               const EvaluationConfig& config, const EvaluationShare& share) {
+  check_evaluated_size(options.image_height);
   const shapes::World world;
   std::vector<TaskPrompt> prompts;
   for (const shapes::EditTask& task :

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
 #include "diptych/eval/refinement.h"
 #include "diptych/shapes/caption.h"
 #include "diptych/text/think.h"
@@ -68,6 +70,13 @@ shapes::Split split_named(const std::string& name) {
   return name == "validation" ? shapes::Split::validation : shapes::Split::test;
 }
 
+void check_evaluated_size(int64_t pixels) {
+  const int canvas = shapes::World{}.canvas;
+  if (pixels == canvas) return;
+  throw Error(ExitCode::config, {"rollout.image_size", cat(canvas, ", the canvas of the shapes world, to evaluate on"),
+                                 cat(pixels), "or no evaluation: eval.prompts = 0 and eval.edits = 0"});
+}
+
 std::vector<EvaluatedSample> EvaluationShare::deal(const std::vector<TaskPrompt>& prompts) const {
   std::vector<EvaluatedSample> own;
   for (size_t place = rank; place < prompts.size(); place += world) {
@@ -95,6 +104,7 @@ std::vector<EvaluatedSample> EvaluationShare::collect(const std::vector<TaskProm
 EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                                  const EvaluationConfig& config, const RewardFunction& reward,
                                  const EvaluationShare& share) {
+  check_evaluated_size(options.image_height);
   const std::vector<TaskPrompt> prompts = pools(config);
   std::vector<EvaluatedSample> own = share.deal(prompts);
   EpisodeOptions euler = options;
@@ -105,6 +115,7 @@ EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer,
   share.work([&] { paint_and_score(model, tokenizer, euler, config, reward, own); });
 
   EvaluationResult result;
+  result.thinks = writes(euler.program);
   result.samples = share.collect(prompts, std::move(own));
   if (config.refine != "none") result.refinement = refinement_result(config, result.samples);
   Rate by_pool[2];

@@ -91,6 +91,7 @@ struct EvaluationResult {
   double correct_explicit = 0;  // strict correct-rates
   double correct_implicit = 0;
   double reward = 0;           // mean over both pools
+  bool thinks = false;         // a thought comes before the picture; else there are no numbers of thoughts:
   double think_length = 0;     // tokens
   double refined_correct = 0;  // share of thoughts whose refined prompt asks for what the prompt asks for
   std::map<std::string, double> correct_by_family;
@@ -98,9 +99,13 @@ struct EvaluationResult {
   std::vector<EvaluatedSample> samples;  // explicit pool, then implicit
 };
 
+/** Throws Error(config) for pictures of another size than the verifier of the shapes world can look at: it would find
+ *  every one of them wrong. */
+void check_evaluated_size(int64_t pixels);
+
 /** Evaluates the model on both pools of the shapes world: one Euler chain a prompt, then refinements as the config
  *  says. `options`: of the training recipe; its window is not used. The result does not depend on the `share`, which
- * all processes get whole. */
+ * all processes get whole. Throws what check_evaluated_size throws. */
 EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                                  const EvaluationConfig& config, const RewardFunction& reward,
                                  const EvaluationShare& share = {});
@@ -119,7 +124,7 @@ struct EditEvaluation {
   std::vector<EvaluatedSample> samples;
 };
 
-/** Evaluates edits of held-out instructions, one Euler chain each. */
+/** Evaluates edits of held-out instructions, one Euler chain each. Throws what check_evaluated_size throws. */
 EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                               const EvaluationConfig& config, const EvaluationShare& share = {});
 

@@ -1,10 +1,12 @@
 #include "diptych/io/atomic_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -20,11 +22,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kUnfinishedSuffix = ".tmp-";  // then process and count
-
-bool is_unfinished(const std::string& name) {
-  const size_t suffix = name.rfind(kUnfinishedSuffix);
-  return suffix != name.npos && name.find_first_not_of("0123456789-", suffix + kUnfinishedSuffix.size()) == name.npos;
-}
 
 [[noreturn]] void fail_to_write(const fs::path& path) {
   const int code = errno;
@@ -61,10 +58,28 @@ void AtomicFile::commit() {
   sync_folder(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
 }
 
+bool is_unfinished_file(const fs::path& path) {
+  const std::string name = path.filename().string();
+  const size_t suffix = name.rfind(kUnfinishedSuffix);
+  return suffix != name.npos && name.find_first_not_of("0123456789-", suffix + kUnfinishedSuffix.size()) == name.npos;
+}
+
+void remove_unfinished_versions(const fs::path& path) {
+  const std::string prefix = cat(path.filename().string(), kUnfinishedSuffix);
+  std::vector<fs::path> abandoned;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path.has_parent_path() ? path.parent_path() : ".")) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix) || !is_unfinished_file(entry.path())) continue;
+    const int process = std::atoi(name.c_str() + prefix.size());
+    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) abandoned.push_back(entry.path());
+  }
+  for (const fs::path& file : abandoned) fs::remove(file);
+}
+
 void remove_unfinished_files(const fs::path& folder) {
   std::vector<fs::path> unfinished;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
-    if (is_unfinished(entry.path().filename().string())) unfinished.push_back(entry.path());
+    if (is_unfinished_file(entry.path())) unfinished.push_back(entry.path());
   for (const fs::path& file : unfinished) fs::remove(file);
 }
 

@@ -24,6 +24,13 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/** Whether a name is that of a temporary file of an AtomicFile. */
+bool is_unfinished_file(const std::filesystem::path& path);
+
+/** Removes what writers of this file that were killed left beside it; those of processes that live, on this machine,
+ *  stay. The folder must exist. Throws std::filesystem::filesystem_error. */
+void remove_unfinished_versions(const std::filesystem::path& path);
+
 /** Removes what writers that were killed left in a folder and below it. Only for a folder that no other process writes.
  *  Throws std::filesystem::filesystem_error. */
 void remove_unfinished_files(const std::filesystem::path& folder);

@@ -91,6 +91,10 @@ std::string hash_bytes(std::string_view bytes) {
   return hexadecimal(XXH3_128bits(bytes.data(), bytes.size()));
 }
 
+uint64_t hash_number(std::string_view bytes) {
+  return std::stoull(hash_bytes(bytes).substr(0, 15), nullptr, 16);
+}
+
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);

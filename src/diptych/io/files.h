@@ -24,6 +24,9 @@ std::string hash_file(const std::filesystem::path& path);
 /** The same of bytes in memory. */
 std::string hash_bytes(std::string_view bytes);
 
+/** The first 60 bits of that, for comparisons between ranks. */
+uint64_t hash_number(std::string_view bytes);
+
 /** Creates a folder and its parents; throws Error(io) that names the folder and why. */
 void make_folder(const std::filesystem::path& path);
 

@@ -24,6 +24,7 @@ using nlohmann::json;
 
 constexpr uint64_t kLargestHeader = 100'000'000;  // bytes, as in the reference implementation of the format
 constexpr int kDeepestHeader = 4;                 // tensors > entry > shape needs 3
+constexpr size_t kLongestStart = 64;              // bytes that tell a file of another kind
 constexpr size_t kLongestQuote = 200;             // characters of a damaged file shown in an error
 
 const std::map<std::string, size_t>& dtype_sizes() {
@@ -60,6 +61,16 @@ Mapping map_file(const fs::path& path) {
   return {
       std::shared_ptr<const void>(memory, [size](const void* mapped) { ::munmap(const_cast<void*>(mapped), size); }),
       {static_cast<const std::byte*>(memory), size}};
+}
+
+/** Such as "a PNG image", where the file begins like something else than the length and the '{' of a header. */
+std::string other_kind(std::string_view start) {
+  if (start.starts_with("\x89PNG")) return "a PNG image";
+  if (start.starts_with("\xff\xd8\xff")) return "a JPEG image";
+  if (start.starts_with("PK\x03\x04")) return "a ZIP archive, such as PyTorch's own files";
+  const bool is_text = std::all_of(
+      start.begin(), start.end(), [](char c) { return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t'; });
+  return is_text ? "a text file" : "a file of another kind";
 }
 
 uint64_t read_header_length(std::span<const std::byte> bytes) {
@@ -199,7 +210,14 @@ SafetensorsFile SafetensorsFile::open(const fs::path& path) {
   const Mapping mapping = map_file(path);
   file.mapping_ = mapping.memory;
 
+  const std::string_view start(reinterpret_cast<const char*>(mapping.bytes.data()),
+                               std::min(mapping.bytes.size(), kLongestStart));
+  if (start.starts_with("version https://git-lfs"))
+    throw Error(ExitCode::model, {where, "a safetensors file", "a Git LFS pointer, which stands in its place",
+                                  "`git lfs pull` in its repository fetches the file itself"});
   const uint64_t length = read_header_length(mapping.bytes);
+  if (length > std::max<uint64_t>(mapping.bytes.size(), kLargestHeader) && start.size() > 8 && start[8] != '{')
+    throw Error(ExitCode::model, {where, "a safetensors file", other_kind(start), ""});
   if (length > std::min<uint64_t>(mapping.bytes.size() - 8, kLargestHeader))
     fail(where, cat("a header inside the file of ", mapping.bytes.size(), " bytes and of at most 100 MB"),
          cat("a header of ", length, " bytes"));

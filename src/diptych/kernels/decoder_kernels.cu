@@ -9,14 +9,22 @@ namespace {
 constexpr int kWarp = 32;
 constexpr int kBlock = 128;  // threads
 
-/** A warp for each row: heads. */
-struct WarpLanes {
-  __device__ int number() const { return static_cast<int>(threadIdx.x) % kWarp; }
-  __device__ int count() const { return kWarp; }
-  __device__ float sum(float x) const {
-    for (int distance = kWarp / 2; distance > 0; distance /= 2) x += __shfl_xor_sync(0xffffffffU, x, distance);
-    return x;
-  }
+/** Over this thread and its neighbours, `Count` of them: a power of two up to kWarp. */
+template <int Count>
+__device__ float sum_of_neighbours(float x) {
+  // Not all of a warp: the threads of another row may have returned.
+  const unsigned these = (0xffffffffU >> (kWarp - Count)) << (threadIdx.x % kWarp / Count * Count);
+  for (int distance = Count / 2; distance > 0; distance /= 2) x += __shfl_xor_sync(these, x, distance);
+  return x;
+}
+
+/** Half a warp for each row: heads. In one of 128 numbers each lane owns one packet of either half. */
+struct HeadLanes {
+  static constexpr int kCount = 16;
+
+  __device__ int number() const { return static_cast<int>(threadIdx.x % kCount); }
+  __device__ int count() const { return kCount; }
+  __device__ float sum(float x) const { return sum_of_neighbours<kCount>(x); }
 };
 
 /** A block for each row: the residual stream. */
@@ -26,7 +34,7 @@ struct BlockLanes {
   /** Once in a kernel: nothing keeps a second sum from overtaking the first. */
   __device__ float sum(float x) const {
     __shared__ float of_warp[kBlock / kWarp];
-    const float mine = WarpLanes().sum(x);
+    const float mine = sum_of_neighbours<kWarp>(x);
     if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = mine;
     __syncthreads();
     float total = 0;
@@ -62,25 +70,43 @@ __global__ void rms_norm_weight_gradient_parts(const Bfloat16* __restrict__ grad
   parts[part * width + column] = rms_norm_weight_gradient_of(gradient, x, inverse_rms, begin, end, width, column);
 }
 
-__global__ void norm_rotate_rows(const Bfloat16* __restrict__ x, const Bfloat16* __restrict__ weight, int64_t rows,
-                                 int heads, int width, float eps, const Bfloat16* __restrict__ cosine,
-                                 const Bfloat16* __restrict__ sine, Bfloat16* __restrict__ y,
-                                 float* __restrict__ inverse_rms) {
-  const int64_t row = thread_number() / kWarp;
-  if (row >= rows * heads) return;
-  const int64_t at = row * width, angles = row / heads * width;
-  norm_rotate_row(WarpLanes(), x + at, weight, width, eps, cosine + angles, sine + angles, y + at, inverse_rms + row);
+constexpr int kBagelWidth = 128;
+
+/** Whether heads are as wide as BAGEL's, so that the compiler can unroll, and no more than 32 bits count: to divide 64
+ *  takes as long as half of the rest. */
+bool are_bagels(int64_t heads, int width) {
+  return width == kBagelWidth && heads <= UINT32_MAX;
 }
 
+template <bool AreBagels>
+__device__ int64_t row_of(int64_t head, int heads) {
+  if (AreBagels) return static_cast<uint32_t>(head) / static_cast<uint32_t>(heads);
+  return head / heads;
+}
+
+template <bool AreBagels>
+__global__ void norm_rotate_rows(const Bfloat16* __restrict__ x, const Bfloat16* __restrict__ weight, int64_t rows,
+                                 int heads, int any_width, float eps, const Bfloat16* __restrict__ cosine,
+                                 const Bfloat16* __restrict__ sine, Bfloat16* __restrict__ y,
+                                 float* __restrict__ inverse_rms) {
+  const int64_t head = thread_number() / HeadLanes::kCount;
+  if (head >= rows * heads) return;
+  const int width = AreBagels ? kBagelWidth : any_width;
+  const int64_t at = head * width, angles = row_of<AreBagels>(head, heads) * width;
+  norm_rotate_row(HeadLanes(), x + at, weight, width, eps, cosine + angles, sine + angles, y + at, inverse_rms + head);
+}
+
+template <bool AreBagels>
 __global__ void norm_rotate_gradient_rows(const Bfloat16* __restrict__ gradient, const Bfloat16* __restrict__ x,
                                           const Bfloat16* __restrict__ weight, const float* __restrict__ inverse_rms,
-                                          int64_t rows, int heads, int width, const Bfloat16* __restrict__ cosine,
+                                          int64_t rows, int heads, int any_width, const Bfloat16* __restrict__ cosine,
                                           const Bfloat16* __restrict__ sine, Bfloat16* __restrict__ x_gradient,
                                           Bfloat16* n_gradient) {
-  const int64_t row = thread_number() / kWarp;
-  if (row >= rows * heads) return;
-  const int64_t at = row * width, angles = row / heads * width;
-  norm_rotate_gradient_row(WarpLanes(), gradient + at, x + at, weight, inverse_rms[row], width, cosine + angles,
+  const int64_t head = thread_number() / HeadLanes::kCount;
+  if (head >= rows * heads) return;
+  const int width = AreBagels ? kBagelWidth : any_width;
+  const int64_t at = head * width, angles = row_of<AreBagels>(head, heads) * width;
+  norm_rotate_gradient_row(HeadLanes(), gradient + at, x + at, weight, inverse_rms[head], width, cosine + angles,
                            sine + angles, x_gradient + at, n_gradient == nullptr ? nullptr : n_gradient + at);
 }
 
@@ -138,8 +164,9 @@ const char* rms_norm_weight_gradient(const Bfloat16* gradient, const Bfloat16* x
 const char* norm_rotate(const Bfloat16* x, const Bfloat16* weight, int64_t rows, int heads, int width, float eps,
                         const Bfloat16* cosine, const Bfloat16* sine, Bfloat16* y, float* inverse_rms, void* stream) {
   if (rows == 0) return nullptr;
-  norm_rotate_rows<<<blocks_for(rows * heads * kWarp), kBlock, 0, on(stream)>>>(x, weight, rows, heads, width, eps,
-                                                                                cosine, sine, y, inverse_rms);
+  const auto kernel = are_bagels(rows * heads, width) ? norm_rotate_rows<true> : norm_rotate_rows<false>;
+  kernel<<<blocks_for(rows * heads * HeadLanes::kCount), kBlock, 0, on(stream)>>>(x, weight, rows, heads, width, eps,
+                                                                                  cosine, sine, y, inverse_rms);
   return launched();
 }
 
@@ -147,7 +174,9 @@ const char* norm_rotate_gradient(const Bfloat16* gradient, const Bfloat16* x, co
                                  const float* inverse_rms, int64_t rows, int heads, int width, const Bfloat16* cosine,
                                  const Bfloat16* sine, Bfloat16* x_gradient, Bfloat16* n_gradient, void* stream) {
   if (rows == 0) return nullptr;
-  norm_rotate_gradient_rows<<<blocks_for(rows * heads * kWarp), kBlock, 0, on(stream)>>>(
+  const auto kernel =
+      are_bagels(rows * heads, width) ? norm_rotate_gradient_rows<true> : norm_rotate_gradient_rows<false>;
+  kernel<<<blocks_for(rows * heads * HeadLanes::kCount), kBlock, 0, on(stream)>>>(
       gradient, x, weight, inverse_rms, rows, heads, width, cosine, sine, x_gradient, n_gradient);
   return launched();
 }

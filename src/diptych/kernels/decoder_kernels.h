@@ -14,8 +14,8 @@ const char* rms_norm(const Bfloat16* x, const Bfloat16* weight, int64_t rows, in
 const char* rms_norm_gradient(const Bfloat16* gradient, const Bfloat16* x, const Bfloat16* weight,
                               const float* inverse_rms, int64_t rows, int width, Bfloat16* x_gradient, void* stream);
 
-/** Rows that one part of rms_norm_weight_gradient sums. */
-inline constexpr int64_t kPartRows = 256;
+/** Rows that one part of rms_norm_weight_gradient sums: so few that a few thousand keep a whole GPU busy. */
+inline constexpr int64_t kPartRows = 64;
 
 /** parts [ceil(rows / kPartRows), width]: their sum over the parts is the gradient of the weight. */
 const char* rms_norm_weight_gradient(const Bfloat16* gradient, const Bfloat16* x, const float* inverse_rms,

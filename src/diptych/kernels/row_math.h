@@ -1,7 +1,7 @@
 #pragma once
 // What the CUDA kernels compute, row by row in bfloat16 with float32 inside, as functions that also compile for the
-// host: so tests without a GPU run the same lines. Rounded to bfloat16 wherever the layers as ATen's operations would
-// be.
+// host: so tests without a GPU run the same lines, but for the rounding itself. Forward they round to bfloat16 wherever
+// the layers as ATen's operations would; gradients less often.
 
 #include <cmath>
 #include <cstdint>
@@ -11,6 +11,10 @@
 #define DIPTYCH_HOST_DEVICE __host__ __device__
 #else
 #define DIPTYCH_HOST_DEVICE
+#endif
+
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+#define DIPTYCH_ROUNDS_PAIRS  // in one instruction, to the bits of the host's lines but for NaN
 #endif
 
 namespace diptych::kernels {
@@ -26,16 +30,33 @@ DIPTYCH_HOST_DEVICE inline float wide(Bfloat16 number) {
   return value;
 }
 
+#ifdef DIPTYCH_ROUNDS_PAIRS
+/** Both to the nearest, ties to even. The instruction for one number runs at a fraction of this one's rate. */
+__device__ inline uint32_t pair_of(float high, float low) {
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+#endif
+
 /** To the nearest, ties to even. */
 DIPTYCH_HOST_DEVICE inline Bfloat16 narrow(float value) {
+#ifdef DIPTYCH_ROUNDS_PAIRS
+  return {static_cast<uint16_t>(pair_of(0.0F, value))};
+#else
   if (value != value) return {0x7fc0};
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   return {static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
+#endif
 }
 
 DIPTYCH_HOST_DEVICE inline float rounded(float value) {
+#ifdef DIPTYCH_ROUNDS_PAIRS
+  return __uint_as_float(pair_of(value, 0.0F));
+#else
   return wide(narrow(value));
+#endif
 }
 
 /** So many neighbours, which travel together. */
@@ -45,7 +66,7 @@ struct alignas(sizeof(Bfloat16) * N) Packet {
 };
 
 constexpr int kPacket = 8;      // 16 bytes: the widest load there is
-constexpr int kHeadPacket = 4;  // a head of 128 numbers is one packet for each lane of a warp
+constexpr int kHeadPacket = 4;  // divides half a head, whose width is a multiple of kPacket
 
 template <int N>
 DIPTYCH_HOST_DEVICE inline Packet<N> load(const Bfloat16* from) {
@@ -59,21 +80,21 @@ DIPTYCH_HOST_DEVICE inline void store(const Packet<N>& packet, Bfloat16* to) {
 
 // `Lanes` are the threads that share a row: number() of this one, count() of all, and sum(x), the same for all.
 
-template <int N, class Lanes>
-DIPTYCH_HOST_DEVICE inline float inverse_rms_of(const Lanes& lanes, const Bfloat16* x, int width, float eps) {
-  float squares = 0;
-  for (int i = lanes.number() * N; i < width; i += lanes.count() * N) {
-    const auto in = load<N>(x + i);
-    for (int k = 0; k < N; ++k) squares += wide(in.at[k]) * wide(in.at[k]);
-  }
-  return 1.0F / std::sqrt(lanes.sum(squares) / static_cast<float>(width) + eps);
+/** From the sum of squares. */
+DIPTYCH_HOST_DEVICE inline float inverse_rms_of(float squares, int width, float eps) {
+  return 1.0F / std::sqrt(squares / static_cast<float>(width) + eps);
 }
 
 /** y = narrow(x s) w with s = 1 / sqrt(mean(x^2) + eps), which goes to *inverse_rms. width: a multiple of kPacket. */
 template <class Lanes>
 DIPTYCH_HOST_DEVICE inline void rms_norm_row(const Lanes& lanes, const Bfloat16* x, const Bfloat16* weight, int width,
                                              float eps, Bfloat16* y, float* inverse_rms) {
-  const float scale = inverse_rms_of<kPacket>(lanes, x, width, eps);
+  float squares = 0;
+  for (int i = lanes.number() * kPacket; i < width; i += lanes.count() * kPacket) {
+    const auto in = load<kPacket>(x + i);
+    for (int k = 0; k < kPacket; ++k) squares += wide(in.at[k]) * wide(in.at[k]);
+  }
+  const float scale = inverse_rms_of(lanes.sum(squares), width, eps);
   for (int i = lanes.number() * kPacket; i < width; i += lanes.count() * kPacket) {
     const auto in = load<kPacket>(x + i), w = load<kPacket>(weight + i);
     Packet<kPacket> out;
@@ -115,43 +136,69 @@ DIPTYCH_HOST_DEVICE inline float rms_norm_weight_gradient_of(const Bfloat16* gra
   return sum;
 }
 
-DIPTYCH_HOST_DEVICE inline int partner_of(int i, int width) {
-  return i < width / 2 ? i + width / 2 : i - width / 2;
+/** Numbers of a head: a packet of its first half, and what lies half a head further on. A lane owns both, since a
+ *  rotation mixes them. */
+struct Halves {
+  float first[kHeadPacket], second[kHeadPacket];
+};
+
+DIPTYCH_HOST_DEVICE inline Halves load_halves(const Bfloat16* from, int half) {
+  const auto first = load<kHeadPacket>(from), second = load<kHeadPacket>(from + half);
+  Halves numbers;
+  for (int k = 0; k < kHeadPacket; ++k) {
+    numbers.first[k] = wide(first.at[k]);
+    numbers.second[k] = wide(second.at[k]);
+  }
+  return numbers;
 }
 
-/** One head: y_i = n_i cos_i + n_j sin_i with n as in rms_norm_row and j the place half a head away. */
+DIPTYCH_HOST_DEVICE inline void store_halves(const Halves& numbers, Bfloat16* to, int half) {
+  Packet<kHeadPacket> first, second;
+  for (int k = 0; k < kHeadPacket; ++k) {
+    first.at[k] = narrow(numbers.first[k]);
+    second.at[k] = narrow(numbers.second[k]);
+  }
+  store(first, to);
+  store(second, to + half);
+}
+
+/** One head: y_i = n_i cos_i + n_j sin_i with n as in rms_norm_row and j the place half a head away. width: a multiple
+ *  of kPacket. */
 template <class Lanes>
 DIPTYCH_HOST_DEVICE inline void norm_rotate_row(const Lanes& lanes, const Bfloat16* x, const Bfloat16* weight,
                                                 int width, float eps, const Bfloat16* cosine, const Bfloat16* sine,
                                                 Bfloat16* y, float* inverse_rms) {
-  const float scale = inverse_rms_of<kHeadPacket>(lanes, x, width, eps);
-  for (int i = lanes.number() * kHeadPacket; i < width; i += lanes.count() * kHeadPacket) {
-    const int j = partner_of(i, width);
-    const auto own = load<kHeadPacket>(x + i), other = load<kHeadPacket>(x + j);
-    const auto own_weight = load<kHeadPacket>(weight + i), other_weight = load<kHeadPacket>(weight + j);
-    const auto c = load<kHeadPacket>(cosine + i), s = load<kHeadPacket>(sine + i);
-    Packet<kHeadPacket> out;
+  const int half = width / 2;
+  float squares = 0;
+  for (int i = lanes.number() * kHeadPacket; i < half; i += lanes.count() * kHeadPacket) {
+    const Halves in = load_halves(x + i, half);
+    for (int k = 0; k < kHeadPacket; ++k) squares += in.first[k] * in.first[k] + in.second[k] * in.second[k];
+  }
+  const float scale = inverse_rms_of(lanes.sum(squares), width, eps);
+  for (int i = lanes.number() * kHeadPacket; i < half; i += lanes.count() * kHeadPacket) {
+    const Halves in = load_halves(x + i, half), w = load_halves(weight + i, half);
+    const Halves c = load_halves(cosine + i, half), s = load_halves(sine + i, half);
+    Halves out;
     for (int k = 0; k < kHeadPacket; ++k) {
-      const float n = rounded(rounded(wide(own.at[k]) * scale) * wide(own_weight.at[k]));
-      const float turned = rounded(rounded(wide(other.at[k]) * scale) * wide(other_weight.at[k]));
-      out.at[k] = narrow(rounded(n * wide(c.at[k])) + rounded(turned * wide(s.at[k])));
+      const float first = rounded(rounded(in.first[k] * scale) * w.first[k]);
+      const float second = rounded(rounded(in.second[k] * scale) * w.second[k]);
+      out.first[k] = rounded(first * c.first[k]) + rounded(second * s.first[k]);
+      out.second[k] = rounded(second * c.second[k]) + rounded(first * s.second[k]);
     }
-    store(out, y + i);
+    store_halves(out, y + i, half);
   }
   if (lanes.number() == 0) *inverse_rms = scale;
 }
 
 /** The gradient of what was rotated. */
-struct RotatedBack {
-  float at[kHeadPacket];
-};
-
-DIPTYCH_HOST_DEVICE inline RotatedBack rotated_back(const Bfloat16* gradient, const Bfloat16* cosine,
-                                                    const Bfloat16* sine, int i, int j) {
-  const auto own = load<kHeadPacket>(gradient + i), other = load<kHeadPacket>(gradient + j);
-  const auto c = load<kHeadPacket>(cosine + i), s = load<kHeadPacket>(sine + j);
-  RotatedBack out;
-  for (int k = 0; k < kHeadPacket; ++k) out.at[k] = wide(own.at[k]) * wide(c.at[k]) + wide(other.at[k]) * wide(s.at[k]);
+DIPTYCH_HOST_DEVICE inline Halves rotated_back(const Bfloat16* gradient, const Bfloat16* cosine, const Bfloat16* sine,
+                                               int half) {
+  const Halves g = load_halves(gradient, half), c = load_halves(cosine, half), s = load_halves(sine, half);
+  Halves out;
+  for (int k = 0; k < kHeadPacket; ++k) {
+    out.first[k] = g.first[k] * c.first[k] + g.second[k] * s.second[k];
+    out.second[k] = g.second[k] * c.second[k] + g.first[k] * s.first[k];
+  }
   return out;
 }
 
@@ -161,23 +208,25 @@ DIPTYCH_HOST_DEVICE inline void norm_rotate_gradient_row(const Lanes& lanes, con
                                                          const Bfloat16* x, const Bfloat16* weight, float inverse_rms,
                                                          int width, const Bfloat16* cosine, const Bfloat16* sine,
                                                          Bfloat16* x_gradient, Bfloat16* n_gradient) {
+  const int half = width / 2;
   float product = 0;
-  for (int i = lanes.number() * kHeadPacket; i < width; i += lanes.count() * kHeadPacket) {
-    const RotatedBack g = rotated_back(gradient, cosine, sine, i, partner_of(i, width));
-    const auto in = load<kHeadPacket>(x + i), w = load<kHeadPacket>(weight + i);
-    for (int k = 0; k < kHeadPacket; ++k) product += g.at[k] * wide(w.at[k]) * wide(in.at[k]);
+  for (int i = lanes.number() * kHeadPacket; i < half; i += lanes.count() * kHeadPacket) {
+    const Halves g = rotated_back(gradient + i, cosine + i, sine + i, half);
+    const Halves in = load_halves(x + i, half), w = load_halves(weight + i, half);
+    for (int k = 0; k < kHeadPacket; ++k)
+      product += g.first[k] * w.first[k] * in.first[k] + g.second[k] * w.second[k] * in.second[k];
   }
   const float pull = lanes.sum(product) / static_cast<float>(width) * inverse_rms * inverse_rms;
-  for (int i = lanes.number() * kHeadPacket; i < width; i += lanes.count() * kHeadPacket) {
-    const RotatedBack g = rotated_back(gradient, cosine, sine, i, partner_of(i, width));
-    const auto in = load<kHeadPacket>(x + i), w = load<kHeadPacket>(weight + i);
-    Packet<kHeadPacket> out, normed;
+  for (int i = lanes.number() * kHeadPacket; i < half; i += lanes.count() * kHeadPacket) {
+    const Halves g = rotated_back(gradient + i, cosine + i, sine + i, half);
+    const Halves in = load_halves(x + i, half), w = load_halves(weight + i, half);
+    Halves out;
     for (int k = 0; k < kHeadPacket; ++k) {
-      out.at[k] = narrow(inverse_rms * (g.at[k] * wide(w.at[k]) - wide(in.at[k]) * pull));
-      normed.at[k] = narrow(g.at[k]);
+      out.first[k] = inverse_rms * (g.first[k] * w.first[k] - in.first[k] * pull);
+      out.second[k] = inverse_rms * (g.second[k] * w.second[k] - in.second[k] * pull);
     }
-    store(out, x_gradient + i);
-    if (n_gradient != nullptr) store(normed, n_gradient + i);
+    store_halves(out, x_gradient + i, half);
+    if (n_gradient != nullptr) store_halves(g, n_gradient + i, half);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "diptych/model/adapters.h"
 
+#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/error.h"
@@ -22,7 +24,9 @@ std::string peft_name(const std::string& linear, const std::string& factor) {
 }
 
 Tensor merged_weight(const Tensor& base, const Tensor& up, const Tensor& down, double scale) {
-  return at::addmm(base.to(at::kFloat), up, down, /*beta=*/1, scale).to(base.scalar_type());
+  // In two steps: what crosses between host and device has its narrow dtype then.
+  const Tensor sum = base.to(up.device()).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  return sum.addmm_(up, down, /*beta=*/1, scale).to(base.scalar_type());
 }
 
 std::vector<ParameterSlot> attach_adapters(Bagel& model, const AdapterOptions& options, uint64_t seed) {
@@ -46,24 +50,47 @@ std::vector<ParameterSlot> attach_adapters(Bagel& model, const AdapterOptions& o
             : normal_tensor(key, {options.rank, in}).div(static_cast<double>(options.rank)).to(precise);
     layer.adapter->up = at::zeros({out, options.rank}, precise);
     layer.adapter->scale = options.alpha / static_cast<double>(options.rank);
-    layer.adapter->base = layer.weight;
-    layer.weight = layer.weight.clone();
+    layer.adapter->base = layer.weight.is_meta() ? layer.weight : layer.weight.to(at::kCPU);
+    if (layer.weight.is_cpu()) layer.weight = layer.weight.clone();
     slots.push_back({names[place] + ".lora_A.weight", &layer.adapter->down});
     slots.push_back({names[place] + ".lora_B.weight", &layer.adapter->up});
   }
   return slots;
 }
 
-void merge_adapters(Bagel& model) {
+std::vector<MergedLinear> merge_adapters(Bagel& model) {
   const at::NoGradGuard no_grad;
+  std::vector<MergedLinear> report;
   for (const NamedLinear& linear : adapted_linears(model)) {
     const Adapter& adapter = *linear.layer->adapter;
-    linear.layer->weight.copy_(merged_weight(adapter.base, adapter.up, adapter.down, adapter.scale));
+    const Tensor merged = merged_weight(adapter.base, adapter.up, adapter.down, adapter.scale);
+    report.push_back({linear.name, (merged != linear.layer->weight).sum(), merged.numel()});
+    linear.layer->weight.copy_(merged);
   }
+  return report;
 }
 
-void swap_adapters(Bagel& model) {
-  for (const NamedLinear& linear : adapted_linears(model)) std::swap(linear.layer->weight, linear.layer->adapter->base);
+void unmerge_adapters(Bagel& model) {
+  const at::NoGradGuard no_grad;
+  for (const NamedLinear& linear : adapted_linears(model)) linear.layer->weight.copy_(linear.layer->adapter->base);
+}
+
+std::map<std::string, double> rounded_away(Bagel& model) {
+  const at::NoGradGuard no_grad;
+  std::map<std::string, std::array<double, 2>> squares;  // of what is left out, of the change
+  for (const NamedLinear& linear : adapted_linears(model)) {
+    const Adapter& adapter = *linear.layer->adapter;
+    const Tensor change = at::mm(adapter.up, adapter.down).mul_(adapter.scale);
+    const Tensor made = linear.layer->weight.to(at::kFloat) - adapter.base.to(change.device()).to(at::kFloat);
+    const auto square = [](const Tensor& tensor) { return tensor.square().sum(at::kDouble).item<double>(); };
+    auto& [left_out, whole] = squares[linear.name.find("moe_gen") == std::string::npos ? "und" : "gen"];
+    left_out += square(made - change);
+    whole += square(change);
+  }
+  std::map<std::string, double> shares;
+  for (const auto& [expert, sums] : squares)
+    if (sums[1] > 0) shares[expert] = std::sqrt(sums[0] / sums[1]);
+  return shares;
 }
 
 void save_adapters(const std::filesystem::path& folder, Bagel& model, const AdapterOptions& options,

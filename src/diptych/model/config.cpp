@@ -4,6 +4,7 @@
 #include <string>
 
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 
@@ -109,7 +110,10 @@ Source open_json(const fs::path& file) {
 
 Source open_top(const fs::path& file) {
   Json object = Json::parse(read_model_file(file), nullptr, false);
-  if (!object.is_object()) object = Json::object();
+  if (!object.is_object()) {
+    log_warning(cat(file.string(), " is empty, cut off or no JSON object: the values of BAGEL-7B take its place"));
+    object = Json::object();
+  }
   return {.file = file, .prefix = "", .object = std::move(object)};
 }
 
@@ -170,8 +174,10 @@ void read_vae(const Source& source, AutoencoderConfig& vae) {
   }
 }
 
-void write_json(const fs::path& file, const Json& object) {
-  write_file_atomic(file, object.dump(2) + "\n");
+/** A key that the published files leave out where it has its usual value. */
+template <class Value>
+Json unless_usual(Value value, Value usual) {
+  return value == usual ? Json(nullptr) : Json(value);
 }
 
 Json transform_list(const ImageTransformConfig& transform) {
@@ -205,9 +211,16 @@ ModelConfig load_model_config(const fs::path& folder) {
   return config;
 }
 
+void set_json_keys(const fs::path& file, const Json& keys) {
+  Json object = fs::exists(file) ? Json::parse(read_file(file), nullptr, false) : Json::object();
+  if (!object.is_object()) object = Json::object();
+  object.merge_patch(keys);
+  write_file_atomic(file, object.dump(2) + "\n");
+}
+
 void write_model_config(const fs::path& folder, const ModelConfig& config) {
   const AutoencoderConfig& vae = config.vae;
-  write_json(
+  set_json_keys(
       folder / "config.json",
       {{"model_type", "bagel"},
        {"architectures", {"BagelForConditionalGeneration"}},
@@ -231,28 +244,29 @@ void write_model_config(const fs::path& folder, const ModelConfig& config) {
          {"scale_factor", vae.scale},
          {"shift_factor", vae.shift}}},
        {"transforms", {{"vae", transform_list(config.vae_transform)}, {"vit", transform_list(config.vit_transform)}}}});
-  write_json(folder / "llm_config.json", {{"architectures", {"Qwen2ForCausalLM"}},
-                                          {"model_type", "qwen2"},
-                                          {"hidden_act", "silu"},
-                                          {"hidden_size", config.hidden},
-                                          {"intermediate_size", config.mlp},
-                                          {"num_hidden_layers", config.layers},
-                                          {"num_attention_heads", config.heads},
-                                          {"num_key_value_heads", config.kv_heads},
-                                          {"head_dim", config.head_dim},
-                                          {"rms_norm_eps", config.rms_eps},
-                                          {"rope_theta", config.rope_theta},
-                                          {"tie_word_embeddings", false},
-                                          {"vocab_size", config.vocabulary}});
+  set_json_keys(folder / "llm_config.json", {{"architectures", {"Qwen2ForCausalLM"}},
+                                             {"model_type", "qwen2"},
+                                             {"hidden_act", "silu"},
+                                             {"hidden_size", config.hidden},
+                                             {"intermediate_size", config.mlp},
+                                             {"num_hidden_layers", config.layers},
+                                             {"num_attention_heads", config.heads},
+                                             {"num_key_value_heads", config.kv_heads},
+                                             {"head_dim", unless_usual(config.head_dim, config.hidden / config.heads)},
+                                             {"rms_norm_eps", config.rms_eps},
+                                             {"rope_theta", config.rope_theta},
+                                             {"tie_word_embeddings", false},
+                                             {"vocab_size", config.vocabulary}});
   if (!config.visual_und) return;
-  write_json(folder / "vit_config.json", {{"model_type", "siglip_vision_model"},
-                                          {"hidden_size", config.vit.hidden},
-                                          {"image_size", config.vit.patch * config.vit_max_patches_per_side},
-                                          {"intermediate_size", config.vit.mlp},
-                                          {"num_attention_heads", config.vit.heads},
-                                          {"num_hidden_layers", config.vit.layers + 1},
-                                          {"patch_size", config.vit.patch},
-                                          {"layer_norm_eps", config.vit.layer_norm_eps}});
+  set_json_keys(folder / "vit_config.json",
+                {{"model_type", "siglip_vision_model"},
+                 {"hidden_size", config.vit.hidden},
+                 {"image_size", config.vit.patch * config.vit_max_patches_per_side},
+                 {"intermediate_size", config.vit.mlp},
+                 {"num_attention_heads", config.vit.heads},
+                 {"num_hidden_layers", config.vit.layers + 1},
+                 {"patch_size", config.vit.patch},
+                 {"layer_norm_eps", unless_usual(config.vit.layer_norm_eps, VitConfig().layer_norm_eps)}});
 }
 
 }  // namespace diptych

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <vector>
 
 namespace diptych {
@@ -84,7 +85,12 @@ int64_t latent_token_pixels(const ModelConfig& config);
  *  norms under `vae_config.norm_groups`. Throws Error(model) naming file, key, expected and got. */
 ModelConfig load_model_config(const std::filesystem::path& folder);
 
-/** Writes the three files (vit_config.json only with visual_und), so that reading them gives an equal config. */
+/** Writes the three files (vit_config.json only with visual_und), so that reading them gives an equal config. Keys of
+ *  files that are there already and that say nothing about sizes stay. */
 void write_model_config(const std::filesystem::path& folder, const ModelConfig& config);
+
+/** Sets keys of a JSON file, those of nested objects too, and removes keys that are null; others stay. A file that is
+ *  absent or holds no JSON object begins anew. */
+void set_json_keys(const std::filesystem::path& file, const nlohmann::ordered_json& keys);
 
 }  // namespace diptych

@@ -14,7 +14,8 @@ namespace {
 
 constexpr uintptr_t kAlignment = 16;  // of the widest loads
 
-void check_memory(const Tensor& tensor) {
+void check_numbers(const Tensor& tensor) {
+  TORCH_CHECK(tensor.scalar_type() == at::kBFloat16, "a fused layer got numbers of type ", tensor.scalar_type());
   TORCH_CHECK(tensor.is_cuda() && tensor.is_contiguous() && tensor.device().index() == c10::cuda::current_device(),
               "a fused layer got a tensor of ", tensor.device(), " with strides ", tensor.strides());
   TORCH_CHECK(tensor.numel() == 0 || tensor.const_data_ptr() != nullptr, "a fused layer got a tensor without memory");
@@ -23,12 +24,12 @@ void check_memory(const Tensor& tensor) {
 }
 
 const kernels::Bfloat16* numbers(const Tensor& tensor) {
-  check_memory(tensor);
+  check_numbers(tensor);
   return static_cast<const kernels::Bfloat16*>(tensor.const_data_ptr());
 }
 
 kernels::Bfloat16* room(const Tensor& tensor) {
-  check_memory(tensor);
+  check_numbers(tensor);
   return static_cast<kernels::Bfloat16*>(tensor.mutable_data_ptr());
 }
 

@@ -1,7 +1,11 @@
 #include "diptych/model/folder.h"
 
+#include <nlohmann/json.hpp>
+#include <set>
+
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/io/atomic_file.h"
 #include "diptych/io/disk_space.h"
 #include "diptych/io/files.h"
 #include "diptych/model/kernel_check.h"
@@ -12,32 +16,57 @@ namespace diptych {
 
 namespace {
 
-bool is_position_table(const std::string& name) {
-  return name.ends_with("_pos_embed.pos_embed");
-}
+constexpr const char* kWeightIndex = "model.safetensors.index.json";
+constexpr uintmax_t kLargestSmallFile = uintmax_t{64} << 20;
 
 std::string expected_files_hint() {
   return "a BAGEL folder holds config.json, llm_config.json, vit_config.json, ema.safetensors, ae.safetensors, "
          "tokenizer_config.json, vocab.json and merges.txt";
 }
 
-/** The weights of a file; bfloat16 but for the position tables if `compact`. */
 std::vector<PlannedTensor> planned(const std::vector<ParameterSlot>& slots, const WeightSource& source, bool compact) {
   std::vector<PlannedTensor> tensors;
   for (const ParameterSlot& slot : slots) {
     tensors.push_back({.name = slot.name,
-                       .dtype = compact && !is_position_table(slot.name) ? at::kBFloat16 : at::kFloat,
+                       .dtype = stored_dtype(slot.name, compact),
                        .shape = slot.tensor->sizes().vec(),
                        .make = [slot, &source] { return source(slot); }});
   }
   return tensors;
 }
 
-void require_sound_kernels(at::Device device) {
-  if (const std::string damage = kernel_damage(device); !damage.empty())
-    throw Error(ExitCode::internal,
-                {device.str(), "fused layers that compute what float64 does on the CPU", damage,
-                 "build with DIPTYCH_CMAKE_FLAGS=-DDIPTYCH_CUDA_KERNELS=OFF to do without them, and report it"});
+/** What other programs read to learn which file holds a weight. */
+void write_weight_index(const std::filesystem::path& folder, const std::vector<PlannedTensor>& transformer,
+                        const std::vector<PlannedTensor>& autoencoder) {
+  nlohmann::ordered_json files = nlohmann::ordered_json::object();
+  for (const PlannedTensor& tensor : transformer) files[tensor.name] = "ema.safetensors";
+  for (const PlannedTensor& tensor : autoencoder) files[tensor.name] = "ae.safetensors";
+  const nlohmann::ordered_json index = {
+      {"metadata", {{"total_size", planned_bytes(transformer) + planned_bytes(autoencoder)}}}, {"weight_map", files}};
+  write_file_atomic(folder / kWeightIndex, index.dump(2) + "\n");
+}
+
+/** Whether a file of a model folder is to be copied with it: no weights, in whatever form, and nothing about them. */
+bool is_small_file(const std::filesystem::directory_entry& entry) {
+  static const std::set<std::string> kWeights = {".bin", ".ckpt", ".gguf", ".h5", ".onnx", ".pt", ".pth"};
+  const std::filesystem::path name = entry.path().filename();
+  return entry.is_regular_file() && !is_unfinished_file(name) && !kWeights.contains(name.extension().string()) &&
+         name.string().find(".safetensors") == std::string::npos && entry.file_size() <= kLargestSmallFile;
+}
+
+void copy_small_files(const std::filesystem::path& base, const std::filesystem::path& folder) {
+  if (std::filesystem::equivalent(base, folder)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(base))
+    if (is_small_file(entry)) write_file_atomic(folder / entry.path().filename(), read_file(entry.path()));
+}
+
+/** Whether a folder's config files say what a model computes with. The sides of the position tables do not matter: they
+ *  are read off the weights. */
+bool states_config(const std::filesystem::path& folder, const ModelConfig& config) {
+  ModelConfig stated = load_model_config(folder);
+  stated.max_latent_size = config.max_latent_size;
+  stated.vit_max_patches_per_side = config.vit_max_patches_per_side;
+  return stated == config;
 }
 
 }  // namespace
@@ -49,8 +78,10 @@ SpecialTokens special_tokens(const Tokenizer& tokenizer) {
 ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device) {
   if (!std::filesystem::is_directory(folder))
     throw Error(ExitCode::model, {folder.string(), "a model folder", "no such folder", expected_files_hint()});
-  if (!device.is_cpu() && dtype == at::kBFloat16) require_sound_kernels(device);
-  ModelFolder loaded{make_bagel(load_model_config(folder)), Tokenizer::load(folder)};
+  require_sound_kernels(device, dtype);
+  const ModelConfig stated = load_model_config(folder);
+  const ModelConfig config = with_stored_tables(stated, SafetensorsFile::open(folder / "ema.safetensors"));
+  ModelFolder loaded{make_bagel(config), Tokenizer::load(folder)};
   Bagel& model = loaded.model;
   model.special = special_tokens(loaded.tokenizer);
   if (loaded.tokenizer.size() > model.config.vocabulary)
@@ -65,26 +96,35 @@ ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarTyp
   return loaded;
 }
 
-void save_model_folder(const std::filesystem::path& folder, Bagel& model, const std::filesystem::path& tokenizer_folder,
+at::ScalarType stored_dtype(const std::string& weight, bool compact) {
+  const bool is_precise =
+      weight.ends_with("_pos_embed.pos_embed") || weight.starts_with("encoder.") || weight.starts_with("decoder.");
+  return compact && !is_precise ? at::kBFloat16 : at::kFloat;
+}
+
+void save_model_folder(const std::filesystem::path& folder, Bagel& model, const std::filesystem::path& base,
                        bool compact) {
   const WeightSource weights = [](const ParameterSlot& slot) { return *slot.tensor; };
-  save_model_folder(folder, model, weights, tokenizer_folder, compact);
+  save_model_folder(folder, model, weights, base, compact);
 }
 
 void save_model_folder(const std::filesystem::path& folder, Bagel& model, const WeightSource& source,
-                       const std::filesystem::path& tokenizer_folder, bool compact) {
+                       const std::filesystem::path& base, bool compact) {
+  if (!base.empty() && !std::filesystem::is_directory(base))
+    throw Error(ExitCode::model, {base.string(), "the model folder that the model came from, for its small files",
+                                  "no such folder", "put it back and run the same command again"});
   const std::vector<PlannedTensor> transformer = planned(transformer_slots(model), source, compact);
-  const std::vector<PlannedTensor> autoencoder = planned(autoencoder_slots(model), source, /*compact=*/false);
+  const std::vector<PlannedTensor> autoencoder = planned(autoencoder_slots(model), source, compact);
   make_folder(folder);
+  // What a killed writer left may be what the space lacks.
+  for (const char* name : {"ema.safetensors", "ae.safetensors"}) remove_unfinished_versions(folder / name);
   require_disk_space(folder, planned_bytes(transformer) + planned_bytes(autoencoder));
   write_tensors(folder / "ema.safetensors", transformer, {{"format", "pt"}});
   write_tensors(folder / "ae.safetensors", autoencoder, {{"format", "pt"}});
-  write_model_config(folder, model.config);
-  for (const char* name : {"vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json"}) {
-    const std::filesystem::path file = tokenizer_folder / name;
-    if (std::filesystem::exists(file) && !std::filesystem::equivalent(tokenizer_folder, folder))
-      write_file_atomic(folder / name, read_file(file));
-  }
+  if (base.empty() || std::filesystem::exists(base / kWeightIndex))
+    write_weight_index(folder, transformer, autoencoder);
+  if (!base.empty()) copy_small_files(base, folder);
+  if (base.empty() || !states_config(folder, model.config)) write_model_config(folder, model.config);
 }
 
 void convert(Bagel& model, at::ScalarType dtype) {

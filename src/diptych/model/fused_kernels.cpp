@@ -27,6 +27,10 @@ Table& registered() {
 
 }  // namespace
 
+void refuse_second_gradients() {
+  TORCH_CHECK(!at::GradMode::is_enabled(), "fused layers have no second gradients, which create_graph=true asks for");
+}
+
 const FusedKernels* fused_kernels(const Tensor& x, const Tensor& weight) {
   if (weight.scalar_type() != x.scalar_type()) return nullptr;
   if (x.is_cpu()) {

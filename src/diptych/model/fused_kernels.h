@@ -28,6 +28,10 @@ struct FusedKernels {
 /** Uninitialised, of the dtype that FusedKernels write for x. */
 Tensor inverse_rms_like(const Tensor& x, int64_t rows);
 
+/** First in the backward pass of a fused layer. That pass has no gradients of its own: with create_graph=true they
+ * would lack terms, and nobody would notice. */
+void refuse_second_gradients();
+
 /** For inputs like x, whose weights have the dtype of `weight`; null if there are none. On the CPU there are for
  * float32 and float64; on other devices, where they are registered, for bfloat16 and widths that are multiples of 8. */
 const FusedKernels* fused_kernels(const Tensor& x, const Tensor& weight);

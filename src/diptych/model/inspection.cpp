@@ -7,6 +7,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/model/folder.h"
+#include "diptych/model/load_weights.h"
 
 namespace diptych {
 
@@ -97,6 +98,11 @@ FolderSummary inspect_folder(const std::filesystem::path& folder) {
     throw Error(ExitCode::model, {folder.string(), "a model folder or a .safetensors file", "no such folder", ""});
   FolderSummary summary;
   read_or_note(summary.config, summary.faults, [&] { return load_model_config(folder); });
+  std::optional<SafetensorsFile> transformer;
+  std::vector<std::string> told_below;  // as the fault of the file
+  read_or_note(transformer, told_below, [&] { return SafetensorsFile::open(folder / "ema.safetensors"); });
+  if (summary.config && transformer)
+    read_or_note(summary.config, summary.faults, [&] { return with_stored_tables(*summary.config, *transformer); });
   read_or_note(summary.tokenizer, summary.faults, [&] { return inspect_tokenizer(folder); });
   if (summary.config && summary.tokenizer && summary.tokenizer->size > summary.config->vocabulary)
     summary.faults.push_back(cat("the tokenizer has ", summary.tokenizer->size, " tokens, the word embedding only ",

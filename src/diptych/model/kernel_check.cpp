@@ -2,6 +2,7 @@
 
 #include "diptych/model/kernel_check.h"
 
+#include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/model/fused_kernels.h"
 #include "diptych/tensor/random.h"
@@ -32,6 +33,7 @@ const std::vector<CheckedLayer>& checked_layers() {
   static const std::vector<CheckedLayer> layers = {
       {"rms_norm", {{300, 1032}, {1032}}, [](const Tensors& in) { return rms_norm(in[0], in[1], kEps); }},
       {"norm_rotate", {{67, 5, 128}, {128}}, rotated},
+      {"norm_rotate of other widths", {{9, 3, 24}, {24}}, rotated},
       {"silu_mul", {{33, 264}, {33, 264}}, [](const Tensors& in) { return silu_mul(in[0], in[1]); }}};
   return layers;
 }
@@ -87,6 +89,13 @@ std::string kernel_damage(at::Device device) {
     }
   }
   return "";
+}
+
+void require_sound_kernels(at::Device device, at::ScalarType dtype) {
+  if (dtype != at::kBFloat16) return;
+  if (const std::string damage = kernel_damage(device); !damage.empty())
+    throw Error(ExitCode::internal,
+                {device.str(), "fused layers that compute what float64 does on the CPU", damage, kKernelRemedy});
 }
 
 }  // namespace diptych

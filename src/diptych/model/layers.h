@@ -14,7 +14,7 @@ struct Adapter {
   Tensor down;  // [rank, in], float32: PEFT's lora_A
   Tensor up;    // [out, rank], float32: PEFT's lora_B
   double scale = 1;
-  Tensor base;  // [out, in], the weight without it
+  Tensor base;  // [out, in], the weight without it, in the host's memory
 };
 
 struct Linear {

@@ -3,8 +3,10 @@
 #include "diptych/model/load_weights.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/model/weight_differences.h"
 #include "diptych/tensor/load.h"
@@ -30,7 +32,33 @@ Tensor read_weight(const StoredTensor& stored, const ParameterSlot& slot, at::Sc
   return tensor.permute({0, 2, 3, 1}).reshape({tensor.size(0), -1});
 }
 
+/** The side of the square whose places are the rows of a table; `stated` is that of a key of config.json. */
+int64_t stored_side(const SafetensorsFile& file, const std::string& table, const std::string& key, int64_t stated) {
+  const auto found = file.tensors().find(table);
+  if (found == file.tensors().end() || found->second.shape.empty()) return stated;  // weight_differences will tell
+  const int64_t rows = found->second.shape[0];
+  const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(rows))));
+  if (rows == 0 || side * side != rows)
+    throw Error(ExitCode::model,
+                {cat(file.path().string(), ": tensor '", table, "'"), "a square number of rows, a row for each place",
+                 cat(rows, " rows"), "the file is damaged, or belongs to another kind of model"});
+  if (side != stated)
+    log_warning(cat(file.path().parent_path().string(), ": config.json says ", key, " ", stated, ", but ", table,
+                    " has rows for ", side, " x ", side, " places; taking ", side));
+  return side;
+}
+
 }  // namespace
+
+ModelConfig with_stored_tables(const ModelConfig& stated, const SafetensorsFile& transformer) {
+  ModelConfig config = stated;
+  config.max_latent_size =
+      stored_side(transformer, "latent_pos_embed.pos_embed", "max_latent_size", stated.max_latent_size);
+  if (stated.visual_und)
+    config.vit_max_patches_per_side = stored_side(transformer, "vit_pos_embed.pos_embed", "vit_max_num_patch_per_side",
+                                                  stated.vit_max_patches_per_side);
+  return config;
+}
 
 SafetensorsFile open_weights(const std::filesystem::path& file, const std::vector<ParameterSlot>& slots) {
   SafetensorsFile opened = SafetensorsFile::open(file);

@@ -2,9 +2,15 @@
 // Weight files into the slots of a model.
 
 #include "diptych/io/safetensors.h"
+#include "diptych/model/config.h"
 #include "diptych/tensor/named_tensor.h"
 
 namespace diptych {
+
+/** The configuration with the sides of the position tables that the file of the transformer's weights holds, since some
+ *  published folders state others; logs a warning where they do. A table that is not in the file keeps the stated side.
+ *  Throws Error(model) for a number of rows that is no square. */
+ModelConfig with_stored_tables(const ModelConfig& stated, const SafetensorsFile& transformer);
 
 /** Opens a weight file whose tensors are those of the slots, in name and shape. No weight is read. Throws one
  *  Error(model) that lists every missing, extra and misshapen tensor. */

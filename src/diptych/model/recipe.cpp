@@ -1,5 +1,7 @@
 #include "diptych/model/recipe.h"
 
+#include <nlohmann/json.hpp>
+
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 
@@ -51,6 +53,23 @@ int64_t vocabulary_rows(const ModelConfig& config, int64_t tokens) {
   return config.vocabulary;
 }
 
+/** What the published folder says beside sizes and weights, for other programs (bagel.md 7.1 and 10). The tokens are
+ *  those of this folder's tokenizer. */
+void write_published_keys(const std::filesystem::path& folder, const ModelConfig& config, const std::string& dtype) {
+  const Tokenizer tokenizer = Tokenizer::load(folder);
+  const nlohmann::ordered_json tokens = {{"bos_token_id", tokenizer.endoftext()}, {"eos_token_id", tokenizer.im_end()}};
+  nlohmann::ordered_json llm = {{"initializer_range", 0.02},
+                                {"max_position_embeddings", 32768},
+                                {"max_window_layers", config.layers},
+                                {"sliding_window", 131072},
+                                {"torch_dtype", dtype}};
+  llm.update(tokens);
+  set_json_keys(folder / "llm_config.json", llm);
+  set_json_keys(folder / "generation_config.json", tokens);
+  const std::vector<double> halves(3, 0.5);
+  set_json_keys(folder / "preprocessor_config.json", {{"image_mean", halves}, {"image_std", halves}});
+}
+
 }  // namespace
 
 MadeModel make_model(const ModelRecipe& recipe, const std::vector<std::string>& corpus) {
@@ -66,8 +85,9 @@ void create_model_folder(const std::filesystem::path& folder, const ModelRecipe&
                          const std::vector<std::string>& corpus) {
   MadeModel made = make_model(recipe, corpus);
   const WeightSource weights = initial_weights(made.model, static_cast<uint64_t>(recipe.seed));
-  save_model_folder(folder, made.model, weights, folder, /*compact=*/recipe.dtype == "bfloat16");
+  save_model_folder(folder, made.model, weights, /*base=*/{}, /*compact=*/recipe.dtype == "bfloat16");
   write_tokenizer_files(folder, made.tokenizer);
+  write_published_keys(folder, made.model.config, recipe.dtype);
 }
 
 }  // namespace diptych

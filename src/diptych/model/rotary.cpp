@@ -10,19 +10,28 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+struct RotatedHeads {
+  Tensor y, inverse_rms;
+};
+
+RotatedHeads fused_norm_rotate(const Tensor& x, const Tensor& weight, double eps, const Rotation& rotation) {
+  RotatedHeads out{at::empty_like(x), inverse_rms_like(x, x.size(0) * x.size(1))};
+  fused_kernels(x, weight)->norm_rotate(x, weight, eps, rotation, out.y, out.inverse_rms);
+  return out;
+}
+
 class FusedNormRotate : public torch::autograd::Function<FusedNormRotate> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& input, const Tensor& weight, double eps,
                         const Tensor& cosine, const Tensor& sine) {
     const Tensor x = input.contiguous();
-    const Tensor y = at::empty_like(x);
-    const Tensor inverse_rms = inverse_rms_like(x, x.size(0) * x.size(1));
-    fused_kernels(x, weight)->norm_rotate(x, weight, eps, {cosine, sine}, y, inverse_rms);
+    const auto [y, inverse_rms] = fused_norm_rotate(x, weight, eps, {cosine, sine});
     context->save_for_backward({x, weight, cosine, sine, inverse_rms});
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
+    refuse_second_gradients();
     const variable_list saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], &inverse_rms = saved[4];
     const FusedKernels& kernels = *fused_kernels(x, weight);
@@ -58,13 +67,17 @@ Rotation narrow(const Rotation& rotation, int64_t begin, int64_t count) {
 
 Tensor norm_rotate(const Tensor& heads, const RmsNorm& norm, double eps, const Rotation& rotation) {
   const int64_t rows = heads.size(0), width = heads.size(2);
-  TORCH_CHECK(
-      norm.weight.sizes() == at::IntArrayRef({width}) && rotation.cosine.sizes() == at::IntArrayRef({rows, width}),
-      "norm_rotate: heads ", heads.sizes(), ", weight ", norm.weight.sizes(), ", angles ", rotation.cosine.sizes());
-  if (fused_kernels(heads, norm.weight) != nullptr)
-    return FusedNormRotate::apply(heads, norm.weight, eps, rotation.cosine, rotation.sine);
-  const Tensor normed = rms_norm(heads, norm.weight, eps);
-  return normed * rotation.cosine.unsqueeze(1) + normed.roll(heads.size(2) / 2, 2) * rotation.sine.unsqueeze(1);
+  TORCH_CHECK(norm.weight.sizes() == at::IntArrayRef({width}) &&
+                  rotation.cosine.sizes() == at::IntArrayRef({rows, width}) &&
+                  rotation.sine.sizes() == rotation.cosine.sizes(),
+              "norm_rotate: heads ", heads.sizes(), ", weight ", norm.weight.sizes(), ", cosines ",
+              rotation.cosine.sizes(), ", sines ", rotation.sine.sizes());
+  if (fused_kernels(heads, norm.weight) == nullptr) {
+    const Tensor normed = rms_norm(heads, norm.weight, eps);
+    return normed * rotation.cosine.unsqueeze(1) + normed.roll(width / 2, 2) * rotation.sine.unsqueeze(1);
+  }
+  if (!at::GradMode::is_enabled()) return fused_norm_rotate(heads.contiguous(), norm.weight, eps, rotation).y;
+  return FusedNormRotate::apply(heads, norm.weight, eps, rotation.cosine, rotation.sine);
 }
 
 }  // namespace diptych

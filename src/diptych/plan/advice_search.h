@@ -9,9 +9,11 @@
 
 namespace diptych {
 
-/** Makes one change and says which as a user types it, or says nothing where it cannot. */
 template <class Setting>
-using SettingChange = std::string (*)(Setting&);
+struct SettingChange {
+  std::string (*make)(Setting&);  // makes the change and says which as a user types it, or says nothing where it cannot
+  const char* cost;               // as in Advice
+};
 
 template <class Setting>
 std::string round_weights(Setting& setting) {
@@ -26,6 +28,11 @@ std::string recompute_layers(Setting& setting) {
   setting.recipe.train.recompute_layers = true;
   return "train.recompute_layers=true";
 }
+
+inline constexpr const char* kCostOfRounding = "rounds weights and activations";
+inline constexpr const char* kCostOfRecomputing = "a third more work in updates";
+inline constexpr const char* kCostOfSmallPacks = "less at a time, at worst slower";
+inline constexpr const char* kCostOfRanks = "more cards";
 
 /** `dealt`: what is dealt over the ranks. With fewer than one each, ranks would idle. */
 inline std::string double_ranks(int64_t& ranks, int64_t dealt) {
@@ -51,27 +58,94 @@ inline void add_advice(std::vector<Advice>& all, Advice next) {
   all.push_back(std::move(next));
 }
 
-/** The first of `changes` that is worth saying, again and again, until `limit` bytes hold the peak or none is. */
 template <class Setting>
-std::vector<Advice> search_advice(Setting setting, const std::vector<SettingChange<Setting>>& changes,
-                                  const std::function<int64_t(const Setting&)>& peak_of, int64_t limit) {
-  constexpr double worth_saying = 0.01;  // share of the peak
-  std::vector<Advice> all;
-  int64_t peak = peak_of(setting);
-  for (size_t next = 0; peak > limit && next < changes.size();) {
-    Setting changed = setting;
-    const std::string change = changes[next](changed);
-    const int64_t after = change.empty() ? peak : peak_of(changed);
-    if (static_cast<double>(peak - after) < worth_saying * static_cast<double>(peak)) {
-      ++next;
-      continue;
-    }
-    add_advice(all, {change, peak - after, after});
-    setting = changed;
-    peak = after;
-    next = 0;
+class AdviceSearch {
+ public:
+  using Change = SettingChange<Setting>;
+  using Steps = std::vector<size_t>;  // places in `changes`
+
+  /** `changes`: the one that costs least first. */
+  AdviceSearch(Setting start, std::vector<Change> changes, std::function<int64_t(const Setting&)> peak_of)
+      : start_(std::move(start)), changes_(std::move(changes)), peak_of_(std::move(peak_of)) {}
+
+  std::vector<Advice> found(int64_t limit) const {
+    const Steps greedy = first_that_help(limit);
+    const std::vector<Advice> all = advice_of(greedy);
+    if (all.empty()) return {};
+    // Where nothing fits, what helps nothing at the end is left out all the same.
+    const int64_t enough = std::max(limit, all.back().peak);
+    return advice_of(gathered(needed(greedy, enough), enough));
   }
-  return all;
-}
+
+ private:
+  /** The first change that is worth saying, again and again, until `limit` bytes hold the peak or none is. */
+  Steps first_that_help(int64_t limit) const {
+    constexpr double worth_saying = 0.01;  // share of the peak
+    Steps made;
+    Setting setting = start_;
+    int64_t peak = peak_of_(setting);
+    for (size_t next = 0; peak > limit && next < changes_.size();) {
+      Setting changed = setting;
+      const int64_t after = changes_[next].make(changed).empty() ? peak : peak_of_(changed);
+      if (static_cast<double>(peak - after) < worth_saying * static_cast<double>(peak)) {
+        ++next;
+        continue;
+      }
+      made.push_back(next);
+      setting = changed;
+      peak = after;
+      next = 0;
+    }
+    return made;
+  }
+
+  /** Whether the steps can be made and `limit` bytes hold the peak behind them. */
+  bool suffices(const Steps& steps, int64_t limit) const {
+    Setting setting = start_;
+    for (const size_t step : steps)
+      if (changes_[step].make(setting).empty()) return false;
+    return peak_of_(setting) <= limit;
+  }
+
+  /** Without the steps that later ones have made useless: what costs most is tried first. */
+  Steps needed(Steps steps, int64_t limit) const {
+    for (size_t change = changes_.size(); change-- > 0;) {
+      for (size_t place = steps.size(); place-- > 0;) {
+        if (steps[place] != change) continue;
+        Steps fewer = steps;
+        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(place));
+        if (suffices(fewer, limit)) steps = fewer;
+      }
+    }
+    return steps;
+  }
+
+  /** Steps of one kind behind the first of them, so that they become one piece of advice. */
+  Steps gathered(const Steps& steps, int64_t limit) const {
+    Steps together;
+    for (const size_t step : steps) {
+      const auto last = std::find(together.rbegin(), together.rend(), step);
+      together.insert(last == together.rend() ? together.end() : last.base(), step);
+    }
+    return suffices(together, limit) ? together : steps;
+  }
+
+  std::vector<Advice> advice_of(const Steps& steps) const {
+    std::vector<Advice> all;
+    Setting setting = start_;
+    int64_t peak = peak_of_(setting);
+    for (const size_t step : steps) {
+      const std::string change = changes_[step].make(setting);
+      const int64_t after = peak_of_(setting);
+      add_advice(all, {change, changes_[step].cost, peak - after, after});
+      peak = after;
+    }
+    return all;
+  }
+
+  Setting start_;
+  std::vector<Change> changes_;
+  std::function<int64_t(const Setting&)> peak_of_;
+};
 
 }  // namespace diptych

@@ -3,6 +3,7 @@
 #include "diptych/plan/cost_plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "diptych/bench/bench_flops.h"
 #include "diptych/plan/phase_clock.h"
@@ -28,21 +29,13 @@ double adapter_flops(Bagel& model, const PackLayout& layout) {
   return flops;
 }
 
-}  // namespace
+using SamplingCosts = std::array<PhaseCost, 4>;
 
-double optimizer_traffic(const StateBytes& state) {
-  const auto moments = static_cast<double>(state.moments);
-  return 2 * moments + moments + moments / 2;
-}
-
-std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options,
-                                  const Gpu& gpu, const Efficiency& efficiency) {
-  Bagel& model = planned.model;
+/** The phases of sampling all chains of a rank. */
+SamplingCosts sampling_costs(Bagel& model, const Workload& work, int64_t chains_per_pack, const PhaseClock& clock) {
   const ModelConfig& config = model.config;
-  const Workload work = workload_of(config, recipe, options);
-  const PhaseClock clock(recipe.run.dtype, gpu, efficiency);
   const double both = decoder_bytes(model, true), und = decoder_bytes(model, false);
-  const int64_t sampled = std::min(recipe.rollout.chains_per_pack, work.chains);
+  const int64_t sampled = std::min(chains_per_pack, work.chains);
   const double chains = static_cast<double>(work.stages * work.chains);
   const double packs = chains / static_cast<double>(sampled);
   const double row_bytes = 2.0 * static_cast<double>(config.layers * config.kv_heads * config.head_dim) *
@@ -70,6 +63,45 @@ std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe,
   const int64_t side = work.grid * latent_token_pixels(config);
   if (work.stage.paint)
     clock.add_convolutions(pixels, chains, autoencoder_flops(model.autoencoder, side * side).decode);
+  return {prefill, decode, denoise, pixels};
+}
+
+void add_phase(PhaseCost& sum, const PhaseCost& cost) {
+  sum.flops += cost.flops;
+  sum.bytes += cost.bytes;
+  sum.seconds += cost.seconds;
+}
+
+}  // namespace
+
+double optimizer_traffic(const StateBytes& state) {
+  const auto moments = static_cast<double>(state.moments);
+  return 2 * moments + moments + moments / 2;
+}
+
+double merge_traffic(PlannedModel& planned) {
+  double bytes = 0;
+  for (const NamedLinear& linear : decoder_linears(planned.model.decoder)) {
+    if (!linear.layer->adapter) continue;
+    const auto narrow = static_cast<double>(linear.layer->weight.element_size());
+    bytes += (6 * narrow + 4 * sizeof(float)) * static_cast<double>(linear.layer->weight.numel());
+  }
+  return bytes;
+}
+
+std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options,
+                                  const Gpu& gpu, const Efficiency& efficiency) {
+  Bagel& model = planned.model;
+  const ModelConfig& config = model.config;
+  const Workload work = workload_of(config, recipe, options);
+  const PhaseClock clock(recipe.run.dtype, gpu, efficiency);
+  const double both = decoder_bytes(model, true);
+  const double chains = static_cast<double>(work.stages * work.chains);
+  const SamplingCosts sampling = sampling_costs(model, work, recipe.rollout.chains_per_pack, clock);
+  PhaseCost first{"first pictures"};
+  if (const std::optional<Workload> pictures = first_pictures(config, recipe, options))
+    for (const PhaseCost& cost : sampling_costs(model, *pictures, recipe.rollout.chains_per_pack, clock))
+      add_phase(first, cost);
 
   const int64_t trained = std::min(recipe.train.chains_per_pack, work.chains);
   const double passes = chains / static_cast<double>(trained);
@@ -84,9 +116,15 @@ std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe,
   const double passes_worth = (adapted ? 2 : 3) + (recipe.train.recompute_layers ? 1 : 0);
   const double updated = passes_worth * forward + (adapted ? adapter_flops(model, lay_out(pack)) : 0);
   clock.add(update, passes * static_cast<double>(recipe.train.epochs), updated, passes_worth * both);
-  clock.add(optimizer, static_cast<double>(recipe.train.mini_batches * recipe.train.epochs), 0,
-            optimizer_traffic(state_bytes(planned, false, options.ranks)));
-  return {prefill, decode, denoise, pixels, reference, replay, update, optimizer};
+  const StateBytes state = state_bytes(planned, work.penalised, options.ranks);
+  const auto steps = static_cast<double>(recipe.train.mini_batches * recipe.train.epochs);
+  clock.add(optimizer, steps, 0, optimizer_traffic(state) + merge_traffic(planned));
+  // A merge reads the frozen weights. The reference comes and goes: with adapters that is theirs and a merge, else both
+  // ways twice.
+  clock.add_transfers(optimizer, steps, static_cast<double>(state.bases));
+  if (work.penalised) clock.add_transfers(reference, 1, static_cast<double>(2 * state.bases + 4 * state.reference));
+  const auto& [prefill, decode, denoise, pixels] = sampling;
+  return {first, prefill, decode, denoise, pixels, reference, replay, update, optimizer};
 }
 
 }  // namespace diptych

@@ -25,7 +25,12 @@ struct PhaseCost {
  * read. */
 double optimizer_traffic(const StateBytes& state);
 
-/** One step of the rank with most chains, all of which are counted as contributing. Rewards, evaluation and messages
+/** Bytes that merging all adapters passes through memory: the frozen weight comes and is read, the float32 sum is
+ *  written, added to and read, the merged weight is written, compared and copied. */
+double merge_traffic(PlannedModel& planned);
+
+/** One step of the rank with most chains, all of which are counted as contributing. The pictures that an episode
+ *  starts from and makes itself are a phase of their own, drawn once. Rewards, evaluation and messages
  *  between ranks are not in it. */
 std::vector<PhaseCost> plan_costs(PlannedModel& planned, const RlRecipe& recipe, const PlanOptions& options,
                                   const Gpu& gpu, const Efficiency& efficiency);

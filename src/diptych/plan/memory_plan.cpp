@@ -80,7 +80,7 @@ MemoryPlan plan_memory(PlannedModel& planned, const RlRecipe& recipe, const Plan
   MemoryPlan plan;
   plan.rows = {memory_row("weights", state.weights, all),
                memory_row("autoencoder", state.autoencoder, all),
-               memory_row("adapters, frozen copies", state.adapters, all),
+               memory_row("adapters", state.adapters, all),
                memory_row("float32 masters", state.masters, all),
                memory_row("Adam moments", state.moments, all),
                memory_row("gradients", state.gradients / dealing.gradients_of, {kUpdate, kOptimizer}),
@@ -94,7 +94,7 @@ MemoryPlan plan_memory(PlannedModel& planned, const RlRecipe& recipe, const Plan
   if (work.penalised) working[kReference] = std::max(without_gradient, state.reference_swap);
   working[kUpdate] = pass.working + dealing.at_work;
   working[kOptimizer] = state.optimizer_step;
-  plan.host = {{"reference weights", state.reference},
+  plan.host = {{"reference weights", state.reference + state.bases},
                {"trajectories", chains * trajectory_bytes(work)},
                {"reference values", work.penalised ? chains * chain_value_bytes(work) : 0},
                {"old values", chains * chain_value_bytes(work)}};

@@ -14,6 +14,8 @@ class PhaseClock {
   void add(PhaseCost& cost, double times, double flops, double bytes) const;
   /** float32 convolutions, which cuDNN may compute in TF32: half the rate of bfloat16. */
   void add_convolutions(PhaseCost& cost, double times, double flops) const;
+  /** Bytes between the host's memory and the card's, while neither computes. */
+  void add_transfers(PhaseCost& cost, double times, double bytes) const;
 
  private:
   void add_at(double rate, PhaseCost& cost, double times, double flops, double bytes) const;

@@ -29,7 +29,7 @@ int64_t& count_of(const std::string& name, ParameterCounts& counts) {
 }
 
 /** What an optimizer step allocates: a parameter before its update with the mask of its changes, one at a time; with
- *  adapters, two float32 matrices of the largest merge. */
+ *  adapters, the largest merge: the sum in float32, and beside it the weight that it is rounded to or the mask. */
 int64_t optimizer_step_bytes(PlannedModel& planned) {
   int64_t largest = 0;
   for (const ParameterGroup& group : planned.groups)
@@ -37,8 +37,8 @@ int64_t optimizer_step_bytes(PlannedModel& planned) {
       largest = std::max(largest, bytes_of(parameter.tensor) + parameter.tensor.numel());
   for (const NamedLinear& linear : decoder_linears(planned.model.decoder)) {
     if (!linear.layer->adapter) continue;
-    const int64_t copies = is_precise(linear.layer->weight) ? 1 : 2;
-    largest = std::max(largest, copies * linear.layer->weight.numel() * static_cast<int64_t>(sizeof(float)));
+    const int64_t bytes_of_a_weight = is_precise(linear.layer->weight) ? 4 + 1 : 4 + 2;
+    largest = std::max(largest, bytes_of_a_weight * linear.layer->weight.numel());
   }
   return largest;
 }
@@ -80,7 +80,8 @@ StateBytes state_bytes(PlannedModel& planned, bool keeps_reference, int64_t rank
   for (const NamedLinear& linear : decoder_linears(planned.model.decoder)) {
     if (!linear.layer->adapter) continue;
     const Adapter& adapter = *linear.layer->adapter;
-    state.adapters += bytes_of(adapter.down) + bytes_of(adapter.up) + bytes_of(adapter.base);
+    state.adapters += bytes_of(adapter.down) + bytes_of(adapter.up);
+    state.bases += bytes_of(adapter.base);
     adapted = true;
   }
   const std::vector<NamedTensor> parameters = all_parameters(planned.groups);

@@ -37,11 +37,12 @@ ParameterCounts parameter_counts(PlannedModel& planned);
 struct StateBytes {
   int64_t weights = 0;  // of the transformer
   int64_t autoencoder = 0;
-  int64_t adapters = 0;         // the adapters, and the frozen weights beside the merged ones
+  int64_t adapters = 0;
+  int64_t bases = 0;            // in the host's memory: the frozen weights behind adapters
   int64_t masters = 0;          // dealt over the ranks; a float32 parameter is its own
   int64_t moments = 0;          // of Adam, dealt
   int64_t gradients = 0;        // sums, on every rank
-  int64_t reference = 0;        // frozen copies of what trains in full
+  int64_t reference = 0;        // in the host's memory: frozen copies of what trains in full
   int64_t optimizer_step = 0;   // at most at work in an optimizer step
   int64_t reference_swap = 0;   // at most at work in an exchange of policy and reference
   bool gradients_grow = false;  // a backward pass allocates them, instead of adding to zeros

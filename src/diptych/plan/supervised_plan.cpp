@@ -27,20 +27,23 @@ struct SupervisedSetting {
 
 const std::vector<SettingChange<SupervisedSetting>>& changes_of_supervised() {
   static const std::vector<SettingChange<SupervisedSetting>> list = {
-      round_weights<SupervisedSetting>,
-      [](SupervisedSetting& setting) {
-        int64_t& examples = setting.recipe.train.examples_per_pack;
-        const int64_t of_rank = (setting.recipe.train.batch + setting.options.ranks - 1) / setting.options.ranks;
-        examples = examples == 0 ? of_rank : std::min(examples, of_rank);
-        return halve("train.examples_per_pack", examples);
-      },
-      recompute_layers<SupervisedSetting>,
-      [](SupervisedSetting& setting) { return double_ranks(setting.options.ranks, setting.recipe.train.batch); },
-      [](SupervisedSetting& setting) -> std::string {
-        if (setting.recipe.train.ema_decay == 0) return "";
-        setting.recipe.train.ema_decay = 0;
-        return "train.ema_decay=0";
-      }};
+      {round_weights<SupervisedSetting>, kCostOfRounding},
+      {[](SupervisedSetting& setting) {
+         int64_t& examples = setting.recipe.train.examples_per_pack;
+         const int64_t of_rank = (setting.recipe.train.batch + setting.options.ranks - 1) / setting.options.ranks;
+         examples = examples == 0 ? of_rank : std::min(examples, of_rank);
+         return halve("train.examples_per_pack", examples);
+       },
+       kCostOfSmallPacks},
+      {recompute_layers<SupervisedSetting>, kCostOfRecomputing},
+      {[](SupervisedSetting& setting) { return double_ranks(setting.options.ranks, setting.recipe.train.batch); },
+       kCostOfRanks},
+      {[](SupervisedSetting& setting) -> std::string {
+         if (setting.recipe.train.ema_decay == 0) return "";
+         setting.recipe.train.ema_decay = 0;
+         return "train.ema_decay=0";
+       },
+       "no moving average"}};
   return list;
 }
 
@@ -76,6 +79,10 @@ SupervisedWork supervised_work(const ModelConfig& config, const SftRecipe& recip
                    text_segment(std::vector<int64_t>(static_cast<size_t>(work.think_tokens + kTextMarkers)), -1, 0));
   append_segment(chain, planned_noisy_image(work.grid, -1));
   return work;
+}
+
+int64_t idle_ranks(const SftRecipe& recipe, const PlanOptions& options) {
+  return std::max<int64_t>(0, options.ranks - recipe.train.batch);
 }
 
 MemoryPlan plan_memory(PlannedModel& planned, const SftRecipe& recipe, const PlanOptions& options) {
@@ -131,7 +138,7 @@ std::vector<Advice> advise(const ModelConfig& config, const SftRecipe& recipe, c
     PlannedModel planned = planned_model(config, setting.recipe);
     return plan_memory(planned, setting.recipe, setting.options).peak();
   };
-  return search_advice<SupervisedSetting>({recipe, options}, changes_of_supervised(), peak_of, limit);
+  return AdviceSearch<SupervisedSetting>({recipe, options}, changes_of_supervised(), peak_of).found(limit);
 }
 
 }  // namespace diptych

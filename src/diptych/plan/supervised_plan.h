@@ -25,6 +25,9 @@ struct SupervisedWork {
 /** Of examples with a picture to learn, all of which think unless a thought has no tokens. */
 SupervisedWork supervised_work(const ModelConfig& config, const SftRecipe& recipe, const PlanOptions& options);
 
+/** Of the ranks, those that no example of a step falls to. */
+int64_t idle_ranks(const SftRecipe& recipe, const PlanOptions& options);
+
 MemoryPlan plan_memory(PlannedModel& planned, const SftRecipe& recipe, const PlanOptions& options);
 
 std::vector<PhaseCost> plan_costs(PlannedModel& planned, const SftRecipe& recipe, const PlanOptions& options,

@@ -79,6 +79,14 @@ std::vector<double> window_times(const Workload& work) {
   return {begin, begin + schedule.window_size};
 }
 
+void check_think_tokens(const RlRecipe& recipe, const EpisodeProgram& program, int64_t tokens) {
+  const int64_t cap = recipe.rollout.max_think_tokens;
+  if (!writes(program) || tokens < 0 || (tokens > 0 && tokens <= cap)) return;
+  throw Error(ExitCode::usage, {"--think-tokens", cat("1 to rollout.max_think_tokens = ", cap), cat(tokens),
+                                tokens > cap ? "sampling stops at that cap; rollout.max_think_tokens=N moves it"
+                                             : "an episode that does not think is rollout.episode=t2i"});
+}
+
 // Of the im_start that stands in front, and an im_end that a thought at its cap is given.
 int64_t thought_rows(const Workload& work, int64_t think_tokens) {
   return work.stage.write ? think_tokens + kTextMarkers : 0;
@@ -138,8 +146,21 @@ Workload workload_of(const ModelConfig& config, const RlRecipe& recipe, const Pl
   work.shares_context = stages.size() == 1;
   work.group_size = recipe.train.group_size;
   work.chains = (recipe.prompts.per_step + options.ranks - 1) / options.ranks * work.group_size;
+  check_think_tokens(recipe, work.episode.program, options.think_tokens);
   work.think_tokens = options.think_tokens >= 0 ? options.think_tokens : recipe.rollout.max_think_tokens;
   return work;
+}
+
+std::optional<Workload> first_pictures(const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options) {
+  if (recipe.rollout.episode != "reflect") return std::nullopt;
+  RlRecipe painting = recipe;
+  painting.rollout.episode = recipe.refine.initial_episode;
+  painting.train.group_size = recipe.refine.initial_images;
+  return workload_of(config, painting, options);
+}
+
+int64_t idle_ranks(const RlRecipe& recipe, const PlanOptions& options) {
+  return std::max<int64_t>(0, options.ranks - recipe.prompts.per_step);
 }
 
 std::vector<Segment> update_pack(const Workload& work, int64_t chains, int64_t think_tokens) {

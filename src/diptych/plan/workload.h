@@ -1,6 +1,8 @@
 #pragma once
 // The packs that a recipe makes, as segments without values: the code that lays out real packs lays out these.
 
+#include <optional>
+
 #include "diptych/rollout/trajectory.h"
 #include "diptych/train/policy_update.h"
 
@@ -36,8 +38,16 @@ struct Workload {
   int64_t latent_tokens() const { return grid * grid; }
 };
 
-/** Throws Error(config) for a window, an episode or an image size that training refuses. */
+/** Throws Error(config) for a window, an episode or an image size that training refuses, Error(usage) for thoughts of
+ * an expected length that none has. */
 Workload workload_of(const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options);
+
+/** Sampling the pictures that a rank's prompts start from, where the recipe's episode makes them itself (reflect),
+ * once: further draws of prompts are not in it. */
+std::optional<Workload> first_pictures(const ModelConfig& config, const RlRecipe& recipe, const PlanOptions& options);
+
+/** Of the ranks, those that no prompt of a step falls to. */
+int64_t idle_ranks(const RlRecipe& recipe, const PlanOptions& options);
 
 /** Tokens of a text that stands in the recipe, roughly. */
 int64_t planned_tokens(const std::string& text);

@@ -115,7 +115,7 @@ const std::vector<MetricGroup>& metric_groups() {
         {"time/update", "seconds of replay, forward, backward and optimizer"},
         {"time/update_gflops", "achieved GFLOP/s of the update"},
         {"time/evaluation", "seconds of an evaluation"},
-        {"time/peak_memory_gb", "largest resident memory so far, GB"}}}};
+        {"time/peak_memory_gb", "largest memory so far, of the GPU if there is one, GB"}}}};
   return groups;
 }
 

@@ -79,7 +79,7 @@ void add_cost_facts(const RunData& run, Facts& facts) {
   const double evaluation = sum(series(run.curves, "time/evaluation").values);
   if (evaluation > 0) facts.emplace_back("Evaluations", duration_text(evaluation));
   const std::string threads = recipe_text(run.recipe, "run.threads");
-  if (!threads.empty()) facts.emplace_back("Threads", threads == "0" ? "all cores" : threads);
+  if (!threads.empty()) facts.emplace_back("Threads", threads == "0" ? "all cores of the machine" : threads);
   const double memory = largest(series(run.curves, "time/peak_memory_gb").values);
   if (memory > 0) facts.emplace_back("Memory", number_text(memory) + " GB");
 }

@@ -192,6 +192,9 @@ class HttpServer::Listener : public httplib::Server {
     const std::string encoding = request.get_header_value("Content-Encoding");
     if (!encoding.empty() && encoding != "identity")
       throw ApiError(415, "invalid_request_error", "compressed bodies are not supported");
+    // Such a body would end with the connection, for which the client waits too.
+    if (is_post && !request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
+      throw ApiError(411, "invalid_request_error", "the request has no body: expected one, with Content-Length");
     if (request.has_header("Content-Length") && announced_bytes(request) > limits_.body_bytes)
       throw too_large(limits_.body_bytes);
   }

@@ -1,5 +1,6 @@
 #include "diptych/tensor/device.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include "diptych/base/error.h"
@@ -41,6 +42,14 @@ at::Device open_device(const std::string& name, int local_rank, const std::strin
                           asked.has_index() ? asked.index() : static_cast<c10::DeviceIndex>(local_rank % count));
   c10::impl::getDeviceGuardImpl(device.type())->setDevice(device);
   return device;
+}
+
+c10::DeviceAllocator* counting_allocator(at::Device device) {
+  return device.is_cpu() ? nullptr : dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device.type()));
+}
+
+int64_t peak_allocated_bytes(c10::DeviceAllocator& allocator, at::Device device) {
+  return allocator.getDeviceStats(device.index()).allocated_bytes[0].peak;
 }
 
 void synchronise(at::Device device) {

@@ -6,6 +6,10 @@
 
 #include "diptych/tensor/torch.h"
 
+namespace c10 {
+struct DeviceAllocator;
+}
+
 namespace diptych {
 
 /** The device of that name: "cpu", "cuda", "cuda:1", or another that this LibTorch has. Where the name has no number
@@ -16,6 +20,12 @@ at::Device open_device(const std::string& name, int local_rank, const std::strin
 
 /** How many devices of the type LibTorch finds; 0 where it was built without. */
 int device_count(at::DeviceType type);
+
+/** What counts the memory of the device; nullptr for the CPU, which keeps no count. */
+c10::DeviceAllocator* counting_allocator(at::Device device);
+
+/** The most bytes of it that were allocated since its count began. */
+int64_t peak_allocated_bytes(c10::DeviceAllocator& allocator, at::Device device);
 
 /** Waits until the device has done all that it was asked to do. */
 void synchronise(at::Device device);

@@ -7,6 +7,7 @@
 #include "diptych/model/folder.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
+#include "diptych/train/export.h"
 #include "diptych/train/ranks.h"
 
 namespace diptych {
@@ -98,6 +99,7 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
   progress.finish();
   measure_latents(model, examples, recipe.train.steps);
   save_model_folder(session.folder() / "model", model, recipe.model, /*compact=*/false);
+  check_model_folder(session.folder() / "model", model, /*compact=*/false);
   return EndReason::finished;
 }
 

@@ -9,9 +9,53 @@ namespace diptych {
 
 namespace {
 
+std::string quoted(const std::string& text) {
+  return '"' + text + '"';
+}
+
 void require(bool holds, const std::string& key, const std::string& expected, const std::string& got,
              const std::string& hint) {
   if (!holds) throw Error(ExitCode::config, {key, expected, got, hint});
+}
+
+/** The kinds of all rewards that are added up. */
+std::vector<std::string> added_kinds(const RewardConfig& reward) {
+  std::vector<std::string> kinds = {reward.kind};
+  for (const std::string& term : reward.terms) kinds.push_back(term.substr(0, term.find(':')));
+  return kinds;
+}
+
+/** The first reward for edits of the shapes world, or with `of_edits` false for pictures made from its prompts. */
+std::optional<std::string> exact_reward(const RewardConfig& reward, bool of_edits) {
+  for (const std::string& kind : added_kinds(reward))
+    if (kind.starts_with("shapes_") && kind.starts_with("shapes_edit") == of_edits) return kind;
+  return std::nullopt;
+}
+
+void check_rewards(const RlRecipe& recipe, bool edits) {
+  const std::optional<std::string> of_edits = exact_reward(recipe.reward, true);
+  const std::optional<std::string> of_prompts = exact_reward(recipe.reward, false);
+  const std::optional<std::string> exact = of_edits ? of_edits : of_prompts;
+  const std::string got = exact ? quoted(*exact) : "";
+  require(!exact || recipe.prompts.source != "file", "reward.kind", "a reward for prompts from a file", got,
+          "the exact verifier knows the shapes world's own prompts only");
+  require(!of_edits || edits, "reward.kind", "a reward for episode " + recipe.rollout.episode + ", which edits nothing",
+          got, "edits need rollout.episode = \"edit\" and prompts.source = \"shapes_edits\"");
+  require(!of_prompts || !edits, "reward.kind", "a reward for edits, such as \"shapes_edit\"",
+          of_prompts ? quoted(*of_prompts) : "", "");
+  require(!exact || recipe.rollout.image_size == shapes::World{}.canvas, "rollout.image_size",
+          cat(shapes::World{}.canvas, ", the canvas of the shapes world"), cat(recipe.rollout.image_size),
+          "another size needs another reward, and eval.prompts = 0");
+}
+
+/** Texts without chance are all alike, so that no advantage tells one from another. */
+void check_chance_of_texts(const RolloutConfig& rollout) {
+  const std::string hint = "or train.text_weight = 0";
+  require(rollout.temperature > 0, "rollout.temperature", "above 0: the most probable text has no policy gradient", "0",
+          hint);
+  require(rollout.top_p > 0, "rollout.top_p", "above 0: the most probable text has no policy gradient", "0", hint);
+  require(rollout.top_k != 1, "rollout.top_k", "0 or above 1: the most probable text has no policy gradient", "1",
+          hint);
 }
 
 void check_sharding(const RlRecipe& recipe) {
@@ -23,26 +67,42 @@ void check_sharding(const RlRecipe& recipe) {
 
 }  // namespace
 
+void check_evaluation(const EvaluationConfig& eval, const RolloutConfig& rollout, const RewardConfig& reward) {
+  if (eval.prompts == 0 && eval.edits == 0) return;
+  check_evaluated_size(rollout.image_size);
+  const std::optional<std::string> of_edits = exact_reward(reward, true);
+  require(!of_edits || eval.prompts == 0, "eval.prompts",
+          "0, since " + quoted(of_edits.value_or("")) + " scores edits, and no pictures made from prompts",
+          cat(eval.prompts), "eval.edits evaluates edits, whatever the reward");
+}
+
+std::vector<std::string> recipe_warnings(const RlRecipe& recipe) {
+  if (recipe.reward.kind != "brightness") return {};
+  return {
+      "reward.kind = \"brightness\" is a stand-in that wants bright pictures, whatever the prompt; "
+      "set reward.kind (docs/rewards.md)"};
+}
+
 RlRecipe checked_recipe(const RlRecipe& recipe) {
   const RlTrainConfig& train = recipe.train;
-  const bool verifies = recipe.reward.kind.starts_with("shapes_");
   const EpisodeProgram program = episode_program(recipe.rollout.episode);
   const bool trains_text = writes(program) && train.text_weight > 0;
   const bool edits = program.name == "edit" || program.name == "edit_think";
   require(paints(program), "rollout.episode", "an episode that paints, since rewards look at images", program.name, "");
   require(edits == (recipe.prompts.source == "shapes_edits"), "prompts.source",
           edits ? "\"shapes_edits\", whose prompts come with an image to edit" : "prompts for episode " + program.name,
-          "\"" + recipe.prompts.source + "\"", "");
+          quoted(recipe.prompts.source), "");
   require(!train.normalise_each_reward || (program.stages.size() == 1 && program.name != "reflect"),
           "train.normalise_each_reward", "false for " + program.name + ", whose rewards are not plain scores", "true",
           "");
   require(program.name != "review", "rollout.episode", "reflect or rounds:N", "review",
           "a review by itself is for sampling and evaluation");
-  require(recipe.prompts.source != "file" || !verifies, "reward.kind", "a reward for prompts from a file",
-          "\"" + recipe.reward.kind + "\"", "the exact verifier knows the shapes world's own prompts only");
-  require((!verifies && recipe.eval.prompts == 0) || recipe.rollout.image_size == shapes::World{}.canvas,
-          "rollout.image_size", cat(shapes::World{}.canvas, ", the canvas of the shapes world"),
-          cat(recipe.rollout.image_size), "another size needs another reward, and eval.prompts = 0");
+  check_rewards(recipe, edits);
+  check_evaluation(recipe.eval, recipe.rollout, recipe.reward);
+  if (trains_text) check_chance_of_texts(recipe.rollout);
+  require(train.mini_batches <= recipe.prompts.per_step, "train.mini_batches",
+          cat("at most prompts.per_step = ", recipe.prompts.per_step, ": a mini-batch takes whole groups"),
+          cat(train.mini_batches), "train.epochs updates more often on the same prompts");
   require(trains_text || train.image_weight > 0, "train.text_weight and train.image_weight",
           "at least one policy loss above 0", writes(program) ? "both 0" : "no thinking and image_weight 0", "");
   require(train.image_weight == 0 || recipe.rollout.noise_level > 0, "rollout.noise_level",
@@ -51,6 +111,8 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
           "train.image_clip_low and image_clip_high", "a range above 0", "0", "");
   require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
           "above 0: the text loss reaches this expert only", "0", "");
+  require(recipe.lora.rank == 0 || !recipe.lora.targets.empty(), "lora.targets",
+          "name patterns of the linears that get an adapter", "none", "or lora.rank = 0 to train without adapters");
   check_sharding(recipe);
   check_judged_rewards(recipe.reward);
   require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),

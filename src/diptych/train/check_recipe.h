@@ -4,6 +4,13 @@
 
 namespace diptych {
 
+/** Throws Error(config) where an evaluation could not score what it paints: pictures of another size than the shapes
+ *  world's, or pictures made from prompts with a reward for edits. */
+void check_evaluation(const EvaluationConfig& eval, const RolloutConfig& rollout, const RewardConfig& reward);
+
+/** What a recipe may not mean although it trains, in sentences for the log. */
+std::vector<std::string> recipe_warnings(const RlRecipe& recipe);
+
 /** The recipe, if it trains what it asks for: its keys are in range already, but some combinations would train nothing,
  *  or something else. Throws Error(config) naming the key. Reads no model, starts nothing. */
 RlRecipe checked_recipe(const RlRecipe& recipe);

@@ -2,6 +2,7 @@
 
 #include "diptych/train/doctor.h"
 
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -10,6 +11,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/distributed/transport.h"
 #include "diptych/io/json_lines.h"
 #include "diptych/model/fused_kernels.h"
 #include "diptych/model/kernel_check.h"
@@ -66,6 +68,13 @@ CheckResult check_build() {
 #else
   return {Health::warning, "build", cat("with assertions, ", detail, ": slow; build with ./dev build for real work")};
 #endif
+}
+
+CheckResult check_nccl(int gpus) {
+  if (nccl_compiled_in()) return {Health::ok, "NCCL", "compiled in: the GPUs of several processes talk to each other"};
+  return {gpus > 1 ? Health::warning : Health::ok, "NCCL",
+          "not compiled in: several processes talk by way of the CPU, many times slower. Its headers must lie beside "
+          "LibTorch's, or in -DNCCL_INCLUDE_DIR=... (docs/gpu.md)"};
 }
 
 CheckResult check_kernels(int gpus) {
@@ -140,7 +149,9 @@ std::pair<double, double> mean_reward(const MetricRows& rows, size_t begin, size
 
 std::vector<CheckResult> check_machine() {
   std::vector<CheckResult> results = {check_processor(), check_memory(), check_disk(), check_build()};
-  if (const int gpus = device_count(at::kCUDA); gpus > 0) results.push_back(check_kernels(gpus));
+  const int gpus = device_count(at::kCUDA);
+  if (c10::impl::hasDeviceGuardImpl(at::kCUDA)) results.push_back(check_nccl(gpus));
+  if (gpus > 0) results.push_back(check_kernels(gpus));
   return results;
 }
 

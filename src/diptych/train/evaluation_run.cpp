@@ -6,6 +6,7 @@
 #include "diptych/base/error.h"
 #include "diptych/io/files.h"
 #include "diptych/tensor/device.h"
+#include "diptych/train/check_recipe.h"
 #include "diptych/train/evaluation_record.h"
 
 namespace diptych {
@@ -61,6 +62,7 @@ nlohmann::json json_of(const EvaluationReport& report, const EvaluationRecipe& r
 EvaluationReport run_evaluation(const EvaluationRecipe& recipe) {
   if (recipe.eval.prompts == 0 && recipe.eval.edits == 0)
     throw Error(ExitCode::config, {"eval", "eval.prompts or eval.edits above 0", "both 0", ""});
+  check_evaluation(recipe.eval, recipe.rollout, recipe.reward);
   if (recipe.threads > 0) at::set_num_threads(static_cast<int>(recipe.threads));
   const EpisodeOptions options = episode_options(recipe.rollout, recipe.eval.updates);
   const RewardFunction reward = make_reward(recipe.reward);

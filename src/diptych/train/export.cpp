@@ -1,7 +1,13 @@
 #include "diptych/train/export.h"
 
+#include <nlohmann/json.hpp>
+#include <set>
+
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
+#include "diptych/io/files.h"
+#include "diptych/model/weight_differences.h"
 #include "diptych/tensor/device.h"
 #include "diptych/tensor/load.h"
 #include "diptych/train/policy_update.h"
@@ -11,12 +17,14 @@ namespace diptych {
 
 namespace {
 
-void require_none(const std::vector<std::string>& different, const std::filesystem::path& file) {
-  if (different.empty()) return;
-  throw Error(ExitCode::mismatch,
-              {file.string(), "the weights of the live policy, bit for bit",
-               cat(different.size(), " other tensors, such as ", different.front()),
-               "the export is not to be used; a full disk, a damaged one, or a bug: please report it"});
+/** Throws if there are faults in a file that was written and read back. */
+void require_none(const std::vector<std::string>& faults, const std::filesystem::path& file,
+                  const std::string& expected) {
+  if (faults.empty()) return;
+  throw Error(
+      ExitCode::mismatch,
+      {file.string(), expected, cat(faults.size(), faults.size() == 1 ? " fault: " : " faults, such as: ", faults[0]),
+       "the folder is not to be used; a full disk, a damaged one, or a bug: please report it"});
 }
 
 bool same_bytes(const Tensor& a, const Tensor& b) {
@@ -25,42 +33,116 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
          at::equal(a.contiguous().view(at::kByte), b.contiguous().view(at::kByte));
 }
 
-void check_model(const std::filesystem::path& file, Bagel& model) {
-  const SafetensorsFile stored = SafetensorsFile::open(file);
-  std::vector<std::string> different;
-  for (const ParameterSlot& slot : transformer_slots(model)) {
-    const auto found = stored.tensors().find(slot.name);
-    const bool same = found != stored.tensors().end() &&
-                      same_bytes(to_tensor(found->second).to(slot.tensor->scalar_type()), slot.tensor->detach().cpu());
-    if (!same) different.push_back(slot.name);
-  }
-  require_none(different, file);
+void require_tensors(const SafetensorsFile& stored, const std::vector<ParameterSlot>& slots) {
+  std::vector<std::string> faults;
+  for (const WeightDifference& difference : weight_differences(stored, slots))
+    faults.push_back(difference_text(difference));
+  require_none(faults, stored.path(), cat("the model's ", slots.size(), " tensors"));
 }
 
-void check_adapters(const std::filesystem::path& file, Bagel& model, double scale) {
+void check_weight_file(const std::filesystem::path& file, const std::vector<ParameterSlot>& slots, bool compact) {
   const SafetensorsFile stored = SafetensorsFile::open(file);
-  std::vector<std::string> different;
-  for (const auto& [name, layer] : adapted_linears(model)) {
-    const auto read = [&](const char* factor) {
-      return to_tensor(stored.tensors().at(peft_name(name, factor))).to(layer->weight.device());
-    };
-    const Tensor merged = merged_weight(layer->adapter->base, read("lora_B"), read("lora_A"), scale);
-    if (!same_bytes(merged, layer->weight)) different.push_back(name);
+  require_tensors(stored, slots);
+  std::vector<std::string> faults;
+  for (const ParameterSlot& slot : slots) {
+    const StoredTensor& tensor = stored.tensors().at(slot.name);
+    const Tensor expected = slot.tensor->detach().to(at::kCPU, stored_dtype(slot.name, compact));
+    if (!same_bytes(to_tensor(tensor), expected)) faults.push_back("other values in " + slot.name);
+    stored.release(tensor);
   }
-  require_none(different, file);
+  require_none(faults, file, "the model's weights, bit for bit");
+}
+
+/** No policy trains the autoencoder, so it must be the base's. */
+void check_autoencoder(const std::filesystem::path& file, const std::filesystem::path& base_file) {
+  const SafetensorsFile stored = SafetensorsFile::open(file), base = SafetensorsFile::open(base_file);
+  std::vector<std::string> faults;
+  for (const auto& [name, tensor] : base.tensors())
+    if (!same_bytes(to_tensor(stored.tensors().at(name)), to_tensor(tensor, at::kFloat, at::kCPU)))
+      faults.push_back("other values in " + name);
+  require_none(faults, file, cat("the weights of ", base_file.string(), ", bit for bit"));
+}
+
+/** What a reader of adapter_config.json takes from it. */
+struct StatedAdapter {
+  int64_t rank = 0;
+  double alpha = 0;
+  std::set<std::string> targets;
+};
+
+StatedAdapter read_adapter_config(const std::filesystem::path& file) {
+  try {
+    const nlohmann::json config = nlohmann::json::parse(read_file(file));
+    return {config.at("r"), config.at("lora_alpha"), config.at("target_modules")};
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ExitCode::mismatch,
+                {file.string(), "an object with r, lora_alpha and target_modules", error.what(), ""});
+  }
+}
+
+/** Puts the base folder and the adapter folder together as their readers do, by nothing but what the files say. */
+void check_adapters(const std::filesystem::path& folder, Bagel& model, const std::filesystem::path& base_folder) {
+  const std::filesystem::path config = folder / "adapter_config.json";
+  const StatedAdapter stated = read_adapter_config(config);
+  const std::vector<NamedLinear> linears = adapted_linears(model);
+  std::vector<ParameterSlot> factors;
+  std::set<std::string> unknown = stated.targets;
+  std::vector<std::string> faults;
+  for (const auto& [name, layer] : linears) {
+    const int64_t rank = layer->adapter->down.size(0);
+    if (stated.rank != rank) faults.push_back(cat("r ", stated.rank, ", while that of ", name, " is ", rank));
+    if (unknown.erase(name) == 0) faults.push_back("no " + name);
+    factors.push_back({peft_name(name, "lora_A"), &layer->adapter->down});
+    factors.push_back({peft_name(name, "lora_B"), &layer->adapter->up});
+  }
+  for (const std::string& name : unknown) faults.push_back(name + ", which has no adapter");
+  require_none(faults, config, cat("r and target_modules of ", linears.size(), " adapters"));
+
+  const SafetensorsFile stored = SafetensorsFile::open(folder / "adapter_model.safetensors");
+  require_tensors(stored, factors);
+  const SafetensorsFile base = SafetensorsFile::open(base_folder / "ema.safetensors");
+  for (const auto& [name, layer] : linears) {
+    const at::Device device = layer->weight.device();
+    const auto read = [&](const char* factor) {
+      return to_tensor(stored.tensors().at(peft_name(name, factor)), at::kFloat, device);
+    };
+    const StoredTensor& frozen = base.tensors().at(name + ".weight");
+    const Tensor merged = merged_weight(to_tensor(frozen, layer->weight.scalar_type(), device), read("lora_B"),
+                                        read("lora_A"), stated.alpha / static_cast<double>(stated.rank));
+    base.release(frozen);
+    if (!same_bytes(merged, layer->weight)) faults.push_back("another product for " + name);
+  }
+  require_none(faults, folder.string(),
+               cat("adapters that, times lora_alpha ", stated.alpha, " / r ", stated.rank, " and added to ",
+                   base_folder.string(), ", are the policy's weights, bit for bit"));
+}
+
+bool is_compact(const Bagel& model) {
+  return model.embed_tokens.scalar_type() == at::kBFloat16;
 }
 
 }  // namespace
 
+void check_model_folder(const std::filesystem::path& folder, Bagel& model, bool compact) {
+  check_weight_file(folder / "ema.safetensors", transformer_slots(model), compact);
+  check_weight_file(folder / "ae.safetensors", autoencoder_slots(model), compact);
+}
+
+void check_export(const std::filesystem::path& folder, Bagel& model, const std::filesystem::path& base) {
+  check_model_folder(folder / "model", model, is_compact(model));
+  check_autoencoder(folder / "model" / "ae.safetensors", base / "ae.safetensors");
+  if (!adapted_linears(model).empty()) check_adapters(folder / "adapter", model, base);
+}
+
 void export_policy(const std::filesystem::path& folder, Bagel& model, const AdapterOptions& adapters,
                    const std::filesystem::path& base) {
-  const bool compact = model.embed_tokens.scalar_type() == at::kBFloat16;
-  save_model_folder(folder / "model", model, base, compact);
-  check_model(folder / "model" / "ema.safetensors", model);
-  if (adapters.rank == 0) return;
-  save_adapters(folder / "adapter", model, adapters, base);
-  check_adapters(folder / "adapter" / "adapter_model.safetensors", model,
-                 adapters.alpha / static_cast<double>(adapters.rank));
+  save_model_folder(folder / "model", model, base, is_compact(model));
+  if (adapters.rank > 0) save_adapters(folder / "adapter", model, adapters, base);
+  check_export(folder, model, base);
+  if (is_compact(model))
+    for (const auto& [expert, share] : rounded_away(model))
+      log_info(cat("adapters of ", expert, ": rounding to bfloat16 leaves out ", fixed(100 * share, 1),
+                   " % of the change (docs/gpu.md)"));
 }
 
 int64_t export_run(const std::filesystem::path& run_folder, const std::filesystem::path& out) {
@@ -75,7 +157,8 @@ int64_t export_run(const std::filesystem::path& run_folder, const std::filesyste
   check_resumable(loaded->state, current);
   ModelFolder base = load_model_folder(recipe.model, compute_dtype(recipe.run.dtype));
   PolicyOptions options = policy_options(recipe);
-  options.shard_weights = options.keeps_reference = false;  // one process, which updates nothing
+  options.shard_weights = options.keeps_reference = options.adamw.updates =
+      false;  // one process, which updates nothing
   TrainedPolicy policy(base.model, options);
   place_weights(*loaded, policy.restorable());
   policy.optimizer().round_masters();

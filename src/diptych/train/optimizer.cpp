@@ -115,7 +115,7 @@ AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, Pr
       State& state = states.emplace_back();
       state.owner = *owner++;
       state.master = has_own_precision(tensor) || !owns(state) ? tensor : tensor.detach().to(at::kFloat);
-      if (!owns(state)) continue;
+      if (!owns(state) || !options.updates) continue;
       state.exp_avg = at::zeros_like(state.master);
       state.exp_avg_sq = at::zeros_like(state.master);
     }
@@ -123,6 +123,7 @@ AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options, Pr
 }
 
 StepReport AdamW::step(double learning_rate_scale) {
+  TORCH_CHECK(options_.updates, "this optimizer has no moments");
   const at::NoGradGuard no_grad;
   check_sums();
   std::vector<std::vector<double>> norms = gradient_norms(groups_);

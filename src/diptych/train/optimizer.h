@@ -27,6 +27,7 @@ struct AdamWOptions {
   double weight_decay = 1e-4;       // decoupled: p *= 1 - lr * weight_decay
   double joint_max_grad_norm = 0;   // above 0: one norm over all groups is clipped, and max_grad_norm is not used
   bool bfloat16_gradients = false;  // of bf16 parameters; else their sums are fp32
+  bool updates = true;              // false: no moments, which are twice the masters, and no step()
   bool dealt = false;  // weights and gradients lie with their owners, too (DealtLayers): nothing is sent after a step
 };
 
@@ -36,7 +37,7 @@ struct GroupStepReport {
   double grad_norm = 0;            // L2 norm before clipping
   double clip_coefficient = 1;     // factor on the gradients: min(1, max_norm / (norm + 1e-6))
   double below_epsilon_share = 0;  // share of weights whose sqrt(v_hat) lies below epsilon, in [0, 1]
-  double changed_share = 0;        // share of weights whose stored value changed, in [0, 1]
+  double changed_share = 0;  // share of weights whose stored value changed, in [0, 1]; TrainedPolicy: of merged ones
 };
 
 struct StepReport {

@@ -13,6 +13,8 @@ struct UpdateOptions {
   ReplayOptions replay;
   double geometry_factor = 1;  // already multiplied into image clip and velocity-MSE weight
   double gate_text = 0;
+  // The mean over tokens is compared, not the largest: in bfloat16 one token may differ by the rounding of its logit.
+  bool gate_text_mean = false;
   double gate_image = 0;
   int64_t mini_batches = 1;
   int64_t epochs = 1;

@@ -18,7 +18,13 @@ void together(ProcessGroup& ranks, const std::string& what, const std::function<
     own = nlohmann::json{{"code", static_cast<int>(error.code())}, {"text", error.what()}}.dump(
         -1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
-  const std::vector<std::string> all = ranks.gather_strings(own, what);
+  std::vector<std::string> all;
+  try {
+    all = ranks.gather_strings(own, what);
+  } catch (const std::exception&) {
+    if (thrown) std::rethrow_exception(thrown);  // the cause; that others are gone as well comes after it
+    throw;
+  }
   if (thrown) std::rethrow_exception(thrown);
   for (size_t rank = 0; rank < all.size(); ++rank) {
     if (all[rank].empty()) continue;

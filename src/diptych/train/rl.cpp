@@ -1,4 +1,5 @@
 #include "diptych/train/rl.h"
+#include "diptych/tensor/device.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@
 #include "diptych/train/rl_metrics.h"
 #include "diptych/train/rollout_record.h"
 #include "diptych/train/rollout_step.h"
+#include "diptych/train/weights_checksum.h"
 
 namespace diptych {
 
@@ -57,13 +59,25 @@ Bagel& recomputing(Bagel& model, bool recompute) {
 }
 
 /** The state of a run between steps. */
+/** Of the GPU's memory where there is one, else of the process. */
+int64_t peak_memory_bytes(at::Device device) {
+  c10::DeviceAllocator* const allocator = counting_allocator(device);
+  return allocator == nullptr ? peak_resident_bytes() : peak_allocated_bytes(*allocator, device);
+}
+
+/** The folder, whose model can paint what the recipe asks for. */
+ModelFolder painting(ModelFolder folder, const RolloutConfig& rollout) {
+  check_image_size(rollout, folder.model.config);
+  return folder;
+}
+
 class RlRun {
  public:
   // Everything that a wrong recipe can spoil is checked before the run folder is touched.
   RlRun(const RlRecipe& recipe, ProcessGroup& ranks)
       : recipe_(checked_recipe(recipe)),
         ranks_(ranks),
-        folder_(load_run_model(recipe.model, recipe.run, ranks.local_rank())),
+        folder_(painting(load_run_model(recipe.model, recipe.run, ranks), recipe.rollout)),
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
@@ -79,6 +93,8 @@ class RlRun {
     } else {
       reward_ = make_reward(recipe.reward);
     }
+    if (session_.writes())
+      for (const std::string& warning : recipe_warnings(recipe)) log_warning(warning);
     options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
     session_.restore(policy_.optimizer(), policy_.restorable());
     policy_.restored();
@@ -115,6 +131,7 @@ class RlRun {
 
 RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   policy_.gather_weights();
+  check_same_weights(folder_.model, ranks_);
   EpisodeOptions episode = episode_;
   const RolloutConfig& config = recipe_.rollout;
   episode.schedule.window_size = config.window_size;
@@ -175,28 +192,32 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
 }
 
 std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
-  if (recipe_.eval.prompts == 0) return std::nullopt;
+  if (recipe_.eval.prompts == 0 && recipe_.eval.edits == 0) return std::nullopt;
   policy_.gather_weights();
   const Stopwatch started;
   const EvaluationShare share = share_of(ranks_);
-  EvaluationResult result =
-      evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_, share);
-  add_evaluation(result, row);
-  together(ranks_, "the record of an evaluation", [&] {
-    if (session_.writes()) record_samples(session_.folder(), step, result, session_.metrics().tensorboard());
-  });
+  std::optional<EvaluationResult> result;
+  if (recipe_.eval.prompts > 0) {
+    result = evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_, share);
+    add_evaluation(*result, row);
+    together(ranks_, "the record of an evaluation", [&] {
+      if (session_.writes()) record_samples(session_.folder(), step, *result, session_.metrics().tensorboard());
+    });
+    log_info(cat("step ", step, ": correct explicit ", fixed(result->correct_explicit, 3), ", implicit ",
+                 fixed(result->correct_implicit, 3), ", reward ", fixed(result->reward, 3)));
+  }
   if (recipe_.eval.edits > 0) {
     const EditEvaluation edits =
         evaluate_edits(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, share);
     add_edits(edits, row);
+    log_info(
+        cat("step ", step, ": correct edits ", fixed(edits.all.correct, 3), ", overall ", fixed(edits.all.overall, 3)));
     together(ranks_, "the record of an evaluation", [&] {
       if (session_.writes())
         write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);
     });
   }
   row["time/evaluation"] = started.seconds();
-  log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
-               fixed(result.correct_implicit, 3), ", reward ", fixed(result.reward, 3)));
   return result;
 }
 
@@ -227,9 +248,9 @@ RlResult RlRun::train() {
   if (!session_.continues()) {
     MetricRow row;
     result.before = evaluate(0, row);
-    if (result.before && session_.writes()) session_.metrics().write(0, row);
+    if (!row.empty() && session_.writes()) session_.metrics().write(0, row);
   }
-  Progress progress(recipe_.train.steps, "train");
+  Progress progress(recipe_.train.steps, "train", session_.first_step());
   for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
     const Stopwatch started;
     MetricRow row;
@@ -240,8 +261,9 @@ RlResult RlRun::train() {
       update(step, rewarded, row);
     } catch (const Error& error) {
       if (error.code() == ExitCode::peer) throw;  // nothing can be done together any more
-      if (judge_ && stopping()) return interrupted_at(step, result);
-      // A failed step leaves the state before it, so that a mended cause costs nothing.
+      if (error.code() == ExitCode::interrupted || (judge_ && stopping())) return interrupted_at(step, result);
+      // A failed step leaves the weights as they are, those of the step before unless one of its updates was made, so
+      // that a mended cause costs nothing.
       skipped_in_a_row_ = 0;
       save(step);
       throw;
@@ -254,7 +276,7 @@ RlResult RlRun::train() {
       std::optional<EvaluationResult> evaluated = evaluate(done, row);
       if (last) result.after = std::move(evaluated);
     }
-    row["time/peak_memory_gb"] = static_cast<double>(peak_resident_bytes()) * 1e-9;
+    row["time/peak_memory_gb"] = static_cast<double>(peak_memory_bytes(folder_.model.embed_tokens.device())) * 1e-9;
     if (session_.writes()) {
       session_.metrics().write(done, row);
       progress.update(done, cat("reward ", fixed(row.at("reward/mean"), 3)));

@@ -109,7 +109,9 @@ void visit(Fields& fields, RlTrainConfig& train) {
                 "old values from a replay with the update's own packing, or from the sampler");
   fields.choice("window_start", train.window_start, {"random", "first"},
                 "random: one start a rollout step, drawn from (seed, step) and shared by all chains");
-  fields.range("gate_text", train.gate_text, 0, 1e6, "largest allowed |log-prob| difference of sampler and replay");
+  fields.range("gate_text", train.gate_text, 0, 1e6,
+               "largest allowed |log-prob| difference of sampler and replay, of one token in float32, in the mean over "
+               "tokens in bfloat16");
   fields.range("gate_image", train.gate_image, 0, 1e6,
                "largest allowed RMS(change of the mean) / sqrt(D) of sampler and replay, in units of the image clip");
   fields.range("chains_per_pack", train.chains_per_pack, 1, 1000000,

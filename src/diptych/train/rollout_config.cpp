@@ -76,4 +76,12 @@ EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates) {
   return options;
 }
 
+void check_image_size(const RolloutConfig& config, const ModelConfig& model) {
+  const int64_t unit = latent_token_pixels(model);
+  if (config.image_size % unit == 0 && config.image_size / unit <= model.max_latent_size) return;
+  throw Error(ExitCode::config,
+              {"rollout.image_size", cat("a multiple of ", unit, " up to ", unit * model.max_latent_size, " pixels"),
+               cat(config.image_size), ""});
+}
+
 }  // namespace diptych

@@ -2,6 +2,7 @@
 // The sampling section of recipes, shared by supervised and reinforcement training.
 
 #include "diptych/base/config.h"
+#include "diptych/model/config.h"
 #include "diptych/rollout/episode.h"
 
 namespace diptych {
@@ -84,5 +85,8 @@ void visit(Fields& fields, RolloutConfig& rollout) {
 /** Episode options with an empty window: `updates` Euler steps unless the caller sets one. `updates` 0 takes the
  *  config's. Throws Error(config) for a window that does not fit. */
 EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates);
+
+/** Throws Error(config) for an image size that the model cannot paint. */
+void check_image_size(const RolloutConfig& config, const ModelConfig& model);
 
 }  // namespace diptych

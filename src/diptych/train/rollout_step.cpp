@@ -4,6 +4,7 @@
 #include "diptych/train/ranks.h"
 #include "diptych/train/reward_queue.h"
 #include "diptych/train/rollout_exchange.h"
+#include "diptych/train/stop.h"
 
 namespace diptych {
 
@@ -30,7 +31,10 @@ Rollout sample_scored(const StepInput& input, const std::vector<TaskPrompt>& pro
     RewardQueue queue(input.reward, own_prompts, /*overlap=*/input.judge != nullptr);
     rollout = roll_out(input.folder.model, input.folder.tokenizer, own_episodes, group_size, options,
                        static_cast<uint64_t>(input.recipe.run.seed), input.step,
-                       [&](const Rollout& so_far, size_t begin, size_t end) { queue.submit(so_far, begin, end); });
+                       [&](const Rollout& so_far, size_t begin, size_t end) {
+                         queue.submit(so_far, begin, end);
+                         stop_if_requested();
+                       });
     row["time/rollout"] += started.seconds();
     const Stopwatch waiting;
     scores = queue.collect(input.judge);

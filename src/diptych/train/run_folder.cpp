@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/parse_toml.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/atomic_file.h"
@@ -151,6 +152,8 @@ bool prepare_run_folder(const fs::path& run_folder, Resume resume, const std::st
   if (resume == Resume::must && !continues) {
     refuse(run_folder, "a checkpoint, since resume = must", "none", "check the folder, or set resume = auto");
   }
+  if (!continues && fs::exists(run_folder / "metrics.jsonl") && fs::file_size(run_folder / "metrics.jsonl") > 0)
+    log_warning(cat(run_folder.string(), " has metrics but no checkpoint: the run begins anew and replaces them"));
   if (continues) {
     const std::vector<std::string> changes = recipe_changes(read_file(stored_recipe), recipe, free_keys);
     if (!changes.empty()) {

@@ -2,9 +2,11 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 #include "diptych/tensor/device.h"
@@ -13,10 +15,6 @@
 namespace diptych {
 
 namespace {
-
-uint64_t hash_number(const std::string& bytes) {
-  return std::stoull(hash_bytes(bytes).substr(0, 15), nullptr, 16);
-}
 
 std::string hash_of_files(const std::filesystem::path& folder) {
   std::string hashes;
@@ -51,19 +49,23 @@ std::vector<std::string> always_free_keys() {
           "run.threads", "run.checkpoint_every", "run.keep_checkpoints"};
 }
 
-ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run, int local_rank) {
-  return load_model_folder(folder, compute_dtype(run.dtype), open_device(run.device, local_rank, "run.device"));
+ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run, ProcessGroup& ranks) {
+  // A GPU that two ranks have is found here, or else their weights might not fit into it.
+  const at::Device device = open_device(run.device, ranks.local_rank(), "run.device");
+  ranks.connect(device);
+  return load_model_folder(folder, compute_dtype(run.dtype), device);
 }
 
-void use_threads(int64_t threads) {
-  at::set_num_threads(threads > 0 ? static_cast<int>(threads) : static_cast<int>(std::thread::hardware_concurrency()));
+void use_threads(int64_t threads, int processes) {
+  const int share = std::max(static_cast<int>(std::thread::hardware_concurrency()) / processes, 1);
+  at::set_num_threads(threads > 0 ? static_cast<int>(threads) : share);
 }
 
 Session::Session(const RunConfig& run, const std::string& recipe, const std::string& base_hash,
                  const std::vector<std::string>& free_keys, ProcessGroup& ranks)
     : run_(run), folder_(run.dir), base_hash_(base_hash), ranks_(ranks) {
-  use_threads(run.threads);
   ranks_.check_same("recipe and base model", hash_number(recipe + base_hash));
+  use_threads(run.threads, ranks_.processes_here());
   bool continues = false;
   together(ranks_, "the run folder", [&] {
     if (!writes()) return;
@@ -81,6 +83,7 @@ Session::Session(const RunConfig& run, const std::string& recipe, const std::str
     check_resumable(loaded_->state, current);
     if (writes()) remove_old_checkpoints(folder_, loaded_->state.step, static_cast<int>(run.keep_checkpoints));
   }
+  if (writes() && loaded_) log_info(cat("continuing from the checkpoint of step ", first_step()));
   if (writes()) metrics_ = std::make_unique<Metrics>(folder_, loaded_ ? loaded_->state.step : -1);
 }
 

@@ -32,7 +32,8 @@ void visit(Fields& fields, RunConfig& run) {
   fields("dir", run.dir, "folder of the run: recipe, metrics, checkpoints, results");
   fields.range("seed", run.seed, 0, INT64_MAX, "seed of every draw");
   fields.choice("resume", run.resume, {"auto", "never", "must"}, "auto continues a run that has a checkpoint");
-  fields.range("threads", run.threads, 0, 1024, "CPU threads; 0 takes all cores");
+  fields.range("threads", run.threads, 0, 1024,
+               "CPU threads of each process; 0 deals all cores over those of the machine");
   fields("device", run.device,
          "cpu; cuda: the GPU with the number of this process on its machine, 0 if it is alone; cuda:1: that one");
   fields.choice("dtype", run.dtype, {"float32", "bfloat16"},
@@ -98,11 +99,12 @@ std::string hash_model_folder(const std::filesystem::path& folder, ProcessGroup&
 /** Recipe keys that may change in a continuation of any run: they leave the steps already done as they are. */
 std::vector<std::string> always_free_keys();
 
-/** The model folder on run.device in run.dtype. `local_rank`: of this process. Throws Error(config) and Error(model).
- */
-ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run, int local_rank = 0);
+/** The model folder on run.device in run.dtype. Before it loads, the devices of several ranks are connected with each
+ *  other. Throws Error(config) and Error(model), of which other ranks hear nothing. */
+ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run,
+                           ProcessGroup& ranks = single_process());
 
-/** Sets the number of torch threads. */
-void use_threads(int64_t threads);
+/** Sets the number of torch threads; 0: as many as there are cores for each of `processes`. */
+void use_threads(int64_t threads, int processes = 1);
 
 }  // namespace diptych

@@ -7,10 +7,12 @@
 #include "diptych/base/text_format.h"
 #include "diptych/train/evaluation_exchange.h"
 #include "diptych/train/evaluation_record.h"
+#include "diptych/train/export.h"
 #include "diptych/train/moving_average.h"
 #include "diptych/train/ranks.h"
 #include "diptych/train/supervised_pack.h"
 #include "diptych/train/trainable.h"
+#include "diptych/train/weights_checksum.h"
 
 namespace diptych {
 
@@ -64,12 +66,21 @@ std::vector<std::string> free_keys(const SftRecipe& recipe) {
   return keys;
 }
 
+bool evaluates(const SftRecipe& recipe) {
+  return recipe.data.source == "shapes" && recipe.eval.prompts > 0;
+}
+
+SftRecipe evaluable(const SftRecipe& recipe) {
+  if (evaluates(recipe)) check_evaluated_size(recipe.rollout.image_size);
+  return recipe;
+}
+
 class SftRun {
  public:
   SftRun(const SftRecipe& recipe, ProcessGroup& ranks)
-      : recipe_(recipe),
+      : recipe_(evaluable(recipe)),
         ranks_(ranks),
-        folder_(load_run_model(recipe.model, recipe.run, ranks.local_rank())),
+        folder_(load_run_model(recipe.model, recipe.run, ranks)),
         examples_(make_examples(recipe.data, recipe.train.batch, static_cast<uint64_t>(recipe.run.seed))),
         episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         options_(supervised_options(recipe, episode_)),
@@ -167,8 +178,8 @@ void SftRun::evaluate(int64_t step, MetricRow& row) {
 }
 
 EndReason SftRun::train() {
-  const bool evaluates = recipe_.data.source == "shapes" && recipe_.eval.prompts > 0;
-  Progress progress(recipe_.train.steps, "sft");
+  check_same_weights(folder_.model, ranks_);
+  Progress progress(recipe_.train.steps, "sft", session_.first_step());
   for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
     const Stopwatch started;
     MetricRow row;
@@ -176,15 +187,17 @@ EndReason SftRun::train() {
     row["time/step"] = started.seconds();
     const int64_t done = step + 1;
     const bool last = done == recipe_.train.steps;
-    if (evaluates && (last || (recipe_.eval.every > 0 && done % recipe_.eval.every == 0))) evaluate(done, row);
+    if (evaluates(recipe_) && (last || (recipe_.eval.every > 0 && done % recipe_.eval.every == 0))) evaluate(done, row);
     if (session_.writes()) {
       session_.metrics().write(done, row);
       progress.update(done,
                       cat("text ", fixed(row.at("loss/cross_entropy"), 3), "  flow ", fixed(row.at("loss/flow"), 4)));
     }
     const bool stopping = !last && any_rank(ranks_, stop_requested(), "the wish to stop");
-    if (stopping || last || session_.due(done))
+    if (stopping || last || session_.due(done)) {
+      check_same_weights(folder_.model, ranks_);
       session_.save(done, trained_.optimizer(), with_average(trained_.optimizer().owned_master_weights()), {});
+    }
     if (stopping) {
       progress.finish();
       return EndReason::interrupted;
@@ -193,8 +206,10 @@ EndReason SftRun::train() {
   progress.finish();
   const std::unique_ptr<AveragedWeights> averaged = stand_in();
   together(ranks_, "the trained model", [&] {
-    if (session_.writes())
-      save_model_folder(session_.folder() / "model", folder_.model, recipe_.model, /*compact=*/true);
+    if (!session_.writes()) return;
+    // Rounded whatever run.dtype is, as published models are: assets/shapes_base came from such files.
+    save_model_folder(session_.folder() / "model", folder_.model, recipe_.model, /*compact=*/true);
+    check_model_folder(session_.folder() / "model", folder_.model, /*compact=*/true);
   });
   return EndReason::finished;
 }

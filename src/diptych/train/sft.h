@@ -69,8 +69,9 @@ void visit(Fields& fields, SftRecipe& recipe) {
 /** What of the model trains, and how. */
 PolicyOptions policy_options(const SftRecipe& recipe);
 
-/** Trains, in as many processes as a launcher started, and writes RUN/model, compact (bfloat16). Evaluates on the
- * shapes world where data.source is "shapes". */
+/** Trains, in as many processes as a launcher started, and writes RUN/model: the weights that were evaluated last,
+ * rounded to bfloat16 in whatever dtype the run computed, and read back. Evaluates on the shapes world where
+ * data.source is "shapes". */
 EndReason train_sft(const SftRecipe& recipe);
 
 }  // namespace diptych

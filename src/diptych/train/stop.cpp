@@ -1,6 +1,12 @@
 #include "diptych/train/stop.h"
 
+#include <unistd.h>
+
 #include <atomic>
+#include <cerrno>
+#include <string_view>
+
+#include "diptych/base/error.h"
 
 namespace diptych {
 
@@ -10,7 +16,14 @@ std::atomic<int> received_signal = 0;
 static_assert(std::atomic<int>::is_always_lock_free, "only a lock-free flag may be written by a signal handler");
 
 void remember_signal(int signal) {
-  received_signal.store(signal, std::memory_order_relaxed);
+  const int earlier = received_signal.exchange(signal, std::memory_order_relaxed);
+  if (earlier != 0) return;
+  constexpr std::string_view kSaid =
+      "\ndiptych: ending as soon as this can be continued; Ctrl-C once more ends at once\n";
+  const int error = errno;
+  // Nobody to tell it to is no reason for anything else to fail.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kSaid.data(), kSaid.size());
+  errno = error;
 }
 
 }  // namespace
@@ -34,6 +47,10 @@ StopSignals::~StopSignals() {
 
 bool stop_requested() {
   return stop_signal() != 0;
+}
+
+void stop_if_requested() {
+  if (stop_requested()) throw Error(ExitCode::interrupted, {"this step", "to be done", "a signal to end", ""});
 }
 
 int stop_signal() {

@@ -1,5 +1,7 @@
 #include "diptych/train/trainable.h"
 
+#include <algorithm>
+
 #include "diptych/base/error.h"
 #include "diptych/base/name_patterns.h"
 #include "diptych/base/text_format.h"
@@ -49,6 +51,19 @@ std::vector<NamedTensor> all_parameters(const std::vector<ParameterGroup>& group
   for (const ParameterGroup& group : groups)
     parameters.insert(parameters.end(), group.parameters.begin(), group.parameters.end());
   return parameters;
+}
+
+std::vector<Tensor> parameters_by_layer(const std::vector<ParameterGroup>& groups) {
+  std::vector<NamedTensor> parameters = all_parameters(groups);
+  const auto place = [](const NamedTensor& parameter) {
+    const std::optional<size_t> layer = decoder_layer_of(parameter.name);
+    return layer ? static_cast<int64_t>(*layer) : -1;
+  };
+  std::stable_sort(parameters.begin(), parameters.end(),
+                   [&](const NamedTensor& a, const NamedTensor& b) { return place(a) < place(b); });
+  std::vector<Tensor> tensors;
+  for (const NamedTensor& parameter : parameters) tensors.push_back(parameter.tensor);
+  return tensors;
 }
 
 }  // namespace diptych

@@ -27,4 +27,8 @@ std::vector<ParameterGroup> expert_groups(const std::vector<ParameterSlot>& slot
 /** All parameters of the groups. */
 std::vector<NamedTensor> all_parameters(const std::vector<ParameterGroup>& groups);
 
+/** The same layer by layer, both experts of one beside each other, as a forward pass comes to them; what lies outside
+ *  the layers first. */
+std::vector<Tensor> parameters_by_layer(const std::vector<ParameterGroup>& groups);
+
 }  // namespace diptych

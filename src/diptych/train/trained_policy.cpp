@@ -1,14 +1,36 @@
 #include "diptych/train/trained_policy.h"
 
 #include "diptych/base/error.h"
+#include "diptych/base/name_patterns.h"
 #include "diptych/base/text_format.h"
 #include "diptych/train/trainable.h"
 
 namespace diptych {
 
+namespace {
+
+/** Adapters only where a learning rate trains them: others would cost memory and be exported, and do nothing. */
+AdapterOptions trained_adapters(Bagel& model, const PolicyOptions& options) {
+  std::vector<std::string> names;
+  for (const NamedLinear& linear : decoder_linears(model.decoder)) names.push_back(linear.name);
+  AdapterOptions trained = options.adapters;
+  trained.targets.clear();
+  for (const size_t place : matching_names(names, options.adapters.targets, "lora.targets")) {
+    const bool trains =
+        (is_generation_expert(names[place]) ? options.gen_learning_rate : options.und_learning_rate) > 0;
+    if (trains) trained.targets.push_back(names[place]);
+  }
+  if (trained.targets.empty())
+    throw Error(ExitCode::config, {"lora.targets and the learning rates", "linears of an expert that trains",
+                                   "none, since the learning rate of theirs is 0", ""});
+  return trained;
+}
+
+}  // namespace
+
 std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& options) {
   const std::vector<ParameterSlot> slots = options.adapters.rank > 0
-                                               ? attach_adapters(model, options.adapters, options.seed)
+                                               ? attach_adapters(model, trained_adapters(model, options), options.seed)
                                                : matching_slots(transformer_slots(model), options.parameters);
   for (const ParameterSlot& slot : slots)
     if (options.shard_weights && !decoder_layer_of(slot.name))
@@ -33,6 +55,21 @@ std::unique_ptr<DealtLayers> dealt_layers_of(Bagel& model, const PolicyOptions& 
   return std::make_unique<DealtLayers>(model.decoder, optimizer.owners(), ranks);
 }
 
+/** Of each expert the share of adapted weights that a merge changed: what moved is the merged weight, not the factors.
+ */
+void report_merged(const std::vector<MergedLinear>& merged, std::vector<GroupStepReport>& groups) {
+  for (GroupStepReport& group : groups) {
+    std::vector<Tensor> changed;
+    int64_t weights = 0;
+    for (const MergedLinear& linear : merged) {
+      if ((group.name == "gen") != is_generation_expert(linear.name)) continue;
+      changed.push_back(linear.changed);
+      weights += linear.weights;
+    }
+    group.changed_share = static_cast<double>(at::stack(changed).sum().item<int64_t>()) / static_cast<double>(weights);
+  }
+}
+
 }  // namespace
 
 TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup& ranks)
@@ -40,7 +77,7 @@ TrainedPolicy::TrainedPolicy(Bagel& model, const PolicyOptions& options, Process
       ranks_(ranks),
       adapted_(options.adapters.rank > 0),
       optimizer_(trained_groups(model, options), optimizer_options(options), ranks_),
-      buckets_(options.shard_weights ? std::vector<Tensor>() : parameters(), ranks_) {
+      buckets_(options.shard_weights ? std::vector<Tensor>() : parameters_by_layer(optimizer_.groups()), ranks_) {
   if (options.shard_weights) dealt_ = dealt_layers_of(model, options, optimizer_, ranks_);
   if (adapted_ || !options.keeps_reference) return;
   for (const Tensor& parameter : parameters())
@@ -63,14 +100,19 @@ void TrainedPolicy::deal_weights() {
 
 StepReport TrainedPolicy::step(double learning_rate_scale) {
   buckets_.finish();
-  const StepReport report = optimizer_.step(learning_rate_scale);
+  StepReport report = optimizer_.step(learning_rate_scale);
   optimizer_.release_gradients();
-  if (adapted_ && report.applied) merge_adapters(model_);
+  if (adapted_ && report.applied) report_merged(merge_adapters(model_), report.groups);
   return report;
 }
 
 void TrainedPolicy::swap_reference() {
-  if (adapted_) return swap_adapters(model_);
+  if (adapted_) {
+    shows_reference_ = !shows_reference_;
+    if (shows_reference_) return unmerge_adapters(model_);
+    merge_adapters(model_);
+    return;
+  }
   const at::NoGradGuard no_grad;
   const std::vector<Tensor> live = parameters();
   TORCH_CHECK(frozen_.size() == live.size(), "this policy keeps no reference");

@@ -31,6 +31,9 @@ class TrainedPolicy {
   /** Takes the model as it is for the reference. `model` and `ranks` must stay where they are. */
   TrainedPolicy(Bagel& model, const PolicyOptions& options, ProcessGroup& ranks = single_process());
 
+  /** Whether adapters are what trains. */
+  bool adapted() const { return adapted_; }
+
   /** What gradients are wanted of. */
   std::vector<Tensor> parameters() const;
 
@@ -66,6 +69,7 @@ class TrainedPolicy {
   Bagel& model_;
   ProcessGroup& ranks_;
   bool adapted_;
+  bool shows_reference_ = false;  // of a policy with adapters
   AdamW optimizer_;
   GradientBuckets buckets_;  // of nothing where gradients are dealt
   std::unique_ptr<DealtLayers> dealt_;

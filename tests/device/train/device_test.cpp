@@ -193,7 +193,7 @@ TEST_F(DeviceTest, SequencesAreTheGroupsOfAttention) {
 TEST_F(DeviceTest, FusedLayersAreCheckedWhenAModelIsLoaded) {
   const int64_t calls = fused_layer_calls();
   EXPECT_EQ(kernel_damage(pretend_gpu()), "");
-  EXPECT_EQ(fused_layer_calls(), calls + 6);
+  EXPECT_EQ(fused_layer_calls(), calls + 8);
   EXPECT_EQ(kernel_damage(at::kCPU), "");
   const Tensor rows = at::empty({1, 8}, at::TensorOptions(at::kBFloat16).device(pretend_gpu()));
   const FusedKernels* sound = fused_kernels(rows, rows);

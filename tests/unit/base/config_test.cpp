@@ -150,6 +150,9 @@ TEST_F(Config, WrongTypesSayExpectedAndGot) {
 TEST_F(Config, RangesAndChoicesListWhatIsAllowed) {
   expect_failure("[run.inner]\nrate = 1.5\n", {"run.inner.rate", "a number from 0 to 1", "got 1.5"});
   expect_failure("[run.inner]\nrate = nan\n", {"a number from 0 to 1", "nan"});
+  expect_failure("[run]\nstep_size = nan\n", {"recipe.toml:2: run.step_size", "a finite number", "nan"});
+  expect_failure("[run]\nstep_size = -inf\n", {"a finite number", "-inf"});
+  expect_failure("[run]\nweights = [1, inf]\n", {"run.weights, item 2", "a finite number", "inf"});
   expect_failure("[run.inner]\ncount = 9\n", {"an integer from 1 to 8", "got 9"});
   expect_failure("[run.inner]\nmode = \"odd\"\n", {"recipe.toml:2", "one of plain, fancy", "'odd'"});
   expect_failure("", {"override", "an integer from 1 to 8"}, {"run.inner.count=0"});

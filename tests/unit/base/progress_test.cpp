@@ -11,6 +11,9 @@ TEST(Progress, LineShowsCountsShareAndTimeLeft) {
   EXPECT_EQ(progress_line("denoise", 0, 40, 0, ""), "denoise 0/40 0 %");
   EXPECT_EQ(progress_line("denoise", 40, 40, 65, ""), "denoise 40/40 100 % in 1:05");
   EXPECT_EQ(progress_line("denoise", 7, 0, 3, "x"), "denoise 7 in 0:03  x");
+  // A continuation: 10 pieces in 20 seconds, 20 to go.
+  EXPECT_EQ(progress_line("train", 80, 100, 20, "", 70), "train 80/100 80 % 0:40 left");
+  EXPECT_EQ(progress_line("train", 70, 100, 0, "", 70), "train 70/100 70 %");
 }
 
 // Under capture, standard error is a file: nothing until finish(), which shows the last state once.

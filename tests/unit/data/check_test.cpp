@@ -95,6 +95,45 @@ TEST_F(Check, CountsTheQuestionsOfPrompts) {
   expect_parts(report.faults[0], {path_.string() + ":3: ", "semantic_questions"});
 }
 
+TEST_F(Check, PromptsNeedNoQuestions) {
+  const DataReport report = check(
+      "{\"prompt\": \"a photo of two dogs\", \"tag\": \"counting\", \"include\": [{\"class\": \"dog\", \"count\": "
+      "2}]}\n"
+      "{\"prompt\": \"a cat\"}\n"
+      "{\"prompt\": 3}\n");
+  EXPECT_TRUE(report.is_question_file);
+  EXPECT_EQ(report.records, 2);
+  EXPECT_EQ(report.with_questions, 0);
+  EXPECT_EQ(report.longest_prompt, 19);
+  EXPECT_EQ(report.warning_count, 0);
+  ASSERT_EQ(report.faults.size(), 1u);
+  expect_parts(report.faults[0], {path_.string() + ":3: ", "string for 'prompt'"});
+}
+
+TEST_F(Check, QuestionsMayBeginBehindTheFirstLine) {
+  const DataReport report = check(
+      "{\"prompt\": \"a\"}\n"
+      "{\"prompt\": \"b\", \"semantic_questions\": [{\"question_type\": \"semantic\", \"question\": \"Is it?\", "
+      "\"is_valid\": true, \"tag\": \"Count\"}], \"quality_questions\": []}\n");
+  EXPECT_TRUE(report.is_question_file);
+  EXPECT_EQ(report.with_questions, 1);
+  EXPECT_EQ(report.fault_count, 0);
+  ASSERT_EQ(report.warnings.size(), 1u);
+  expect_parts(report.warnings[0], {path_.string() + ":1: ", "without questions"});
+}
+
+TEST_F(Check, OneTargetMakesAFileOfExamples) {
+  const DataReport report = check(
+      "{\"prompt\": \"a\", \"imge\": \"red.png\"}\n"
+      "{\"prompt\": \"a\"}\n"
+      "{\"prompt\": \"a\", \"image\": \"red.png\"}\n");
+  EXPECT_FALSE(report.is_question_file);
+  EXPECT_EQ(report.records, 1);
+  ASSERT_EQ(report.faults.size(), 2u);
+  expect_parts(report.faults[0], {path_.string() + ":1: ", "did you mean 'image'?"});
+  expect_parts(report.faults[1], {path_.string() + ":2: ", "'thinking', 'image' or both"});
+}
+
 TEST_F(Check, KeepsTheFirstFaultsAndCountsAll) {
   std::string lines;
   for (size_t line = 0; line < kMostSentences + 7; ++line) lines += "{}\n";

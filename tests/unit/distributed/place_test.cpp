@@ -114,7 +114,51 @@ TEST(Place, AShellInsideAnAllocationIsOneProcess) {
   expect_single(place(with(without(kSrun, "SLURM_STEP_ID"), "PMI_RANK", "0")));
 }
 
+TEST(Place, SrunThatWasNotToldHowMany) {
+  const Settings untold = with(without(kSrun, "SLURM_NTASKS"), "SLURM_STEP_NUM_TASKS", "4");
+  expect_place(place(untold), 3, 4, 1, "gpu03");
+  expect_single(place(with(with(untold, "SLURM_STEP_NUM_TASKS", "1"), "SLURM_PROCID", "0")));
+}
+
+/** `settings` and `more`, which wins. */
+Settings both(const Settings& settings, Settings more) {
+  more.insert(settings.begin(), settings.end());
+  return more;
+}
+
+TEST(Place, MpirunInsideASlurmJob) {
+  // What the daemons have that mpirun starts by srun, one on each of two machines.
+  const Settings daemon = {{"SLURM_PROCID", "1"},           {"SLURM_NTASKS", "2"},  {"SLURM_STEP_NUM_TASKS", "2"},
+                           {"SLURM_LOCALID", "0"},          {"SLURM_STEP_ID", "0"}, {"SLURM_JOB_ID", "77"},
+                           {"SLURM_NODELIST", "gpu[03-04]"}};
+  const Settings batch = {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_LOCALID", "0"}, {"SLURM_JOB_ID", "77"}};
+  const Settings master = {{"MASTER_ADDR", "gpu03"}};
+  const Settings open_mpi = {{"OMPI_COMM_WORLD_RANK", "5"},
+                             {"OMPI_COMM_WORLD_SIZE", "8"},
+                             {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
+                             {"OMPI_COMM_WORLD_LOCAL_SIZE", "4"}};
+  const Settings mpich = {{"PMI_RANK", "5"}, {"PMI_SIZE", "8"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "4"}};
+  for (const Settings& outside : {daemon, batch}) {
+    expect_place(place(both(outside, both(open_mpi, master))), 5, 8, 1, "gpu03");
+    expect_place(place(both(outside, both(mpich, master))), 5, 8, 1, "gpu03");
+    expect_place(place(both(outside, kMpich)), 1, 2, 1, "127.0.0.1");
+    expect_error([&] { place(both(outside, without(mpich, "MPI_LOCALRANKID"))); }, ExitCode::config,
+                 {"mpirun", "MPI_LOCALRANKID"});
+  }
+}
+
+TEST(Place, SrunSetsWhatMpirunSetsToo) {
+  const Settings pmi = {{"PMI_RANK", "3"}, {"PMI_SIZE", "4"}};
+  expect_place(place(both(kSrun, pmi)), 3, 4, 1, "gpu03");
+  // mpirun with one process on each machine: both tell the same, and srun knows the master.
+  const Settings local = {{"MPI_LOCALRANKID", "0"}, {"MPI_LOCALNRANKS", "1"}};
+  expect_place(place(both(with(kSrun, "SLURM_LOCALID", "0"), both(pmi, local))), 3, 4, 0, "gpu03");
+  expect_single(place(
+      {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "1"}, {"SLURM_STEP_ID", "0"}, {"PMI_RANK", "0"}, {"PMI_SIZE", "1"}}));
+}
+
 TEST(Place, SrunHalfSet) {
+  expect_error([] { place(without(kSrun, "SLURM_NTASKS")); }, ExitCode::config, {"srun", "SLURM_STEP_NUM_TASKS"});
   expect_error([] { place(without(kSrun, "SLURM_LOCALID")); }, ExitCode::config, {"srun", "SLURM_LOCALID"});
   expect_error([] { place(without(kSrun, "SLURM_NODELIST")); }, ExitCode::config, {"srun", "SLURM_NODELIST"});
 }

@@ -49,6 +49,23 @@ TEST(RankState, ARankThatHasLeftNeedsNoSignOfLife) {
   EXPECT_EQ(find_missing(states, now, 5, milliseconds(100)), "rank 1 has ended in collective #4 barrier `x y`");
 }
 
+TEST(RankState, OnlyLooksInARowWithoutASignOfLifeCount) {
+  SilentLooks looks;
+  EXPECT_EQ(looks.count(state(7, 5)), 0);  // the first shows nothing
+  EXPECT_EQ(looks.count(state(7, 5)), 1);
+  EXPECT_EQ(looks.count(state(7, 5)), 2);
+  EXPECT_EQ(looks.count(state(8, 5)), 0);
+  EXPECT_EQ(looks.count(state(9, 5)), 0);
+  EXPECT_EQ(looks.count(state(9, 6)), 1);  // a beat is the sign
+}
+
+TEST(RankState, ARankThatNeverSpokeIsSilent) {
+  SilentLooks looks;
+  EXPECT_EQ(looks.count({}), 0);
+  EXPECT_EQ(looks.count({}), 1);
+  EXPECT_EQ(looks.count(state(1, 0)), 0);
+}
+
 TEST(RankState, NobodyIsMissing) {
   EXPECT_EQ(find_missing({state(1, 5), state(1, 5)}, {state(2, 5), state(2, 5)}, 5, milliseconds(100)), "");
 }

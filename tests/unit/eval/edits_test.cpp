@@ -4,6 +4,7 @@
 
 #include "diptych/eval/evaluation.h"
 #include "diptych/flow/timestep_grid.h"
+#include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
 
@@ -83,6 +84,11 @@ TEST_F(EditEvaluationTest, NoEditsGiveAnEmptyResult) {
   const EditEvaluation result = evaluate();
   EXPECT_TRUE(result.samples.empty());
   EXPECT_EQ(result.all.overall, 0);
+}
+
+TEST_F(EditEvaluationTest, PicturesOfAnotherSizeAreRefused) {
+  options_.image_height = options_.image_width = 64;  // which the model could paint
+  expect_error([&] { evaluate(); }, ExitCode::config, {"rollout.image_size", "expected 32", "got 64"});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
+#include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
 
@@ -131,6 +132,21 @@ TEST(SplitTest, HasThreeNames) {
   EXPECT_EQ(split_named("train"), shapes::Split::train);
   EXPECT_EQ(split_named("validation"), shapes::Split::validation);
   EXPECT_EQ(split_named("test"), shapes::Split::test);
+}
+
+TEST_F(EvaluationTest, SaysWhetherThereAreThoughts) {
+  EXPECT_TRUE(evaluate().thinks);
+  options_.program = episode_program("rounds:2");
+  EXPECT_TRUE(evaluate().thinks);
+  options_.program = episode_program("t2i");
+  const EvaluationResult result = evaluate();
+  EXPECT_FALSE(result.thinks);
+  EXPECT_EQ(result.think_length, 0);
+}
+
+TEST_F(EvaluationTest, PicturesOfAnotherSizeAreRefused) {
+  options_.image_height = options_.image_width = 64;  // which the model could paint
+  expect_error([&] { evaluate(); }, ExitCode::config, {"rollout.image_size", "expected 32", "got 64"});
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "diptych/io/files.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -36,6 +38,22 @@ TEST(Files, AbandonedWriteLeavesTheOldFile) {
   }
   EXPECT_EQ(read_file(path), "old");
   EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+// A process that was killed cannot remove its temporary file, one that lives will use it.
+TEST(Files, UnfinishedVersionsOfTheDeadAreRemoved) {
+  const TemporaryFolder folder;
+  const pid_t dead = fork();
+  if (dead == 0) _exit(0);
+  ASSERT_EQ(waitpid(dead, nullptr, 0), dead);
+  const std::string of_the_dead = ".tmp-" + std::to_string(dead) + "-0";
+  const std::vector<std::string> kept = {"a.bin", "a.bin.tmp-" + std::to_string(getpid()) + "-0", "b.bin" + of_the_dead,
+                                         "a.bin.tmp-", "a.bin.tmp-x"};
+  for (const std::string& name : kept) write_file_atomic(folder.path() / name, "");
+  write_file_atomic(folder.path() / ("a.bin" + of_the_dead), "");
+  remove_unfinished_versions(folder.path() / "a.bin");
+  for (const std::string& name : kept) EXPECT_TRUE(std::filesystem::exists(folder.path() / name)) << name;
+  EXPECT_EQ(entries(folder.path()), kept.size());
 }
 
 TEST(Files, ErrorsNameTheFile) {

@@ -104,6 +104,18 @@ TEST_F(Safetensors, HeaderLengthIsChecked) {
   expect_error([&] { SafetensorsFile::open(path_); }, ExitCode::model, {"100 MB"});
 }
 
+TEST_F(Safetensors, FilesOfAnotherKindAreNamed) {
+  const auto expect_kind = [&](const std::string& contents, const std::vector<std::string>& parts) {
+    expect_error([&] { open(contents); }, ExitCode::model, parts);
+  };
+  expect_kind("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+              {"a Git LFS pointer", "git lfs pull"});
+  expect_kind("<!DOCTYPE html>\n<html>", {"expected a safetensors file, got a text file"});
+  expect_kind("\x89PNG\r\n\x1a\n\x01\x02\x03", {"a PNG image"});
+  expect_kind("PK\x03\x04\x08\x08\x08\x08\x01\x02", {"a ZIP archive"});
+  expect_kind("\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6", {"a file of another kind"});
+}
+
 TEST_F(Safetensors, HeaderJsonIsChecked) {
   expect_failure("", 0, {"JSON"});
   expect_failure("{\"a\":", 0, {"JSON"});

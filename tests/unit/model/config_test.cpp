@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "diptych/base/error.h"
 #include "diptych/io/files.h"
@@ -74,6 +75,22 @@ TEST_F(ConfigTest, WritingAndReadingGivesTheSameConfig) {
   EXPECT_EQ(load_model_config(folder_), config);
   write_model_config(folder_, ModelConfig{});
   EXPECT_EQ(load_model_config(folder_), ModelConfig{});
+}
+
+TEST_F(ConfigTest, WritingLeavesTheKeysOfOthers) {
+  ModelConfig config;
+  config.head_dim = 64;
+  config.vit.layer_norm_eps = 1e-5;
+  write_model_config(folder_, config);
+  set_json_keys(folder_ / "llm_config.json", {{"max_position_embeddings", 77}});
+  set_json_keys(folder_ / "config.json", {{"vae_config", {{"note", "mine"}}}});
+  write_model_config(folder_, ModelConfig{});
+  EXPECT_EQ(load_model_config(folder_), ModelConfig{});
+  const auto llm = nlohmann::json::parse(read_file(folder_ / "llm_config.json"));
+  EXPECT_EQ(llm.at("max_position_embeddings"), 77);
+  EXPECT_FALSE(llm.contains("head_dim"));  // as in the published file, where it follows from the width
+  EXPECT_FALSE(nlohmann::json::parse(read_file(folder_ / "vit_config.json")).contains("layer_norm_eps"));
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder_ / "config.json")).at("vae_config").at("note"), "mine");
 }
 
 TEST_F(ConfigTest, WithoutVisualUnderstandingThereIsNoVitFile) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "diptych/io/files.h"
 #include "diptych/model/embeddings.h"
@@ -73,6 +74,75 @@ TEST_F(FolderTest, CompactFoldersHoldBfloat16ButForTheTables) {
   save_model_folder(copy_, once.model, copy_, /*compact=*/true);
   ModelFolder twice = load_model_folder(copy_);
   expect_same_weights(twice.model, once.model);
+}
+
+TEST_F(FolderTest, TakesThePlaceOfItsBase) {
+  write_file_atomic(folder_ / "README.md", "of the base");
+  set_json_keys(folder_ / "config.json", {{"bos_token_id", 5}, {"vae_config", {{"note", "mine"}}}});
+  std::vector<std::string> kept;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_))
+    if (entry.path().filename().string().find(".safetensors") == std::string::npos)
+      kept.push_back(entry.path().filename().string());
+  EXPECT_EQ(kept.size(), 10u);  // five of config, four of the tokenizer, and the README
+  std::filesystem::create_directory(folder_ / "pictures");
+  for (const char* name : {"old.safetensors", "optimizer.pt", "pytorch_model.bin", "config.json.tmp-7-0"})
+    write_file_atomic(folder_ / name, "none of it");
+  save_model_folder(copy_, made_.model, folder_, /*compact=*/true);
+  for (const std::string& name : kept) EXPECT_EQ(read_file(copy_ / name), read_file(folder_ / name)) << name;
+  const auto files = std::distance(std::filesystem::directory_iterator(copy_), {});
+  EXPECT_EQ(files, 13);  // two of weights, and their index
+
+  const auto index = nlohmann::json::parse(read_file(copy_ / "model.safetensors.index.json"));
+  int64_t bytes = 0;
+  for (const char* file : {"ema.safetensors", "ae.safetensors"}) {
+    for (const auto& [name, tensor] : load_tensors(copy_ / file)) {
+      EXPECT_EQ(index.at("weight_map").at(name), file) << name;
+      bytes += static_cast<int64_t>(tensor.nbytes());
+    }
+  }
+  EXPECT_EQ(index.at("weight_map").size(), all_slots(made_.model).size());
+  EXPECT_EQ(index.at("metadata").at("total_size"), bytes);
+  // A base without an index gets none.
+  std::filesystem::remove(folder_ / "model.safetensors.index.json");
+  save_model_folder(temporary_.path() / "other", made_.model, folder_, /*compact=*/true);
+  EXPECT_FALSE(std::filesystem::exists(temporary_.path() / "other" / "model.safetensors.index.json"));
+}
+
+TEST_F(FolderTest, AnotherConfigurationIsSetAmongTheKeysOfTheBase) {
+  set_json_keys(folder_ / "config.json", {{"bos_token_id", 5}, {"vae_config", {{"note", "mine"}}}});
+  made_.model.config.vae.shift = 0.75;
+  save_model_folder(copy_, made_.model, folder_, /*compact=*/false);
+  EXPECT_EQ(load_model_config(copy_), made_.model.config);
+  const auto config = nlohmann::json::parse(read_file(copy_ / "config.json"));
+  EXPECT_EQ(config.at("bos_token_id"), 5);
+  EXPECT_EQ(config.at("vae_config").at("note"), "mine");
+  EXPECT_EQ(read_file(copy_ / "llm_config.json"), read_file(folder_ / "llm_config.json"));
+}
+
+TEST_F(FolderTest, ABaseThatIsGoneIsNamedBeforeAnythingIsWritten) {
+  std::filesystem::remove_all(folder_);
+  expect_error([&] { save_model_folder(copy_, made_.model, folder_, /*compact=*/false); }, ExitCode::model,
+               {folder_.string(), "no such folder", "put it back"});
+  EXPECT_FALSE(std::filesystem::exists(copy_));
+}
+
+TEST_F(FolderTest, TheWeightsSayTheSidesOfThePositionTables) {
+  set_json_keys(folder_ / "config.json", {{"max_latent_size", 4}, {"vit_max_num_patch_per_side", 5}});
+  ::testing::internal::CaptureStderr();
+  ModelFolder loaded = load_model_folder(folder_);
+  const std::string warning = ::testing::internal::GetCapturedStderr();
+  for (const char* part : {"max_latent_size 4", "vit_max_num_patch_per_side 5", "8 x 8", "latent_pos_embed.pos_embed"})
+    EXPECT_NE(warning.find(part), std::string::npos) << part << " missing in: " << warning;
+  EXPECT_EQ(loaded.model.config, made_.model.config);
+  expect_same_weights(loaded.model, made_.model);
+  save_model_folder(copy_, loaded.model, folder_, /*compact=*/false);
+  EXPECT_EQ(read_file(copy_ / "config.json"), read_file(folder_ / "config.json"));
+}
+
+TEST_F(FolderTest, PositionTablesAreSquare) {
+  rewrite([](std::map<std::string, Tensor>& stored) { stored["latent_pos_embed.pos_embed"] = at::zeros({63, 32}); });
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model,
+               {"ema.safetensors", "latent_pos_embed.pos_embed", "a square number of rows", "63 rows"});
 }
 
 TEST_F(FolderTest, ConvertsWeightsButKeepsTheAutoencoderExact) {

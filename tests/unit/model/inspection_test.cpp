@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "diptych/io/files.h"
 #include "diptych/model/difference_groups.h"
 #include "diptych/tensor/load.h"
@@ -61,6 +63,25 @@ TEST_F(InspectionTest, DifferencesAreListedBesideTheTable) {
   EXPECT_TRUE(summary.files[1].differences.empty());
   EXPECT_EQ(component(summary, "understanding expert").tensors + 14,
             component(summary, "understanding expert").expected_tensors);
+}
+
+TEST_F(InspectionTest, TheWeightsSayTheSidesOfThePositionTables) {
+  set_json_keys(folder_ / "config.json", {{"max_latent_size", 4}});
+  ::testing::internal::CaptureStderr();
+  FolderSummary summary = inspect();
+  const std::string warning = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(warning.find("max_latent_size 4"), std::string::npos) << warning;
+  EXPECT_NE(warning.find("8 x 8"), std::string::npos) << warning;
+  EXPECT_EQ(problem_count(summary), 0);
+  EXPECT_EQ(summary.config->max_latent_size, 8);
+
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, tensor] : load_tensors(folder_ / "ema.safetensors"))
+    tensors.push_back({name, name == "latent_pos_embed.pos_embed" ? tensor.narrow(0, 0, 63) : tensor});
+  save_tensors(folder_ / "ema.safetensors", tensors);
+  summary = inspect();
+  ASSERT_EQ(summary.faults.size(), 1u);
+  EXPECT_NE(summary.faults[0].find("63 rows"), std::string::npos) << summary.faults[0];
 }
 
 TEST_F(InspectionTest, WhatCannotBeReadIsAFaultAndTheRestIsShown) {

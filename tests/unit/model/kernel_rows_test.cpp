@@ -4,11 +4,15 @@
 #include <thread>
 
 #include "diptych/kernels/row_math.h"
+#include "diptych/model/layers.h"
+#include "diptych/model/rotary.h"
+#include "diptych/tensor/autograd.h"
 #include "diptych/tensor/random.h"
 #include "support/compare.h"
 #include "support/one_lane.h"
 
-// The lines of the CUDA kernels, run by the host: a row by one lane, and by several that share it as threads do.
+// The lines of the CUDA kernels, run by the host: a row by one lane, and by several that share it as threads do. And
+// what surrounds the kernels of every device, on the CPU.
 
 namespace diptych {
 namespace {
@@ -54,6 +58,11 @@ struct SharingLane {
   }
 };
 
+/** Share of numbers with other bits. */
+double differing(const Tensor& a, const Tensor& b) {
+  return (a.view(at::kShort) != b.view(at::kShort)).to(at::kDouble).mean().item<double>();
+}
+
 /** body(lane) for every lane of a row. */
 template <class Body>
 void with_lanes(int count, const Body& body) {
@@ -62,19 +71,19 @@ void with_lanes(int count, const Body& body) {
   for (int lane = 0; lane < count; ++lane) threads.emplace_back([&, lane] { body(SharingLane{row, lane}); });
 }
 
-/** Both ways, into outputs of their own, which must agree but for the order of the sum. */
+/** By one lane, and by numbers of lanes that share rows evenly and unevenly, into outputs of their own, which must
+ * agree but for the order of the sum. */
 template <class Body>
 Tensor both_ways(const Tensor& like, const Body& body) {
-  Tensor alone = at::zeros_like(like), shared = at::zeros_like(like);
+  const Tensor alone = at::full_like(like, std::nan(""));
   body(OneLane(), alone);
-  with_lanes(5, [&](const SharingLane& lane) { body(lane, shared); });
-  EXPECT_TRUE(close(shared, alone, kRowRounding));
+  for (const int lanes : {2, 5, 16}) {
+    const Tensor shared = at::full_like(like, std::nan(""));
+    with_lanes(lanes, [&](const SharingLane& lane) { body(lane, shared); });
+    EXPECT_TRUE(close(shared, alone, kRowRounding)) << lanes << " lanes";
+    EXPECT_LT(differing(shared, alone), 2e-2) << lanes << " lanes";
+  }
   return alone;
-}
-
-/** Share of numbers with other bits. */
-double differing(const Tensor& a, const Tensor& b) {
-  return (a.view(at::kShort) != b.view(at::kShort)).to(at::kDouble).mean().item<double>();
 }
 
 TEST(KernelRowsTest, Bfloat16IsThatOfTorch) {
@@ -106,7 +115,7 @@ TEST(KernelRowsTest, RmsNormIsTheLayers) {
     const Tensor x = rounded_numbers(2, {3, width}) * 3, weight = rounded_numbers(3, {width});
     const auto [scale, expected] = normed(x, weight);
     Tensor inverse = at::zeros({3});
-    const Tensor y = both_ways(x, [&](const auto& lanes, Tensor& out) {
+    const Tensor y = both_ways(x, [&](const auto& lanes, const Tensor& out) {
       for (int64_t row = 0; row < 3; ++row)
         kernels::rms_norm_row(lanes, read(x, row), read(weight), static_cast<int>(width), kRowEps, write(out, row),
                               inverse.mutable_data_ptr<float>() + row);
@@ -125,7 +134,7 @@ TEST(KernelRowsTest, RmsNormHasTheGradientsOfItsFormula) {
   const Tensor scale = (exact_x.square().mean(1, true) + kRowEps).rsqrt();
   (exact_x * scale * exact_weight * slope.to(at::kDouble)).sum().backward();
   const Tensor inverse = scale.detach().flatten().to(at::kFloat);
-  const Tensor x_gradient = both_ways(x, [&](const auto& lanes, Tensor& out) {
+  const Tensor x_gradient = both_ways(x, [&](const auto& lanes, const Tensor& out) {
     for (int64_t row = 0; row < rows; ++row)
       kernels::rms_norm_gradient_row(lanes, read(slope, row), read(x, row), read(weight),
                                      inverse.const_data_ptr<float>()[row], width, write(out, row));
@@ -152,13 +161,13 @@ Angles angles(int64_t rows, int64_t width) {
 }
 
 TEST(KernelRowsTest, NormRotateIsTheLayers) {
-  for (const int64_t width : {8, 24, 128}) {
+  for (const int64_t width : {8, 24, 128, 136, 256}) {
     const Tensor x = rounded_numbers(5, {4, width}), weight = rounded_numbers(6, {width});
     const Angles turn = angles(4, width);
     const auto [scale, n] = normed(x, weight);
     const Tensor expected = n * turn.cosine + n.roll(width / 2, 1) * turn.sine;
     Tensor inverse = at::zeros({4});
-    const Tensor y = both_ways(x, [&](const auto& lanes, Tensor& out) {
+    const Tensor y = both_ways(x, [&](const auto& lanes, const Tensor& out) {
       for (int64_t row = 0; row < 4; ++row)
         kernels::norm_rotate_row(lanes, read(x, row), read(weight), static_cast<int>(width), kRowEps,
                                  read(turn.cosine, row), read(turn.sine, row), write(out, row),
@@ -170,8 +179,9 @@ TEST(KernelRowsTest, NormRotateIsTheLayers) {
   }
 }
 
-TEST(KernelRowsTest, NormRotateHasTheGradientsOfItsFormula) {
-  constexpr int64_t rows = 6, width = 24;
+/** Heads of this width: gradients of what norm_rotate does, in float64, and those of the rows. */
+void check_rotated_gradients(int64_t width) {
+  constexpr int64_t rows = 6;
   const Tensor x = rounded_numbers(5, {rows, width}), weight = rounded_numbers(6, {width}),
                slope = rounded_numbers(7, {rows, width});
   const Angles turn = angles(rows, width);
@@ -182,19 +192,28 @@ TEST(KernelRowsTest, NormRotateHasTheGradientsOfItsFormula) {
   const Tensor y = n * turn.cosine.to(at::kDouble) + n.roll(width / 2, 1) * turn.sine.to(at::kDouble);
   (y * slope.to(at::kDouble)).sum().backward();
   const Tensor inverse = scale.detach().flatten().to(at::kFloat);
-  Tensor n_gradient = at::zeros_like(x);
-  const auto run = [&](const auto& lanes, Tensor& out, const Tensor& of_n) {
+  const auto run = [&](const auto& lanes, const Tensor& out, const Tensor& of_n) {
     for (int64_t row = 0; row < rows; ++row)
-      kernels::norm_rotate_gradient_row(
-          lanes, read(slope, row), read(x, row), read(weight), inverse.const_data_ptr<float>()[row], width,
-          read(turn.cosine, row), read(turn.sine, row), write(out, row), of_n.defined() ? write(of_n, row) : nullptr);
+      kernels::norm_rotate_gradient_row(lanes, read(slope, row), read(x, row), read(weight),
+                                        inverse.const_data_ptr<float>()[row], static_cast<int>(width),
+                                        read(turn.cosine, row), read(turn.sine, row), write(out, row),
+                                        of_n.defined() ? write(of_n, row) : nullptr);
   };
-  const Tensor x_gradient = both_ways(x, [&](const auto& lanes, Tensor& out) { run(lanes, out, n_gradient); });
+  const Tensor unread = at::zeros_like(x);
+  const Tensor x_gradient = both_ways(x, [&](const auto& lanes, const Tensor& out) { run(lanes, out, unread); });
+  const Tensor n_gradient = both_ways(x, [&](const auto& lanes, const Tensor& out) { run(lanes, unread, out); });
   EXPECT_TRUE(close(x_gradient, exact_x.grad().to(at::kBFloat16), kRowRounding));
   EXPECT_TRUE(close(n_gradient, n.grad().to(at::kBFloat16), kRowRounding));
   Tensor again = at::zeros_like(x);
   run(OneLane(), again, Tensor());
   EXPECT_TRUE(same_bits(again, x_gradient));
+}
+
+TEST(KernelRowsTest, NormRotateHasTheGradientsOfItsFormula) {
+  for (const int64_t width : {8, 24, 128, 136, 256}) {
+    SCOPED_TRACE(width);
+    check_rotated_gradients(width);
+  }
 }
 
 TEST(KernelRowsTest, SiluMulIsTheLayersWithTheGradientsOfItsFormula) {
@@ -213,6 +232,50 @@ TEST(KernelRowsTest, SiluMulIsTheLayersWithTheGradientsOfItsFormula) {
   (at::silu(exact_gate) * exact_up * slope.to(at::kDouble)).sum().backward();
   EXPECT_TRUE(close(gate_gradient, exact_gate.grad().to(at::kBFloat16), kRowRounding));
   EXPECT_TRUE(close(up_gradient, exact_up.grad().to(at::kBFloat16), kRowRounding));
+}
+
+using FusedLayer = Tensor (*)(const Tensor& heads, const Tensor& weight);
+
+/** Each fused layer as a function of [3, 2, 8] and a second input. */
+const std::vector<std::pair<FusedLayer, std::vector<int64_t>>>& fused_layers() {
+  static const std::vector<std::pair<FusedLayer, std::vector<int64_t>>> layers = {
+      {[](const Tensor& x, const Tensor& weight) { return rms_norm(x, weight, kRowEps); }, {8}},
+      {[](const Tensor& x, const Tensor& weight) {
+         return norm_rotate(x, {weight}, kRowEps, rotation(at::arange(3), 8, 1e4, at::kFloat));
+       },
+       {8}},
+      {[](const Tensor& gate, const Tensor& up) { return silu_mul(gate, up); }, {3, 2, 8}}};
+  return layers;
+}
+
+TEST(FusedLayersTest, WithoutGradientsTheBitsAreTheSame) {
+  const Tensor strided = normal_tensor({.seed = 12}, {2, 3, 8}).transpose(0, 1).requires_grad_();
+  for (const auto& [layer, shape] : fused_layers()) {
+    const Tensor second = normal_tensor({.seed = 13}, shape);
+    const Tensor expected = layer(strided, second);
+    EXPECT_TRUE(expected.requires_grad());
+    const at::NoGradGuard no_grad;
+    const Tensor actual = layer(strided, second);
+    EXPECT_TRUE(same_bits(actual, expected));
+    EXPECT_FALSE(actual.requires_grad());
+  }
+}
+
+TEST(FusedLayersTest, SecondGradientsAreRefused) {
+  const Tensor x = normal_tensor({.seed = 12}, {3, 2, 8}).requires_grad_();
+  for (const auto& [layer, shape] : fused_layers()) {
+    const Tensor sum = layer(x, normal_tensor({.seed = 13}, shape)).sum();
+    EXPECT_THROW(torch::autograd::grad({sum}, {x}, {}, /*retain_graph=*/true, /*create_graph=*/true), c10::Error);
+    EXPECT_TRUE(torch::autograd::grad({sum}, {x})[0].defined());
+  }
+}
+
+TEST(FusedLayersTest, RotationsThatDoNotFitAreRefused) {
+  const Tensor heads = normal_tensor({.seed = 12}, {3, 2, 8}), weight = at::ones({8});
+  const Rotation turn = rotation(at::arange(3), 8, 1e4, at::kFloat), shorter = narrow(turn, 0, 2);
+  EXPECT_THROW(norm_rotate(heads, {weight}, kRowEps, {shorter.cosine, turn.sine}), c10::Error);
+  EXPECT_THROW(norm_rotate(heads, {weight}, kRowEps, {turn.cosine, shorter.sine}), c10::Error);
+  EXPECT_THROW(norm_rotate(heads, {weight}, kRowEps, {turn.cosine.to(at::kDouble), turn.sine}), c10::Error);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "diptych/io/files.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
@@ -23,11 +25,43 @@ TEST(ModelRecipeTest, EqualRecipesMakeEqualFolders) {
     EXPECT_EQ(hash_file(entry.path()), hash_file(folder.path() / "b" / entry.path().filename())) << entry.path();
     ++files;
   }
-  EXPECT_EQ(files, 9);  // three configs, two weight files, four of the tokenizer
+  EXPECT_EQ(files, 12);  // five configs, two weight files and their index, four of the tokenizer
   ModelRecipe other = tiny_recipe();
   other.seed = 8;
   create_model_folder(folder.path() / "c", other, kCorpus);
   EXPECT_NE(hash_file(folder.path() / "c" / "ema.safetensors"), hash_file(folder.path() / "a" / "ema.safetensors"));
+}
+
+// bagel.md 10: no key more, no key less, but for those that name the kind of model.
+TEST(ModelRecipeTest, ConfigFilesHaveTheKeysOfThePublishedFolder) {
+  const TemporaryFolder folder;
+  ModelRecipe recipe = tiny_recipe();
+  recipe.dtype = "bfloat16";
+  create_model_folder(folder.path(), recipe, kCorpus);
+  const auto read = [&](const char* name) { return nlohmann::json::parse(read_file(folder.path() / name)); };
+  const auto keys = [](const nlohmann::json& object) {
+    std::set<std::string> names;
+    for (const auto& [key, value] : object.items()) names.insert(key);
+    return names;
+  };
+  const nlohmann::json llm = read("llm_config.json"), generation = read("generation_config.json");
+  EXPECT_EQ(keys(llm),
+            (std::set<std::string>{"architectures", "bos_token_id", "eos_token_id", "hidden_act", "hidden_size",
+                                   "initializer_range", "intermediate_size", "max_position_embeddings",
+                                   "max_window_layers", "model_type", "num_attention_heads", "num_hidden_layers",
+                                   "num_key_value_heads", "rms_norm_eps", "rope_theta", "sliding_window",
+                                   "tie_word_embeddings", "torch_dtype", "vocab_size"}));
+  EXPECT_EQ(keys(read("vit_config.json")),
+            (std::set<std::string>{"hidden_size", "image_size", "intermediate_size", "model_type",
+                                   "num_attention_heads", "num_hidden_layers", "patch_size"}));
+  const Tokenizer tokenizer = Tokenizer::load(folder.path());
+  for (const nlohmann::json& object : {llm, generation}) {
+    EXPECT_EQ(object.at("bos_token_id"), tokenizer.endoftext());
+    EXPECT_EQ(object.at("eos_token_id"), tokenizer.im_end());
+  }
+  EXPECT_EQ(llm.at("max_position_embeddings"), 32768);
+  EXPECT_EQ(llm.at("torch_dtype"), "bfloat16");
+  EXPECT_EQ(read("preprocessor_config.json").at("image_mean"), nlohmann::json({0.5, 0.5, 0.5}));
 }
 
 // The path that needs no model in memory writes what a whole model would be saved as.

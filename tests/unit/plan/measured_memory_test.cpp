@@ -124,7 +124,8 @@ TEST_P(MeasuredMemoryTest, UpdateTakesWhatWasPlanned) {
   model.decoder.recompute = which.recompute;
   const int64_t before = allocations.live();
   TrainedPolicy policy(model, policy_options(recipe));
-  EXPECT_EQ(allocations.live() - before, state.adapters + state.masters + state.moments + state.reference);
+  EXPECT_EQ(allocations.live() - before,
+            state.adapters + state.bases + state.masters + state.moments + state.reference);
   int64_t weights = 0;
   for (const ParameterSlot& slot : transformer_slots(model)) weights += static_cast<int64_t>(slot.tensor->nbytes());
   EXPECT_EQ(state.weights, weights);

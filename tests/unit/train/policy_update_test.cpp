@@ -7,6 +7,7 @@
 
 #include "diptych/algorithm/geometry.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/train/trainable.h"
 #include "support/compare.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
@@ -285,6 +286,24 @@ TEST_F(PolicyUpdateTest, UpdatesStopAtATamperedRollout) {
     }
 }
 
+/** In bfloat16 the mean decides: one token off is rounding, all of them a mistake in the forward pass. */
+TEST_F(PolicyUpdateTest, InBfloat16TheGateIsAboutTheMean) {
+  Learner some = learner();
+  some.options.gate_text_mean = true;
+  some.options.gate_text = 0.05;
+  const std::vector<ChainValues> values = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  some.rollout.chains[4].text->logprobs[0] += 0.5;
+  const GateReport report = check_replay(some.rollout, some.chains, values, some.options);
+  EXPECT_NEAR(report.text_max, 0.5, 1e-3);
+  EXPECT_LT(report.text_mean, some.options.gate_text);
+  for (const size_t chain : some.chains)
+    for (double& logprob : some.rollout.chains[chain].text->logprobs) logprob += 0.1;
+  expect_error([&] { check_replay(some.rollout, some.chains, values, some.options); }, ExitCode::numerics,
+               {"gate B", "mean |log-prob difference| up to", "text mean", "largest"});
+  some.rollout.chains[4].text->logprobs[0] = std::nan("");
+  expect_error([&] { check_replay(some.rollout, some.chains, values, some.options); }, ExitCode::numerics, {"gate B"});
+}
+
 TEST_F(PolicyUpdateTest, PenaltiesNeedADistanceFromTheReference) {
   Learner some = learner();
   some.options.loss.velocity_mse_weight = 1;
@@ -335,6 +354,49 @@ TEST_F(PolicyUpdateTest, AdaptersLearn) {
   some.policy->swap_reference();
   EXPECT_TRUE(same_bits(frozen[0].velocities, start[0].velocities));
   EXPECT_TRUE(same_bits(frozen[0].logprobs, start[0].logprobs));
+}
+
+TEST(TrainedPolicyTest, AnExpertWithoutALearningRateHasNoAdapters) {
+  Bagel model = tiny_bagel();
+  const TrainedPolicy policy(
+      model,
+      {.adapters = {.rank = 2, .alpha = 4, .targets = {"*_proj*"}}, .und_learning_rate = 0, .gen_learning_rate = 1e-2});
+  const std::vector<NamedLinear> adapted = adapted_linears(model);
+  EXPECT_EQ(adapted.size(), 14u);  // 7 of the generation expert in each of 2 layers
+  for (const NamedLinear& linear : adapted) EXPECT_TRUE(is_generation_expert(linear.name)) << linear.name;
+  EXPECT_EQ(policy.parameters().size(), 28u);
+
+  Bagel other = tiny_bagel();
+  const PolicyOptions idle{.adapters = {.rank = 2, .alpha = 4, .targets = {"*moe_gen*"}}, .und_learning_rate = 1e-2};
+  expect_error([&] { TrainedPolicy(other, idle); }, ExitCode::config,
+               {"lora.targets and the learning rates", "linears of an expert that trains", "none"});
+}
+
+/** All factors move, but the weights that the model computes with are rounded to bfloat16. */
+TEST(TrainedPolicyTest, TheChangedShareIsThatOfMergedWeights) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    Bagel model = tiny_bagel(dtype);
+    TrainedPolicy policy(model, {.adapters = {.rank = 2, .alpha = 4, .targets = {"*_proj*"}},
+                                 .und_learning_rate = 1e-4,
+                                 .gen_learning_rate = 1e-2,
+                                 .max_grad_norm = 0});
+    std::vector<Tensor> before;
+    for (const NamedLinear& linear : adapted_linears(model)) before.push_back(linear.layer->weight.clone());
+    for (const Tensor& parameter : policy.parameters()) parameter.mutable_grad() = at::ones_like(parameter);
+    const StepReport report = policy.step(1);
+    std::map<std::string, double> changed, weights;
+    const std::vector<NamedLinear> adapted = adapted_linears(model);
+    for (size_t i = 0; i < adapted.size(); ++i) {
+      const std::string group = is_generation_expert(adapted[i].name) ? "gen" : "und";
+      changed[group] += static_cast<double>((adapted[i].layer->weight != before[i]).sum().item<int64_t>());
+      weights[group] += static_cast<double>(before[i].numel());
+    }
+    for (const GroupStepReport& group : report.groups)
+      EXPECT_DOUBLE_EQ(group.changed_share, changed[group.name] / weights[group.name]) << group.name;
+    // Steps of 1e-4 for factors of a half, which is less than the spacing of most weights in bfloat16.
+    EXPECT_GT(report.groups[1].changed_share, 0.9);
+    EXPECT_LT(report.groups[0].changed_share, dtype == at::kBFloat16 ? 0.5 : 1.1);
+  }
 }
 
 /** Two processes with a prompt each have the gradients of one with both. */

@@ -103,5 +103,23 @@ TEST(RolloutConfigTest, TheWindowMustFitItsRangeAndTheUpdates) {
   expect_error([&] { with({3}, 1, 9, false); }, ExitCode::config, parts);
 }
 
+TEST(RolloutConfigTest, TheImageSizeMustFitTheModel) {
+  ModelConfig model;
+  model.latent_patch = 2;
+  model.vae.downsample = 8;
+  model.max_latent_size = 64;
+  const auto with = [&](int64_t size) {
+    RolloutConfig config;
+    config.image_size = size;
+    check_image_size(config, model);
+  };
+  EXPECT_NO_THROW(with(16));
+  EXPECT_NO_THROW(with(1024));
+  expect_error([&] { with(40); }, ExitCode::config,
+               {"rollout.image_size", "a multiple of 16 up to 1024 pixels", "got 40"});
+  expect_error([&] { with(1040); }, ExitCode::config, {"rollout.image_size", "got 1040"});
+  expect_error([&] { with(8); }, ExitCode::config, {"rollout.image_size", "got 8"});
+}
+
 }  // namespace
 }  // namespace diptych

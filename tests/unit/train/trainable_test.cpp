@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "support/expect_error.h"
@@ -85,6 +86,22 @@ TEST(DecoderLayerTest, IsToldByTheOfficialName) {
 TEST_F(TrainableTest, SomethingMustTrain) {
   const std::vector<ParameterSlot> slots = matching_slots(transformer_slots(model_), {"*.layers.*", "!*moe_gen*"});
   expect_error([&] { expert_groups(slots, 0, 0.2, 1); }, ExitCode::config, {"train.parameters", "learning rate"});
+}
+
+/** So that the gradients of the last layer, of both experts, are complete while a backward pass is under way. */
+TEST_F(TrainableTest, ParametersByLayerHoldTheExpertsOfALayerTogether) {
+  const std::vector<ParameterGroup> groups =
+      expert_groups(matching_slots(transformer_slots(model_), {"language_model.model.layers.*", "llm2vae.*"}), 1, 1, 0);
+  std::map<const void*, std::string> names;
+  for (const NamedTensor& parameter : all_parameters(groups)) names[parameter.tensor.const_data_ptr()] = parameter.name;
+  std::vector<std::string> order;
+  for (const Tensor& parameter : parameters_by_layer(groups)) order.push_back(names.at(parameter.const_data_ptr()));
+  ASSERT_EQ(order.size(), names.size());
+  const auto layer = [](const std::string& name) { return static_cast<int>(decoder_layer_of(name).value_or(99)); };
+  EXPECT_EQ(layer(order[0]), 99);
+  EXPECT_EQ(layer(order[1]), 99);
+  for (size_t i = 3; i < order.size(); ++i) EXPECT_LE(layer(order[i - 1]), layer(order[i])) << order[i];
+  EXPECT_EQ(std::set<std::string>(order.begin(), order.end()).size(), order.size());
 }
 
 }  // namespace
