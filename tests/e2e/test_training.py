@@ -111,7 +111,7 @@ class Training(support.EndToEndTest):
                                      "rollout.chains_per_pack=4")
         self.wait_until(lambda: (self.folder / "run" / "metrics.jsonl").exists(), process)
         self.assertEqual(self.stop_program(process, signal.SIGTERM), support.INTERRUPTED)
-        self.assert_mentions(self.background_output(), "ending as soon as this can be continued", "the state is saved")
+        self.assert_mentions(self.background_output(), "asked to end, as soon as what is under way allows", "the state is saved")
         self.assertEqual(support.metric_rows(self.folder / "run"), [])
         self.assertEqual([path.name for path in (self.folder / "run" / "checkpoints").glob("step_*")], ["step_000000"])
 

@@ -84,6 +84,7 @@ void add_edits(const EditEvaluation& result, MetricRow& row) {
 
 void write_samples(const std::filesystem::path& folder, const std::string& name,
                    const std::vector<EvaluatedSample>& samples) {
+  make_folder(folder);
   write_file_atomic(folder / (name + ".jsonl"), sample_lines(samples));
   std::vector<Image> images;
   size_t columns = 1;

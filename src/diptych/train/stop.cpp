@@ -19,7 +19,7 @@ void remember_signal(int signal) {
   const int earlier = received_signal.exchange(signal, std::memory_order_relaxed);
   if (earlier != 0) return;
   constexpr std::string_view kSaid =
-      "\ndiptych: ending as soon as this can be continued; Ctrl-C once more ends at once\n";
+      "\ndiptych: asked to end, as soon as what is under way allows; Ctrl-C once more ends at once\n";
   const int error = errno;
   // Nobody to tell it to is no reason for anything else to fail.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kSaid.data(), kSaid.size());
@@ -43,6 +43,7 @@ StopSignals::StopSignals() {
 StopSignals::~StopSignals() {
   sigaction(SIGTERM, &previous_terminate_, nullptr);
   sigaction(SIGINT, &previous_interrupt_, nullptr);
+  received_signal.store(0, std::memory_order_relaxed);
 }
 
 bool stop_requested() {

@@ -27,6 +27,7 @@ TEST(StopSignals, ANewObjectStartsClean) {
     const StopSignals signals;
     std::raise(SIGTERM);
   }
+  EXPECT_FALSE(stop_requested());  // nor does an old one leave its signal behind
   const StopSignals signals;
   EXPECT_FALSE(stop_requested());
 }
