@@ -188,8 +188,7 @@ struct Transport::Backends {
     if (place.rank == 0 && !told_of_detour)
       log_warning(
           "NCCL is not compiled in: gradients and weights go from GPU to GPU by way of the CPU, many times slower. "
-          "Build "
-          "where the headers of NCCL and CUDA are found (docs/gpu.md)");
+          "Build where the headers of NCCL and CUDA are found (docs/gpu.md)");
     told_of_detour = true;
   }
 
