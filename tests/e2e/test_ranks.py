@@ -165,7 +165,7 @@ class RanksTest(EndToEndTest):
         files = sorted(file.name for file in (first / "checkpoints" / "step_000002").iterdir())
         self.assertEqual(files, ["manifest.json", *(f"optimizer.{rank}.safetensors" for rank in range(4)), "state.json",
                                  *(f"trainable.{rank}.safetensors" for rank in range(4))])
-        for world in (1, 2, 4):
+        for world in (1, 2, 4, 8):
             run = self.folder / f"on{world}"
             shutil.copytree(first, run)
             self.train(world, run.name, "train.steps=4")

@@ -5,8 +5,9 @@
 
 namespace diptych {
 
-/** While it lives, the first SIGINT and every SIGTERM only set the flag, and the first of them says so; a second SIGINT ends the process at once (the
- *  default action). At most one object at a time; the destructor restores the previous handlers. */
+/** While it lives, the first SIGINT and every SIGTERM only set the flag, and the first of them says so; a second SIGINT
+ * ends the process at once (the default action). At most one object at a time; the destructor restores the previous
+ * handlers. */
 class StopSignals {
  public:
   /** Clears the flag and installs the handlers. */
