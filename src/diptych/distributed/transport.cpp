@@ -12,6 +12,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
+#include <csignal>
 #include <cstdlib>
 #include <sstream>
 #include <thread>
@@ -46,8 +47,17 @@ void silence_c10d() {
 #endif
 }
 
+/** The store writes to sockets of ranks that may have been killed, and the signal would end this one without a word.
+ *  Without it the write fails, as everything that is written is checked. */
+void ignore_broken_pipes() {
+  struct sigaction previous {};
+  sigaction(SIGPIPE, nullptr, &previous);
+  if (previous.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
+}
+
 c10::intrusive_ptr<c10d::Store> open_store(const ProcessPlace& place, milliseconds timeout) {
   silence_c10d();
+  ignore_broken_pipes();
   c10d::TCPStoreOptions options;
   options.port = static_cast<uint16_t>(place.master_port);
   options.isServer = place.rank == 0 && !place.agent_store;
