@@ -87,12 +87,23 @@ double flops_of(const QueryBlock& block, const Tensor& query) {
          static_cast<double>(query.size(0));
 }
 
+/** The numbers of a tensor as the loops know them. */
+template <class T>
+const T* numbers(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+template <class T>
+T* mutable_numbers(const Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
 template <class T>
 AttentionTask<T> task_of(const QueryBlock& block, int64_t kv_head, const Tensor& query, const Tensor& keys,
                          const Tensor& values, const Tensor& output, const Tensor& log_sum) {
-  return {.query = query.const_data_ptr<T>(),
-          .keys = keys.const_data_ptr<T>(),
-          .values = values.const_data_ptr<T>(),
+  return {.query = numbers<T>(query),
+          .keys = numbers<T>(keys),
+          .values = numbers<T>(values),
           .query_rows = block.queries.data(),
           .queries = static_cast<int64_t>(block.queries.size()),
           .key_rows = block.keys.data(),
@@ -102,13 +113,13 @@ AttentionTask<T> task_of(const QueryBlock& block, int64_t kv_head, const Tensor&
           .kv_heads = keys.size(1),
           .width = keys.size(2),
           .kv_head = kv_head,
-          .scale = T(1) / std::sqrt(static_cast<T>(keys.size(2))),
-          .output = output.mutable_data_ptr<T>(),
-          .log_sum = log_sum.mutable_data_ptr<T>()};
+          .scale = Computed<T>(1) / std::sqrt(static_cast<Computed<T>>(keys.size(2))),
+          .output = mutable_numbers<T>(output),
+          .log_sum = mutable_numbers<Computed<T>>(log_sum)};
 }
 
 template <class T>
-T* scratch_of(const AttentionTask<T>& task, std::vector<T>& scratch) {
+Computed<T>* scratch_of(const AttentionTask<T>& task, std::vector<Computed<T>>& scratch) {
   const auto size = static_cast<size_t>(attention_loops<T>().scratch_size(task));
   if (scratch.size() < size) scratch.resize(size);
   return scratch.data();
@@ -124,7 +135,7 @@ void run_forward(const QueryBlocks& blocks, const Tensor& query, const Tensor& k
   if (tasks == 0) return;
   const auto grain = static_cast<int64_t>(static_cast<double>(tasks) * kFlopsPerTask / flops) + 1;
   at::parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
-    std::vector<T> scratch;
+    std::vector<Computed<T>> scratch;
     for (int64_t i = begin; i < end; ++i) {
       const QueryBlock& block = blocks.list[static_cast<size_t>(i / kv_heads)];
       const AttentionTask<T> task = task_of<T>(block, i % kv_heads, query, keys, values, output, log_sum);
@@ -141,10 +152,11 @@ void run_backward(const QueryBlocks& blocks, const Tensor& upstream, const Tenso
   const int64_t kv_heads = keys.size(1);
   std::vector<std::vector<const QueryBlock*>> trees(static_cast<size_t>(blocks.trees));
   for (const QueryBlock& block : blocks.list) trees[static_cast<size_t>(block.tree)].push_back(&block);
-  const AttentionGradients<T> gradients{upstream.const_data_ptr<T>(), query_gradient.mutable_data_ptr<T>(),
-                                        key_gradient.mutable_data_ptr<T>(), value_gradient.mutable_data_ptr<T>()};
+  const AttentionGradients<T> gradients{numbers<T>(upstream), mutable_numbers<T>(query_gradient),
+                                        mutable_numbers<Computed<T>>(key_gradient),
+                                        mutable_numbers<Computed<T>>(value_gradient)};
   at::parallel_for(0, blocks.trees * kv_heads, 1, [&](int64_t begin, int64_t end) {
-    std::vector<T> scratch;
+    std::vector<Computed<T>> scratch;
     for (int64_t i = begin; i < end; ++i) {
       for (const QueryBlock* block : trees[static_cast<size_t>(i / kv_heads)]) {
         const AttentionTask<T> task = task_of<T>(*block, i % kv_heads, query, keys, values, output, log_sum);
@@ -154,15 +166,29 @@ void run_backward(const QueryBlocks& blocks, const Tensor& upstream, const Tenso
   });
 }
 
+bool has_loops(at::ScalarType type) {
+  return type == at::kFloat || type == at::kDouble || type == at::kBFloat16;
+}
+
+at::ScalarType computed_type(const Tensor& tensor) {
+  return tensor.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+template <class Work>
+void with_type_of(const Tensor& tensor, const Work& work) {
+  if (tensor.scalar_type() == at::kFloat) return work.template operator()<float>();
+  if (tensor.scalar_type() == at::kDouble) return work.template operator()<double>();
+  work.template operator()<Bfloat16>();
+}
+
 class LoopAttention : public torch::autograd::Function<LoopAttention> {
  public:
   static Tensor forward(AutogradContext* context, const c10::intrusive_ptr<QueryBlocks>& blocks, const Tensor& query_in,
                         const Tensor& keys_in, const Tensor& values_in) {
     const Tensor query = query_in.contiguous(), keys = keys_in.contiguous(), values = values_in.contiguous();
     const Tensor output = at::empty_like(query);
-    const Tensor log_sum = at::empty({query.size(0), query.size(1)}, query.options());
-    query.scalar_type() == at::kFloat ? run_forward<float>(*blocks, query, keys, values, output, log_sum)
-                                      : run_forward<double>(*blocks, query, keys, values, output, log_sum);
+    const Tensor log_sum = at::empty({query.size(0), query.size(1)}, query.options().dtype(computed_type(query)));
+    with_type_of(query, [&]<class T>() { run_forward<T>(*blocks, query, keys, values, output, log_sum); });
     context->save_for_backward({query, keys, values, output, log_sum});
     context->saved_data["blocks"] = c10::IValue::make_capsule(blocks);
     return output;
@@ -174,10 +200,14 @@ class LoopAttention : public torch::autograd::Function<LoopAttention> {
     const auto blocks = c10::static_intrusive_pointer_cast<QueryBlocks>(context->saved_data["blocks"].toCapsule());
     const Tensor upstream = gradients[0].contiguous();
     const Tensor query_gradient = at::empty_like(query);
-    const Tensor key_gradient = at::zeros_like(keys), value_gradient = at::zeros_like(values);
-    const auto run = query.scalar_type() == at::kFloat ? run_backward<float> : run_backward<double>;
-    run(*blocks, upstream, query, keys, values, output, log_sum, query_gradient, key_gradient, value_gradient);
-    return {Tensor(), query_gradient, key_gradient, value_gradient};
+    const at::ScalarType type = keys.scalar_type();
+    const Tensor key_gradient = at::zeros_like(keys, computed_type(keys));
+    const Tensor value_gradient = at::zeros_like(values, computed_type(values));
+    with_type_of(query, [&]<class T>() {
+      run_backward<T>(*blocks, upstream, query, keys, values, output, log_sum, query_gradient, key_gradient,
+                      value_gradient);
+    });
+    return {Tensor(), query_gradient, key_gradient.to(type), value_gradient.to(type)};
   }
 };
 
@@ -324,7 +354,7 @@ AttentionPlan plan_sequences(const QueryBlocks& blocks, int64_t rows, const at::
 AttentionPlan plan_attention(const c10::intrusive_ptr<QueryBlocks>& blocks, int64_t rows, int64_t width,
                              const at::TensorOptions& options) {
   const at::ScalarType type = c10::typeMetaToScalarType(options.dtype());
-  if (options.device().is_cpu() && (type == at::kFloat || type == at::kDouble)) {
+  if (options.device().is_cpu() && has_loops(type)) {
     AttentionPlan plan;
     plan.blocks = blocks;
     return plan;

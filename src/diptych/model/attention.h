@@ -30,8 +30,8 @@ struct AttentionSequences {
 
 /** How the attention of one pack runs, the same in every layer. */
 struct AttentionPlan {
-  c10::intrusive_ptr<QueryBlocks> blocks;     // on the CPU in float32 and float64: loops over the rows in place
-  std::vector<AttentionSequences> sequences;  // elsewhere in bfloat16: flash attention, at most two calls
+  c10::intrusive_ptr<QueryBlocks> blocks;     // on the CPU: loops over the rows in place
+  std::vector<AttentionSequences> sequences;  // elsewhere: flash attention, at most two calls
   std::vector<AttentionGroup> groups;         // batches of scaled_dot_product_attention: the rest, or all
   Tensor gather;                              // [rows] row of each token in the concatenated outputs of these
 };

@@ -27,6 +27,33 @@ int64_t padded(int64_t count) {
   return (count + kColumns<T> - 1) / kColumns<T> * kColumns<T>;
 }
 
+inline float widened(float x) {
+  return x;
+}
+
+inline double widened(double x) {
+  return x;
+}
+
+inline float widened(Bfloat16 x) {
+  return __builtin_bit_cast(float, static_cast<uint32_t>(x.bits) << 16);
+}
+
+inline void store(float x, float& to) {
+  to = x;
+}
+
+inline void store(double x, double& to) {
+  to = x;
+}
+
+// To the nearest, ties to even, as ATen rounds.
+inline void store(float x, Bfloat16& to) {
+  const auto bits = __builtin_bit_cast(uint32_t, x);
+  const uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  to.bits = static_cast<uint16_t>(x != x ? 0x7FC0 : rounded);
+}
+
 // A matrix on the left of a product: element (i, k) at data[i * row + k * column].
 template <class T>
 struct Left {
@@ -87,8 +114,8 @@ struct Sizes {
       : shared(task.heads / task.kv_heads),
         chunk(kChunkRows / shared > 0 ? kChunkRows / shared : 1),
         rows((chunk < task.queries ? chunk : task.queries) * shared),
-        keys(padded<T>(task.key_count)),
-        width(padded<T>(task.width)) {}
+        keys(padded<Computed<T>>(task.key_count)),
+        width(padded<Computed<T>>(task.width)) {}
 
   int64_t shared;  // query heads that share the key head
   int64_t chunk;   // queries at once
@@ -107,11 +134,11 @@ int64_t scratch_size(const AttentionTask<T>& task) {
 // Rows of the block side by side: [count, padded width], `heads` of them from each row of the source.
 template <class T>
 void gather(const T* source, int64_t source_width, int64_t offset, const int64_t* rows, int64_t count, int64_t heads,
-            int64_t width, int64_t padded_width, T factor, T* out) {
+            int64_t width, int64_t padded_width, Computed<T> factor, Computed<T>* out) {
   for (int64_t i = 0; i < count; ++i) {
     const T* from = source + rows[i] * source_width + offset;
     for (int64_t h = 0; h < heads; ++h, out += padded_width) {
-      for (int64_t c = 0; c < width; ++c) out[c] = from[h * width + c] * factor;
+      for (int64_t c = 0; c < width; ++c) out[c] = widened(from[h * width + c]) * factor;
       for (int64_t c = width; c < padded_width; ++c) out[c] = 0;
     }
   }
@@ -120,10 +147,10 @@ void gather(const T* source, int64_t source_width, int64_t offset, const int64_t
 // [width, padded count]
 template <class T>
 void gather_transposed(const T* source, int64_t source_width, int64_t offset, const int64_t* rows, int64_t count,
-                       int64_t padded_count, int64_t width, T* out) {
+                       int64_t padded_count, int64_t width, Computed<T>* out) {
   for (int64_t i = 0; i < count; ++i) {
     const T* from = source + rows[i] * source_width + offset;
-    for (int64_t c = 0; c < width; ++c) out[c * padded_count + i] = from[c];
+    for (int64_t c = 0; c < width; ++c) out[c * padded_count + i] = widened(from[c]);
   }
   for (int64_t c = 0; c < width; ++c)
     for (int64_t i = count; i < padded_count; ++i) out[c * padded_count + i] = 0;
@@ -162,33 +189,34 @@ T softmax(T* scores, int64_t visible, int64_t columns) {
 }
 
 template <class T>
-void forward(const AttentionTask<T>& task, T* scratch) {
+void forward(const AttentionTask<T>& task, Computed<T>* scratch) {
+  using C = Computed<T>;
   const Sizes<T> size(task);
   const int64_t query_width = task.heads * task.width, key_width = task.kv_heads * task.width;
   const int64_t query_offset = task.kv_head * size.shared * task.width, key_offset = task.kv_head * task.width;
-  T* query = scratch;
-  T* out = query + size.rows * size.width;
-  T* scores = out + size.rows * size.width;
-  T* keys = scores + size.rows * size.keys;  // transposed
-  T* values = keys + task.width * size.keys;
+  C* query = scratch;
+  C* out = query + size.rows * size.width;
+  C* scores = out + size.rows * size.width;
+  C* keys = scores + size.rows * size.keys;  // transposed
+  C* values = keys + task.width * size.keys;
   gather_transposed(task.keys, key_width, key_offset, task.key_rows, task.key_count, size.keys, task.width, keys);
-  gather(task.values, key_width, key_offset, task.key_rows, task.key_count, 1, task.width, size.width, T(1), values);
+  gather(task.values, key_width, key_offset, task.key_rows, task.key_count, 1, task.width, size.width, C(1), values);
   for (int64_t begin = 0; begin < task.queries; begin += size.chunk) {
     const int64_t count = task.queries - begin < size.chunk ? task.queries - begin : size.chunk;
     const int64_t rows = count * size.shared;
     gather(task.query, query_width, query_offset, task.query_rows + begin, count, size.shared, task.width, size.width,
            task.scale, query);
-    multiply<T, false>({query, size.width, 1}, keys, size.keys, scores, rows, size.keys, task.width);
+    multiply<C, false>({query, size.width, 1}, keys, size.keys, scores, rows, size.keys, task.width);
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t row = task.query_rows[begin + r / size.shared];
       task.log_sum[row * task.heads + task.kv_head * size.shared + r % size.shared] =
           softmax(scores + r * size.keys, visible_keys(task, begin + r / size.shared), size.keys);
     }
-    multiply<T, false>({scores, size.keys, 1}, values, size.width, out, rows, size.width, task.key_count);
+    multiply<C, false>({scores, size.keys, 1}, values, size.width, out, rows, size.width, task.key_count);
     for (int64_t r = 0; r < rows; ++r) {
       T* to = task.output + task.query_rows[begin + r / size.shared] * query_width + query_offset +
               r % size.shared * task.width;
-      for (int64_t c = 0; c < task.width; ++c) to[c] = out[r * size.width + c];
+      for (int64_t c = 0; c < task.width; ++c) store(out[r * size.width + c], to[c]);
     }
   }
 }
@@ -205,26 +233,27 @@ void add_rows(const T* block, int64_t padded_width, const int64_t* rows, int64_t
 // With P the probabilities and D the upstream gradient: dV = P' D, dS = P (D V' - rowsum(D O)), dQ = s dS K,
 // dK = s dS' Q. P is computed again from the scores and their log-sums.
 template <class T>
-void backward(const AttentionTask<T>& task, const AttentionGradients<T>& gradients, T* scratch) {
+void backward(const AttentionTask<T>& task, const AttentionGradients<T>& gradients, Computed<T>* scratch) {
+  using C = Computed<T>;
   const Sizes<T> size(task);
   const int64_t query_width = task.heads * task.width, key_width = task.kv_heads * task.width;
   const int64_t query_offset = task.kv_head * size.shared * task.width, key_offset = task.kv_head * task.width;
-  T* query = scratch;
-  T* upstream = query + size.rows * size.width;
-  T* output = upstream + size.rows * size.width;
-  T* query_gradient = output + size.rows * size.width;
-  T* scores = query_gradient + size.rows * size.width;
-  T* slopes = scores + size.rows * size.keys;
-  T* keys_across = slopes + size.rows * size.keys;  // transposed
-  T* values_across = keys_across + task.width * size.keys;
-  T* keys = values_across + task.width * size.keys;
-  T* key_gradient = keys + task.key_count * size.width;
-  T* value_gradient = key_gradient + task.key_count * size.width;
+  C* query = scratch;
+  C* upstream = query + size.rows * size.width;
+  C* output = upstream + size.rows * size.width;
+  C* query_gradient = output + size.rows * size.width;
+  C* scores = query_gradient + size.rows * size.width;
+  C* slopes = scores + size.rows * size.keys;
+  C* keys_across = slopes + size.rows * size.keys;  // transposed
+  C* values_across = keys_across + task.width * size.keys;
+  C* keys = values_across + task.width * size.keys;
+  C* key_gradient = keys + task.key_count * size.width;
+  C* value_gradient = key_gradient + task.key_count * size.width;
   gather_transposed(task.keys, key_width, key_offset, task.key_rows, task.key_count, size.keys, task.width,
                     keys_across);
   gather_transposed(task.values, key_width, key_offset, task.key_rows, task.key_count, size.keys, task.width,
                     values_across);
-  gather(task.keys, key_width, key_offset, task.key_rows, task.key_count, 1, task.width, size.width, T(1), keys);
+  gather(task.keys, key_width, key_offset, task.key_rows, task.key_count, 1, task.width, size.width, C(1), keys);
   for (int64_t i = 0; i < 2 * task.key_count * size.width; ++i) key_gradient[i] = 0;
   for (int64_t begin = 0; begin < task.queries; begin += size.chunk) {
     const int64_t count = task.queries - begin < size.chunk ? task.queries - begin : size.chunk;
@@ -232,19 +261,19 @@ void backward(const AttentionTask<T>& task, const AttentionGradients<T>& gradien
     const int64_t* query_rows = task.query_rows + begin;
     gather(task.query, query_width, query_offset, query_rows, count, size.shared, task.width, size.width, task.scale,
            query);
-    gather(gradients.output, query_width, query_offset, query_rows, count, size.shared, task.width, size.width, T(1),
+    gather(gradients.output, query_width, query_offset, query_rows, count, size.shared, task.width, size.width, C(1),
            upstream);
     gather(static_cast<const T*>(task.output), query_width, query_offset, query_rows, count, size.shared, task.width,
-           size.width, T(1), output);
-    multiply<T, false>({query, size.width, 1}, keys_across, size.keys, scores, rows, size.keys, task.width);
-    multiply<T, false>({upstream, size.width, 1}, values_across, size.keys, slopes, rows, size.keys, task.width);
+           size.width, C(1), output);
+    multiply<C, false>({query, size.width, 1}, keys_across, size.keys, scores, rows, size.keys, task.width);
+    multiply<C, false>({upstream, size.width, 1}, values_across, size.keys, slopes, rows, size.keys, task.width);
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t row = query_rows[r / size.shared];
-      const T log_sum = task.log_sum[row * task.heads + task.kv_head * size.shared + r % size.shared];
+      const C log_sum = task.log_sum[row * task.heads + task.kv_head * size.shared + r % size.shared];
       const int64_t visible = visible_keys(task, begin + r / size.shared);
-      T* probability = scores + r * size.keys;
-      T* slope = slopes + r * size.keys;
-      T pull = 0;
+      C* probability = scores + r * size.keys;
+      C* slope = slopes + r * size.keys;
+      C pull = 0;
       for (int64_t c = 0; c < size.width; ++c) pull += upstream[r * size.width + c] * output[r * size.width + c];
       for (int64_t k = 0; k < visible; ++k) {
         probability[k] = exponential(probability[k] - log_sum);
@@ -252,12 +281,12 @@ void backward(const AttentionTask<T>& task, const AttentionGradients<T>& gradien
       }
       for (int64_t k = visible; k < size.keys; ++k) probability[k] = slope[k] = 0;
     }
-    multiply<T, true>({scores, 1, size.keys}, upstream, size.width, value_gradient, task.key_count, size.width, rows);
-    multiply<T, true>({slopes, 1, size.keys}, query, size.width, key_gradient, task.key_count, size.width, rows);
-    multiply<T, false>({slopes, size.keys, 1}, keys, size.width, query_gradient, rows, size.width, task.key_count);
+    multiply<C, true>({scores, 1, size.keys}, upstream, size.width, value_gradient, task.key_count, size.width, rows);
+    multiply<C, true>({slopes, 1, size.keys}, query, size.width, key_gradient, task.key_count, size.width, rows);
+    multiply<C, false>({slopes, size.keys, 1}, keys, size.width, query_gradient, rows, size.width, task.key_count);
     for (int64_t r = 0; r < rows; ++r) {
       T* to = gradients.query + query_rows[r / size.shared] * query_width + query_offset + r % size.shared * task.width;
-      for (int64_t c = 0; c < task.width; ++c) to[c] = task.scale * query_gradient[r * size.width + c];
+      for (int64_t c = 0; c < task.width; ++c) store(task.scale * query_gradient[r * size.width + c], to[c]);
     }
   }
   add_rows(key_gradient, size.width, task.key_rows, task.key_count, task.width, key_offset, key_width, gradients.keys);
@@ -267,7 +296,8 @@ void backward(const AttentionTask<T>& task, const AttentionGradients<T>& gradien
 
 }  // namespace
 
-const AttentionLoops<float> float_loops{scratch_size<float>, forward<float>, backward<float>};
-const AttentionLoops<double> double_loops{scratch_size<double>, forward<double>, backward<double>};
+const AttentionLoopSet loops{{scratch_size<float>, forward<float>, backward<float>},
+                             {scratch_size<double>, forward<double>, backward<double>},
+                             {scratch_size<Bfloat16>, forward<Bfloat16>, backward<Bfloat16>}};
 
 }  // namespace diptych::DIPTYCH_LOOPS

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -13,6 +14,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/distributed/transport.h"
 #include "diptych/io/json_lines.h"
+#include "diptych/model/attention_loops.h"
 #include "diptych/model/fused_kernels.h"
 #include "diptych/model/kernel_check.h"
 #include "diptych/tensor/device.h"
@@ -30,12 +32,20 @@ constexpr int64_t kTrivialSteps = 18;
 constexpr int64_t kTrivialPrompts = 8;
 
 CheckResult check_processor() {
-  const Environment environment = current_environment();
   const unsigned cores = std::thread::hardware_concurrency();
-  const std::string detail = cat(cores, cores == 1 ? " core, " : " cores, ", environment.instruction_set, " kernels");
-  if (environment.instruction_set == "DEFAULT")
-    return {Health::warning, "processor", cat(detail, ": no AVX2, so everything is many times slower")};
-  return {Health::ok, "processor", detail};
+  return {Health::ok, "processor", cat(cores, cores == 1 ? " core" : " cores")};
+}
+
+// Runs are bit-identical under equal ones only.
+CheckResult check_instructions() {
+  std::string detail =
+      cat("torch ", current_environment().instruction_set, ", attention ", name_of(instruction_set()),
+          ", bfloat16 products ", has_bfloat16_products() ? "in hardware" : "emulated: float32 is faster here");
+  for (const char* variable : {"ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA"})
+    if (const char* value = std::getenv(variable)) detail += cat(", ", variable, "=", value);
+  if (torch_kernels == "DEFAULT")
+    return {Health::warning, "kernels", cat(detail, ": without AVX2 everything is many times slower")};
+  return {Health::ok, "kernels", detail};
 }
 
 CheckResult check_memory() {
@@ -79,15 +89,16 @@ CheckResult check_nccl(int gpus) {
 
 CheckResult check_kernels(int gpus) {
   if (!has_fused_kernels(at::kCUDA))
-    return {Health::warning, "kernels", "built without the fused layers for CUDA: slower; nvcc must be on the PATH"};
+    return {Health::warning, "GPU kernels",
+            "built without the fused layers for CUDA: slower; nvcc must be on the PATH"};
   for (int gpu = 0; gpu < gpus; ++gpu) {
     const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(gpu));
     if (const std::string damage = kernel_damage(device); !damage.empty())
-      return {Health::failure, "kernels",
+      return {Health::failure, "GPU kernels",
               cat(device.str(), ": ", damage,
                   ". Build with DIPTYCH_CMAKE_FLAGS=-DDIPTYCH_CUDA_KERNELS=OFF, and report it")};
   }
-  return {Health::ok, "kernels", "the fused layers compute there what float64 does on the CPU"};
+  return {Health::ok, "GPU kernels", "the fused layers compute there what float64 does on the CPU"};
 }
 
 CheckResult check_weights(Bagel& model) {
@@ -148,7 +159,8 @@ std::pair<double, double> mean_reward(const MetricRows& rows, size_t begin, size
 }  // namespace
 
 std::vector<CheckResult> check_machine() {
-  std::vector<CheckResult> results = {check_processor(), check_memory(), check_disk(), check_build()};
+  std::vector<CheckResult> results = {check_processor(), check_instructions(), check_memory(), check_disk(),
+                                      check_build()};
   const int gpus = device_count(at::kCUDA);
   if (c10::impl::hasDeviceGuardImpl(at::kCUDA)) results.push_back(check_nccl(gpus));
   if (gpus > 0) results.push_back(check_kernels(gpus));

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "diptych/model/attention_loops.h"
 #include "diptych/tensor/random.h"
 #include "support/compare.h"
@@ -96,55 +98,80 @@ TEST(AttentionTest, LoopsAndGroupsAreTheFormula) {
   expect_exact(7, 11, 16);
 }
 
-TEST(AttentionTest, EveryInstructionSetOfThisProcessorAgrees) {
+// What is stored in bfloat16 is computed in float32 and rounded once: the float32 loops on the same numbers, rounded.
+TEST(AttentionTest, Bfloat16IsRoundedOnce) {
+  const PackLayout layout = lay_out(forest(40, 4), 2, 3, -1, at::kCPU);
+  const Rows rows = random_rows(layout, layout.total_rows(), 24, at::kBFloat16), wide = copies(rows, at::kFloat);
+  const auto loops = [&](at::ScalarType type) { return plan_attention(layout.blocks, layout.total_rows(), 24, type); };
+  ASSERT_TRUE(loops(at::kBFloat16).blocks);
+  const Tensor narrow = attend(loops(at::kBFloat16), rows.query, rows.keys, rows.values);
+  const Tensor exact = attend(loops(at::kFloat), wide.query, wide.keys, wide.values);
+  EXPECT_TRUE(same_bits(narrow, exact.to(at::kBFloat16)));
+  const std::vector<Tensor> slopes = gradients(narrow, rows), exact_slopes = gradients(exact, wide);
+  // What comes from above is rounded here and not there, to 8 bits of each term of sums that partly cancel.
+  for (size_t i = 0; i < 3; ++i)
+    EXPECT_TRUE(close(slopes[i], exact_slopes[i].to(at::kBFloat16), {.normalised = 5e-2})) << i;
+}
+
+template <class T>
+void expect_baseline_agrees(at::ScalarType type, const Tolerance& tolerance) {
   const PackLayout layout = lay_out(forest(70, 4), 2, 3, -1, at::kCPU);
-  const Rows rows = random_rows(layout, layout.total_rows(), 24, at::kFloat);
+  const Rows rows = random_rows(layout, layout.total_rows(), 24, type);
   const at::NoGradGuard no_grad;
   const Tensor expected =
-      attend(plan_attention(layout.blocks, layout.total_rows(), 24, at::kFloat), rows.query, rows.keys, rows.values);
+      attend(plan_attention(layout.blocks, layout.total_rows(), 24, type), rows.query, rows.keys, rows.values);
   Tensor output = at::zeros_like(rows.query), log_sum = at::zeros({rows.query.size(0), kHeads});
+  const AttentionLoops<T>& loops = std::get<AttentionLoops<T>>(
+      std::make_tuple(baseline::loops.of_float, baseline::loops.of_double, baseline::loops.of_bfloat16));
   for (const QueryBlock& block : layout.blocks->list) {
     for (int64_t head = 0; head < kKvHeads; ++head) {
-      const AttentionTask<float> task{.query = rows.query.const_data_ptr<float>(),
-                                      .keys = rows.keys.const_data_ptr<float>(),
-                                      .values = rows.values.const_data_ptr<float>(),
-                                      .query_rows = block.queries.data(),
-                                      .queries = static_cast<int64_t>(block.queries.size()),
-                                      .key_rows = block.keys.data(),
-                                      .key_count = static_cast<int64_t>(block.keys.size()),
-                                      .causal = block.causal,
-                                      .heads = kHeads,
-                                      .kv_heads = kKvHeads,
-                                      .width = 24,
-                                      .kv_head = head,
-                                      .scale = 1 / std::sqrt(24.0F),
-                                      .output = output.mutable_data_ptr<float>(),
-                                      .log_sum = log_sum.mutable_data_ptr<float>()};
-      std::vector<float> scratch(static_cast<size_t>(baseline::float_loops.scratch_size(task)));
-      baseline::float_loops.forward(task, scratch.data());
+      const AttentionTask<T> task{.query = static_cast<const T*>(rows.query.const_data_ptr()),
+                                  .keys = static_cast<const T*>(rows.keys.const_data_ptr()),
+                                  .values = static_cast<const T*>(rows.values.const_data_ptr()),
+                                  .query_rows = block.queries.data(),
+                                  .queries = static_cast<int64_t>(block.queries.size()),
+                                  .key_rows = block.keys.data(),
+                                  .key_count = static_cast<int64_t>(block.keys.size()),
+                                  .causal = block.causal,
+                                  .heads = kHeads,
+                                  .kv_heads = kKvHeads,
+                                  .width = 24,
+                                  .kv_head = head,
+                                  .scale = 1 / std::sqrt(24.0F),
+                                  .output = static_cast<T*>(output.mutable_data_ptr()),
+                                  .log_sum = log_sum.mutable_data_ptr<float>()};
+      std::vector<float> scratch(static_cast<size_t>(loops.scratch_size(task)));
+      loops.forward(task, scratch.data());
     }
   }
-  EXPECT_TRUE(close(output.flatten(1), expected, {.normalised = 1e-5}));
+  EXPECT_TRUE(close(output.flatten(1), expected, tolerance));
+}
+
+TEST(AttentionTest, EveryInstructionSetOfThisProcessorAgrees) {
+  expect_baseline_agrees<float>(at::kFloat, {.normalised = 1e-5});
+  expect_baseline_agrees<Bfloat16>(at::kBFloat16, {.normalised = 1e-2});
 }
 
 TEST(AttentionTest, ABlockDependsOnNothingElse) {
   const std::vector<Segment> all = forest(20, 4);
   const PackLayout both = lay_out(all, 2, 3, -1, at::kCPU);
   const PackLayout alone = lay_out({all[0], all[1]}, 2, 3, -1, at::kCPU);
-  const Rows rows = random_rows(both, both.total_rows(), 8, at::kFloat);
   const at::NoGradGuard no_grad;
-  const Tensor large =
-      attend(plan_attention(both.blocks, both.total_rows(), 8, at::kFloat), rows.query, rows.keys, rows.values);
-  const auto first = [&](const Tensor& tensor) { return tensor.narrow(0, 0, alone.total_rows()).contiguous(); };
-  const Tensor small = attend(plan_attention(alone.blocks, alone.total_rows(), 8, at::kFloat), first(rows.query),
-                              first(rows.keys), first(rows.values));
-  EXPECT_TRUE(same_bits(small, first(large)));
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const Rows rows = random_rows(both, both.total_rows(), 8, type);
+    const Tensor large =
+        attend(plan_attention(both.blocks, both.total_rows(), 8, type), rows.query, rows.keys, rows.values);
+    const auto first = [&](const Tensor& tensor) { return tensor.narrow(0, 0, alone.total_rows()).contiguous(); };
+    const Tensor small = attend(plan_attention(alone.blocks, alone.total_rows(), 8, type), first(rows.query),
+                                first(rows.keys), first(rows.values));
+    EXPECT_TRUE(same_bits(small, first(large)));
+  }
 }
 
-TEST(AttentionTest, OtherDtypesRunInGroups) {
+TEST(AttentionTest, Float16RunsInGroups) {
   const PackLayout layout = lay_out(forest(3, 2), 2, 3, -1, at::kCPU);
-  EXPECT_FALSE(plan_attention(layout.blocks, layout.total_rows(), 8, at::kBFloat16).blocks);
-  EXPECT_EQ(plan_attention(layout.blocks, layout.total_rows(), 8, at::kBFloat16).groups.size(),
+  EXPECT_FALSE(plan_attention(layout.blocks, layout.total_rows(), 8, at::kHalf).blocks);
+  EXPECT_EQ(plan_attention(layout.blocks, layout.total_rows(), 8, at::kHalf).groups.size(),
             plan_groups(*layout.blocks, layout.total_rows(), at::kFloat).groups.size());
 }
 
