@@ -38,9 +38,9 @@ CheckResult check_processor() {
 
 // Runs are bit-identical under equal ones only.
 CheckResult check_instructions() {
-  std::string detail =
-      cat("torch ", current_environment().instruction_set, ", attention ", name_of(instruction_set()),
-          ", bfloat16 products ", has_bfloat16_products() ? "in hardware" : "emulated: float32 is faster here");
+  const std::string torch_kernels = current_environment().instruction_set;
+  std::string detail = cat("torch ", torch_kernels, ", attention ", name_of(instruction_set()), ", bfloat16 products ",
+                           has_bfloat16_products() ? "in hardware" : "emulated: float32 is faster here");
   for (const char* variable : {"ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA"})
     if (const char* value = std::getenv(variable)) detail += cat(", ", variable, "=", value);
   if (torch_kernels == "DEFAULT")
