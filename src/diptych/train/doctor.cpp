@@ -7,9 +7,9 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "diptych/base/error.h"
+#include "diptych/base/processors.h"
 #include "diptych/base/text_format.h"
 #include "diptych/distributed/transport.h"
 #include "diptych/io/json_lines.h"
@@ -29,10 +29,21 @@ constexpr double kLeastDisk = 1;    // a run of the small model leaves about 100
 constexpr int64_t kTrivialSteps = 18;
 constexpr int64_t kTrivialPrompts = 8;
 
+/** "2 cores", and what it is that allows no more of the machine's. */
+std::string describe_cores(const Processors& processors) {
+  const int count = processor_count(processors);
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  std::string text = cat(count, count == 1 ? " core" : " cores");
+  if (count < online) text += cat(" of ", online);
+  if (static_cast<long>(processors.allowed.size()) < online)
+    text += cat(", the affinity allows ", processors.allowed.size());
+  if (processors.quota) text += cat(", the quota of the control group ", fixed(processors.quota->processors, 2));
+  return text;
+}
+
 CheckResult check_processor() {
   const Environment environment = current_environment();
-  const unsigned cores = std::thread::hardware_concurrency();
-  const std::string detail = cat(cores, cores == 1 ? " core, " : " cores, ", environment.instruction_set, " kernels");
+  const std::string detail = cat(describe_cores(usable_processors()), ", ", environment.instruction_set, " kernels");
   if (environment.instruction_set == "DEFAULT")
     return {Health::warning, "processor", cat(detail, ": no AVX2, so everything is many times slower")};
   return {Health::ok, "processor", detail};
