@@ -165,8 +165,8 @@ class RealFaults(FaultTest):
         self.assertEqual(set(fault_runs.differences(fault_runs.end_state(result), expected)), {"recipe.toml"})
 
     def test_a_limit_on_the_size_of_files(self):
-        # Python ignores SIGXFSZ and passes that on, so that writes fail instead.
-        limit = {"restore_signals": False,
+        # Python ignores SIGXFSZ, and gives it back here: the program is on its own, as under a shell's `ulimit -f`.
+        limit = {"restore_signals": True,
                  "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))}
         run = self.folder / "run"
         status, output = fault_runs.run(fault_runs.command("train", run), **limit)
@@ -201,10 +201,11 @@ class RealFaults(FaultTest):
 
     def test_signals_leave_a_run_that_continues(self):
         steps = {"steps": 30, "checkpoint_every": 0}  # nothing but the signal saves on the way
+        signals = {"train": (signal.SIGINT, signal.SIGUSR1), "sft": (signal.SIGTERM, signal.SIGHUP)}
         for kind in fault_runs.COMMANDS:
             whole = self.folder / f"{kind}_whole"
             self.run_program(*fault_runs.command(kind, whole, **steps)[1:])
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in signals[kind]:
                 run = self.folder / f"{kind}_{number}"
                 arguments = fault_runs.command(kind, run, **steps)[1:]
                 process = self.start_program(*arguments)

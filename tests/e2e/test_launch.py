@@ -34,11 +34,16 @@ def runs(pid):
         return False
 
 
+def has_signal(pid, number, mask):
+    """Whether a signal is in one of the process's masks: SigCgt has those with a handler, SigBlk the blocked ones."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    bits = next(line.split()[1] for line in status.splitlines() if line.startswith(mask))
+    return bool(int(bits, 16) >> (number - 1) & 1)
+
+
 def catches_termination(pid):
     """Whether the process has a handler of SIGTERM: it is past its start."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+    return has_signal(pid, signal.SIGTERM, "SigCgt")
 
 
 class Output(support.EndToEndTest):
@@ -105,12 +110,23 @@ class Signals(support.EndToEndTest):
             time.sleep(support.POLL_SECONDS)
 
     def test_ranks_get_the_signals(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             with self.subTest(number):
                 process = self.start_servers()
                 self.assertEqual(self.stop_program(process, number), support.OK, self.background_output())
                 self.assert_all_gone()
                 (self.folder / "output.txt").unlink()
+
+    def test_a_hang_up_ignored_from_the_start_reaches_nobody(self):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        try:
+            process = self.start_servers()
+        finally:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        self.assertFalse(has_signal(process.pid, signal.SIGHUP, "SigBlk"))
+        for pid in self.ranks:
+            self.assertFalse(has_signal(pid, signal.SIGHUP, "SigCgt"))
+        self.assertEqual(self.stop_program(process, signal.SIGUSR2), support.OK, self.background_output())
 
     def test_no_rank_outlives_it(self):
         process = self.start_servers()

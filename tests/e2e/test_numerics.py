@@ -46,7 +46,7 @@ class Numerics(support.EndToEndTest):
         self.train("run", "nan sometimes")
         for row in support.metric_rows(self.folder / "run")[1:]:
             self.assertAlmostEqual(row["reward/masked"], 1 / CHAINS)
-            chains = self.chains("run", row["step"] - 1)
+            chains = self.chains("run", row["step"])
             missing = [chain for chain in chains if not chain["valid"]]
             self.assertEqual((len(chains), len(missing)), (CHAINS, 1))
             self.assertEqual(missing[0]["advantage"], 0)
@@ -64,12 +64,12 @@ class Numerics(support.EndToEndTest):
 
     def test_updates_that_are_not_finite_are_skipped_until_the_run_stops(self):
         output = self.train("run", "too large to add up", status=support.NUMERICS)
-        self.assert_mentions(output, "step 0: 1 updates were not finite and were skipped", "3 updates in a row",
+        self.assert_mentions(output, "step 1: 1 updates were not finite and were skipped", "3 updates in a row",
                              "non_finite_step_")
         run = self.folder / "run"
         self.assertEqual(sorted(file.name for file in run.glob("non_finite_*")),
-                         [f"non_finite_step_{step}.json" for step in range(3)])
-        dumped = json.loads((run / "non_finite_step_1.json").read_text())
+                         [f"non_finite_step_{step}.json" for step in (1, 2, 3)])
+        dumped = json.loads((run / "non_finite_step_2.json").read_text())
         self.assertEqual(len(dumped), CHAINS)
         for chain in dumped:
             self.assertIsNone(chain["advantage"])

@@ -60,7 +60,7 @@ class ReportTest(support.EndToEndTest):
         self.assertFalse(NOTES in text)
         self.assertFalse("Other metrics" in text)
         self.assert_shows(text, "4 of 4 steps", "Held-out pictures strictly correct", 'id="health"', "reward/mean",
-                          "16 held-out prompts", "Step 0", "Step 2", "Best", "advantage", "und_learning_rate = ")
+                          "16 held-out prompts", "Step 1", "Step 2", "Step 4", "Best", "advantage", "und_learning_rate = ")
         # Both pictures of each of 16 prompts, and those of four groups of four chains in two recorded steps.
         self.assertGreaterEqual(page.pictures, 2 * 16 + 2 * 16)
         self.assertEqual(text.count("</figcaption></figure>"), 2 * 16)

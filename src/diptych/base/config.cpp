@@ -9,10 +9,12 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 
 #include "diptych/base/error.h"
+#include "diptych/base/key_hint.h"
 #include "diptych/base/nearest_name.h"
 #include "diptych/base/parse_toml.h"
 #include "diptych/base/text_format.h"
@@ -26,7 +28,9 @@ namespace fs = std::filesystem;
 /** A value or a table of a recipe, found under its full key. */
 struct Entry {
   std::shared_ptr<const toml::node> node;
-  std::string where;  // file:line, or the override
+  std::string where;                     // file:line, or the override
+  std::optional<std::string> text = {};  // of an override, as it was given
+  std::string fault = {};                // why that is no TOML value
 };
 using Entries = std::map<std::string, Entry>;
 
@@ -130,14 +134,13 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
 }
 
-/** The right side of an override: a TOML value, or else the text itself as a string. */
-std::shared_ptr<const toml::table> parse_override_value(const std::string& text, const std::string& where) {
+/** The right side of an override: a TOML value, or else the text itself as a string, with what is wrong with it. */
+std::shared_ptr<const toml::table> parse_override_value(const std::string& text, const std::string& where,
+                                                        std::string& wrong) {
   TomlFault fault;
   const std::shared_ptr<const toml::table> table = parse_toml("value = " + text, where, fault);
   if (table && table->size() == 1) return table;
-  if (!text.empty() && std::string_view("[{\"'").find(text[0]) != std::string_view::npos)
-    fail(where, "a TOML value after the '='", cat(text, " (", table ? "more than one value" : fault.message, ")"),
-         "mind the quotes of the shell");
+  wrong = table ? "more than one value" : fault.message;
   return std::make_shared<const toml::table>(toml::table{{"value", text}});
 }
 
@@ -146,13 +149,16 @@ void apply_override(const std::string& text, Entries& entries) {
   const size_t equals = text.find('=');
   const std::string key = trimmed(std::string_view(text).substr(0, equals));
   if (equals == text.npos || key.empty()) fail(where, "section.name=value", text);
-  const std::shared_ptr<const toml::table> parsed =
-      parse_override_value(trimmed(std::string_view(text).substr(equals + 1)), where);
+  const std::string value = trimmed(std::string_view(text).substr(equals + 1));
+  std::string fault;
+  const std::shared_ptr<const toml::table> parsed = parse_override_value(value, where, fault);
 
   Entries flat;
   flatten(
       parsed, *parsed, "", [&](const toml::node&) { return where; }, flat);
   for (auto& [name, entry] : flat) entries[key + name.substr(std::string_view("value").size())] = std::move(entry);
+  entries[key].text = value;
+  entries[key].fault = fault;
 }
 
 template <class Value>
@@ -170,6 +176,16 @@ Value convert(const toml::node& node, const std::string& where) {
     if (const auto value = node.value_exact<int64_t>()) return static_cast<double>(*value);
   }
   fail(where, type_name<Value>(), describe(node), std::is_same_v<Value, std::string> ? "put the value in quotes" : "");
+}
+
+constexpr std::string_view kOpening = "[{\"'";  // first characters of lists, tables and strings
+
+/** An override that begins like a TOML value and is none: a mistake with brackets, or with the quotes of the shell. */
+void refuse_broken_value(const Entry& entry, std::string_view first_characters) {
+  if (entry.fault.empty() || entry.text->empty() || first_characters.find(entry.text->front()) == std::string::npos)
+    return;
+  fail(entry.where, "a TOML value after the '='", cat(*entry.text, " (", entry.fault, ")"),
+       "mind the quotes of the shell");
 }
 
 void require_finite(double value, const std::string& where) {
@@ -218,14 +234,26 @@ struct ConfigReader::State {
   template <class Value>
   const Entry* read(std::string_view name, Value& value) {
     const Entry* entry = find(name);
-    if (entry != nullptr) value = convert<Value>(*entry->node, where(*entry, name));
+    if (entry == nullptr) return nullptr;
+    constexpr bool kIsText = std::is_same_v<Value, std::string>;
+    refuse_broken_value(*entry, kIsText ? "\"'" : kOpening);
+    if constexpr (kIsText) {
+      // On the command line a folder may be called 2026, true or [new] without quotes inside quotes.
+      if (entry->text && !entry->node->is_string()) {
+        value = *entry->text;
+        return entry;
+      }
+    }
+    value = convert<Value>(*entry->node, where(*entry, name));
     return entry;
   }
 
   template <class Value>
   void read_list(std::string_view name, std::vector<Value>& values) {
     const Entry* entry = find(name);
-    if (entry != nullptr) values = convert_list<Value>(*entry->node, where(*entry, name));
+    if (entry == nullptr) return;
+    refuse_broken_value(*entry, kOpening);
+    values = convert_list<Value>(*entry->node, where(*entry, name));
   }
 
   template <class Value>
@@ -304,8 +332,9 @@ void ConfigReader::finish() {
       // Of an unknown table with content, the keys inside are the more telling report.
       if (is_table && !entry.node->as_table()->empty()) continue;
       fail(entry.where, is_table ? "a known section" : "a known key", cat("unknown '", key, "'"),
-           did_you_mean(key, is_table ? state_->sections : state_->fields));
+           is_table ? did_you_mean(key, state_->sections) : hint_at_keys(key, state_->fields));
     }
+    refuse_broken_value(entry, kOpening);
     if (!is_table) fail(cat(entry.where, ": ", key), cat("the section [", key, "]"), describe(*entry.node));
   }
 }

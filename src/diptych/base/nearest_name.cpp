@@ -26,14 +26,25 @@ size_t edit_distance(std::string_view left, std::string_view right) {
   return row.back();
 }
 
+/** `known` holds a name. */
+const std::string& nearest_name(std::string_view name, const std::set<std::string>& known) {
+  return *std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
+    return edit_distance(name, a) < edit_distance(name, b);
+  });
+}
+
 }  // namespace
 
 std::string did_you_mean(std::string_view name, const std::set<std::string>& known) {
   if (known.empty() || name.size() > kLongestName) return "";
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(name, a) < edit_distance(name, b);
-  });
-  return cat("did you mean '", *nearest, "'?");
+  return cat("did you mean '", nearest_name(name, known), "'?");
+}
+
+std::optional<std::string> similar_name(std::string_view name, const std::set<std::string>& known) {
+  if (known.empty() || name.size() > kLongestName) return std::nullopt;
+  const std::string& nearest = nearest_name(name, known);
+  if (2 * edit_distance(name, nearest) > std::max(name.size(), nearest.size())) return std::nullopt;
+  return nearest;
 }
 
 }  // namespace diptych

@@ -16,7 +16,7 @@
 #include "diptych/plan/memory_plan.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/environment.h"
-#include "diptych/train/session.h"
+#include "diptych/train/threads.h"
 
 namespace diptych {
 

@@ -3,13 +3,13 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/tensor/device.h"
-#include "diptych/train/session.h"
+#include "diptych/train/threads.h"
 
 namespace diptych {
 
 void add_compute_options(CLI::App& command, ComputeOptions& options) {
   const std::string group = "Compute";
-  command.add_option("--threads", options.threads, "CPU threads; 0: all cores")
+  command.add_option("--threads", options.threads, "CPU threads; 0: as many as this process has cores")
       ->type_name("N")
       ->check(CLI::Range(0, 1024).description(""))
       ->capture_default_str()

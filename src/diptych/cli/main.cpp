@@ -1,12 +1,14 @@
 #include <c10/util/Exception.h>
 #include <torch/version.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -103,10 +105,27 @@ void let_waiting_threads_sleep(char** arguments) {
   ::execv("/proc/self/exe", arguments);
 }
 
+/** A write beyond `ulimit -f` then fails with a reason, as on a full disk, instead of killing the process. With a
+ * handler, since programs that we start would inherit an ignored signal. */
+void survive_file_limit() {
+  std::signal(SIGXFSZ, [](int) {});
+}
+
+/** Started with closed streams, as by some daemons, the first files that it opens would get their numbers, and what is
+ *  printed would go into them. */
+void fill_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", O_RDWR);  // the lowest free number
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
+  fill_closed_streams();
   let_waiting_threads_sleep(arguments);
+  survive_file_limit();
+  // Line by line into pipes and files as well: what a long command has found is there when it is found.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   CLI::App app{"diptych: reinforcement-learning post-training of unified text-and-image models", "diptych"};
   app.set_version_flag("--version", "diptych " DIPTYCH_VERSION " with LibTorch " TORCH_VERSION, "print the version");
   app.set_help_flag("-h,--help", "print this help");

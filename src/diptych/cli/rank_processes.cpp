@@ -19,6 +19,7 @@
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/distributed/reserved_port.h"
+#include "diptych/train/stop.h"
 
 namespace diptych {
 
@@ -76,7 +77,8 @@ class RankProcesses {
   RankProcesses(int count, const std::vector<std::string>& arguments, milliseconds grace) : grace_(grace) {
     sigset_t handled;
     sigemptyset(&handled);
-    for (int signal : {SIGINT, SIGTERM, SIGCHLD}) sigaddset(&handled, signal);
+    sigaddset(&handled, SIGCHLD);
+    for (int signal : stop_signals()) sigaddset(&handled, signal);
     ::sigprocmask(SIG_BLOCK, &handled, &signals_before_);
     signals_ = ::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals_ < 0) fail("a free file descriptor");

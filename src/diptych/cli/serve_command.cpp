@@ -10,7 +10,7 @@
 #include "diptych/cli/compute_options.h"
 #include "diptych/cli/number_checks.h"
 #include "diptych/serve/http_server.h"
-#include "diptych/train/session.h"
+#include "diptych/train/stop.h"
 
 namespace diptych {
 

@@ -1,6 +1,7 @@
 #include "diptych/cli/sft_command.h"
 
 #include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
 #include "diptych/cli/compute_options.h"
 #include "diptych/cli/finish.h"
 #include "diptych/cli/recipe_arguments.h"
@@ -11,16 +12,20 @@ namespace diptych {
 
 namespace {
 
+std::string outcome_in(const std::string& run_folder) {
+  return cat("wrote the model folder ", run_folder, "/model; `diptych report ", run_folder, "` shows how it went");
+}
+
 int sft(const RecipeArguments& arguments) {
   std::string kind = "sft";
   ConfigReader(arguments.recipe, arguments.overrides).choice("kind", kind, {"sft", "autoencoder"}, "");
   if (kind == "autoencoder") {
     const auto recipe = load_config<AutoencoderRecipe>(arguments.recipe, arguments.overrides);
-    return finish_run(train_autoencoder(recipe), recipe.run.dir, "wrote the model folder " + recipe.run.dir + "/model");
+    return finish_run(train_autoencoder(recipe), recipe.run.dir, outcome_in(recipe.run.dir));
   }
   const auto recipe = load_config<SftRecipe>(arguments.recipe, arguments.overrides);
   try {
-    return finish_run(train_sft(recipe), recipe.run.dir, "wrote the model folder " + recipe.run.dir + "/model");
+    return finish_run(train_sft(recipe), recipe.run.dir, outcome_in(recipe.run.dir));
   } catch (const Error&) {
     retell_model_error(recipe.model);
   }

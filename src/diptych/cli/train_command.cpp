@@ -16,7 +16,8 @@ int train(const RecipeArguments& arguments) {
   try {
     const RlResult result = train_rl(recipe);
     return finish_run(result.reason, recipe.run.dir,
-                      cat(result.steps, " steps; the trained model is ", recipe.run.dir, "/model"));
+                      cat(result.steps, " steps; the trained model is ", recipe.run.dir, "/model; `diptych report ",
+                          recipe.run.dir, "` shows how it went"));
   } catch (const Error&) {
     retell_model_error(recipe.model);
   }

@@ -66,8 +66,13 @@ constexpr const char* kHalfSet = "start the program through the launcher, or uns
 ProcessPlace read_ranks(const Variables& variables, const char* rank, const char* world, const char* local_rank) {
   ProcessPlace place;
   place.world = variables.number_from_to(world, 1, INT32_MAX, kHalfSet);
-  place.rank = variables.number_from_to(rank, 0, place.world - 1, kHalfSet);
-  place.local_rank = variables.number_from_to(local_rank, 0, place.world - 1, kHalfSet);
+  if (place.world > 1 || variables.text(rank))
+    place.rank = variables.number_from_to(rank, 0, place.world - 1, kHalfSet);
+  if (variables.text(local_rank)) {
+    place.local_rank = variables.number_from_to(local_rank, 0, place.world - 1, kHalfSet);
+  } else {
+    place.local_rank_is_assumed = place.world > 1;
+  }
   return place;
 }
 

@@ -212,20 +212,16 @@ ProcessGroup::Members& ProcessGroup::in_turn() {
   return *members_;
 }
 
-int ProcessGroup::processes_here() {
-  const std::string machine = this_machine();
-  return static_cast<int>(std::ranges::count(gather_strings(machine, "machines of the ranks"), machine));
-}
-
 void ProcessGroup::connect(at::Device device) {
   if (!members_ || device.is_cpu()) return;
   const std::string own = cat(nccl_gpu(device), " ", device.str(), " of ", host_name());
   const std::string shared = find_shared_gpus(gather_strings(own, "GPUs of the ranks"));
   if (!shared.empty())
-    throw Error(ExitCode::config,
-                {"GPUs of the ranks", "one for each rank", shared,
-                 "run.device=cuda, without a number, gives each rank the GPU with its number on the machine; start no "
-                 "more ranks there than it has GPUs"});
+    throw Error(
+        ExitCode::config,
+        {"GPUs of the ranks", "one for each rank", shared,
+         "run.device=cuda, without a number, gives each rank the GPU with its local rank, which the launcher tells "
+         "(LOCAL_RANK); start no more ranks on a machine than it has GPUs"});
   all_reduce_sum(at::ones({1}, at::TensorOptions(device).dtype(at::kFloat)), "connection of the GPUs");
 }
 

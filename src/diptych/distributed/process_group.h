@@ -56,8 +56,6 @@ class ProcessGroup {
   int world() const { return place_.world; }
   /** Among the processes of its machine. */
   int local_rank() const { return place_.local_rank; }
-  /** How many of the ranks run on this machine. A collective. */
-  int processes_here();
   /** Tells that collectives will be of tensors on this device, and connects it with those of the other ranks. A
    *  collective, but for the CPU. Throws Error(config) naming the ranks that have one GPU where NCCL needs several. */
   void connect(at::Device device);

@@ -76,7 +76,7 @@ void sync_folder(const fs::path& path) {
   const int code = errno;
   ::close(descriptor);
   // Some network file systems cannot sync a folder; there is nothing a user could do about it.
-  if (status != 0 && code != EINVAL && code != ENOTSUP)
+  if (status != 0 && code != EINVAL && code != ENOTSUP && code != ENOSYS)
     throw Error(ExitCode::io, {path.string(), "a folder that can be flushed to disk", std::strerror(code), ""});
 }
 

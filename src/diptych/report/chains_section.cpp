@@ -82,7 +82,17 @@ std::string end_words(const StageData& stage) {
   return "";
 }
 
-std::string stage_html(const StageData& stage, bool with_title, Pictures& pictures) {
+/** Who wrote the reply of a record. */
+std::string scorer_name(const RecipeValues& recipe) {
+  const std::string kind = recipe_text(recipe, "reward.kind"), terms = recipe_text(recipe, "reward.terms");
+  if (kind.empty() || kind == "brightness" || kind.starts_with("format_") ||
+      terms.find_first_not_of("[ ]") != terms.npos)
+    return "Rewards";  // or several of the others
+  if (kind == "command") return "Program";
+  return kind.starts_with("shapes_") ? "Verifier" : "Judge";
+}
+
+std::string stage_html(const StageData& stage, bool with_title, const std::string& scorer, Pictures& pictures) {
   std::string html = "<div class=\"stage\">";
   if (with_title)
     html += cat("<p class=\"stage-title\">", stage.round == 0 ? "First picture" : cat("Round ", stage.round), "</p>");
@@ -92,19 +102,23 @@ std::string stage_html(const StageData& stage, bool with_title, Pictures& pictur
   for (const std::string& text : stage.texts) html += text_html(text);
   html += cat("<p class=\"numbers\">", numbers_text(stage), "</p>", end_words(stage), "</div></div>");
   if (!stage.strip.empty()) html += pictures.html(stage.strip, kStripHeight, "denoising", "strip");
-  if (!stage.reply.empty()) html += cat("<p class=\"note reply\">Verifier: ", escape_html(stage.reply), "</p>");
-  return html + checks_html(stage) + "</div>";
+  html += checks_html(stage);
+  if (!stage.reply.empty())
+    html += folded_html(false, cat(scorer, ": its reply"),
+                        cat("<p class=\"note reply\">", escape_html(stage.reply), "</p>\n"), "quiet");
+  return html + "</div>";
 }
 
-std::string chain_html(const ChainData& chain, const std::string& title, const char* css_class, Pictures& pictures) {
+std::string chain_html(const ChainData& chain, const std::string& title, const char* css_class,
+                       const std::string& scorer, Pictures& pictures) {
   std::string html = cat("<article class=\"card chain ", css_class, "\"><p class=\"chain-title\"><b>", title,
                          "</b> sample ", chain.stages.front()->sample, "</p>");
   const bool with_titles = chain.stages.size() > 1 || chain.stages.front()->round > 0;
-  for (const StageData* stage : chain.stages) html += stage_html(*stage, with_titles, pictures);
+  for (const StageData* stage : chain.stages) html += stage_html(*stage, with_titles, scorer, pictures);
   return html + "</article>\n";
 }
 
-std::string group_html(const ChainGroup& group, Pictures& pictures) {
+std::string group_html(const ChainGroup& group, const std::string& scorer, Pictures& pictures) {
   const std::optional<double> best = chain_value(group.chains.front());
   size_t last = group.chains.size();  // behind the worst chain that has a value
   while (last > 0 && !chain_value(group.chains[last - 1])) --last;
@@ -122,12 +136,12 @@ std::string group_html(const ChainGroup& group, Pictures& pictures) {
     html += pictures.html(source, kPictureHeight, "picture that the chains start from", "picture");
   if (!sources.empty()) html += "</div>\n";
   html += "<div class=\"cards\">\n" +
-          chain_html(group.chains.front(), has_spread ? "Best" : "Chain", has_spread ? "best" : "", pictures);
-  if (has_spread) html += chain_html(group.chains[last - 1], "Worst", "worst", pictures);
+          chain_html(group.chains.front(), has_spread ? "Best" : "Chain", has_spread ? "best" : "", scorer, pictures);
+  if (has_spread) html += chain_html(group.chains[last - 1], "Worst", "worst", scorer, pictures);
   html += "</div>\n";
   std::string others;
   for (size_t i = 1; i < group.chains.size(); ++i)
-    if (!has_spread || i != last - 1) others += chain_html(group.chains[i], "", "", pictures);
+    if (!has_spread || i != last - 1) others += chain_html(group.chains[i], "", "", scorer, pictures);
   if (!others.empty())
     html += folded_html(false, cat("The other ", group.chains.size() - (has_spread ? 2 : 1)),
                         cat("<div class=\"cards\">\n", others, "</div>\n"), "quiet");
@@ -142,7 +156,9 @@ int64_t stages_per_prompt(const RunData& run) {
 
 std::string record_html(const RunData& run, const RolloutData& record, bool open, Pictures& pictures) {
   std::string html;
-  for (const ChainGroup& group : chain_groups(record, stages_per_prompt(run))) html += group_html(group, pictures);
+  const std::string scorer = scorer_name(run.recipe);
+  for (const ChainGroup& group : chain_groups(record, stages_per_prompt(run)))
+    html += group_html(group, scorer, pictures);
   return html.empty() ? "" : folded_html(open, cat("Step ", record.step), html, "group");
 }
 

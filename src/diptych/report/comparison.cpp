@@ -19,6 +19,8 @@ std::string course_cell(const RunData& run, const std::string& metric) {
   const Series& values = series(run.curves, metric);
   if (values.values.empty()) return "<td>–</td>";
   const bool is_training = metric == "reward/mean" || metric.starts_with("loss/");
+  if (is_training && values.values.size() < kFewestStepsOfACourse)
+    return cat("<td>", value_text(metric, mean(values.values)), "</td>");
   const double before = is_training ? mean(first_part(values, 0.1)) : values.values.front();
   const double after = is_training ? mean(last_part(values, 0.1)) : values.values.back();
   if (!is_training && values.values.size() == 1) return cat("<td>", value_text(metric, before), "</td>");
@@ -49,7 +51,7 @@ std::string run_table(const std::vector<RunData>& runs) {
   }
   return html +
          "</tbody></table></div>\n<p class=\"note\">Before → after: of evaluations the first and the last, of "
-         "training metrics the means of the first and the last tenth of the steps.</p>\n";
+         "training metrics the means of the first and the last tenth of the steps; of few steps the mean of all.</p>\n";
 }
 
 std::string difference_table(const std::vector<RunData>& runs) {

@@ -1,6 +1,7 @@
 #include "diptych/report/run_facts.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "diptych/base/text_format.h"
 #include "diptych/report/number_text.h"
@@ -8,6 +9,8 @@
 namespace diptych {
 
 namespace {
+
+constexpr double kClearDifference = 2;  // standard errors
 
 std::string episode_words(const std::string& episode) {
   if (episode.starts_with("rounds:"))
@@ -29,9 +32,17 @@ std::string trained_words(const RunData& run) {
   return image ? "only the pictures are trained (FlowGRPO)" : "only the texts are trained (TextGRPO)";
 }
 
-std::string course(const RunData& run, const std::string& metric) {
-  const Series& values = series(run.curves, metric);
-  return cat(number_text(mean(first_part(values, 0.1))), " → ", number_text(mean(last_part(values, 0.1))));
+/** What a training metric did, as a sentence. */
+std::string course(const std::string& name, const Series& values) {
+  const std::string average = number_text(mean(values.values));
+  const auto steps = static_cast<int64_t>(values.values.size());
+  if (values.values.size() < kFewestStepsOfACourse)
+    return cat(name, ", mean of ", count_text(steps, "step"), ": ", average, ". So few tell no change.");
+  const auto first = first_part(values, 0.25), last = last_part(values, 0.25);
+  if (std::abs(separation(first, last)) < kClearDifference)
+    return cat(name, ", mean of ", count_text(steps, "step"), ": ", average, ", without a change beyond the noise.");
+  return cat(name, ", first → last tenth of the steps: ", number_text(mean(first_part(values, 0.1))), " → ",
+             number_text(mean(last_part(values, 0.1))), ".");
 }
 
 /** "explicit prompts 46.1 % → 55.5 %" of all that was evaluated; nothing without evaluations. */
@@ -79,7 +90,7 @@ void add_cost_facts(const RunData& run, Facts& facts) {
   const double evaluation = sum(series(run.curves, "time/evaluation").values);
   if (evaluation > 0) facts.emplace_back("Evaluations", duration_text(evaluation));
   const std::string threads = recipe_text(run.recipe, "run.threads");
-  if (!threads.empty()) facts.emplace_back("Threads", threads == "0" ? "all cores of the machine" : threads);
+  if (!threads.empty()) facts.emplace_back("Threads", threads == "0" ? "all cores that it may use" : threads);
   const double memory = largest(series(run.curves, "time/peak_memory_gb").values);
   if (memory > 0) facts.emplace_back("Memory", number_text(memory) + " GB");
 }
@@ -142,11 +153,13 @@ std::vector<std::string> result_sentences(const RunData& run) {
                                                      : cat("step ", rate.steps.empty() ? 0 : rate.steps.front());
     parts.push_back(cat("Held-out pictures strictly correct, ", steps, ": ", join(rates, ", "), "."));
   }
-  if (run.curves.contains("reward/mean"))
-    parts.push_back(cat("Training reward, first → last tenth of the steps: ", course(run, "reward/mean"), "."));
+  const Series& applied = series(run.curves, "update/applied");
+  if (!applied.values.empty() && sum(applied.values) == 0)
+    parts.push_back("No update was applied: nothing was learnt.");
+  else if (run.curves.contains("reward/mean"))
+    parts.push_back(course("Training reward", series(run.curves, "reward/mean")));
   for (const char* loss : {"loss/flow", "loss/cross_entropy", "loss/total"})
-    if (run.curves.contains(loss))
-      parts.push_back(cat(loss, ", first → last tenth of the steps: ", course(run, loss), "."));
+    if (run.curves.contains(loss)) parts.push_back(course(loss, series(run.curves, loss)));
   return parts;
 }
 

@@ -8,7 +8,11 @@ namespace diptych {
 /** "Reinforcement training of MODEL: thinks, then paints; …". */
 std::string run_sentence(const RunData& run);
 
-/** What came of it: the held-out rates before and after, then the course of the reward or the losses. */
+/** Fewer steps, each with prompts of its own, have no course that is worth telling. */
+inline constexpr size_t kFewestStepsOfACourse = 20;
+
+/** What came of it: the held-out rates before and after, then the course of the reward or the losses: their mean alone
+ *  where there are few steps, or no difference between the first quarter and the last beyond that of single steps. */
 std::vector<std::string> result_sentences(const RunData& run);
 
 /** (name, value): model, steps, time, memory and the recipe's most important keys. Unknown ones are left out. */

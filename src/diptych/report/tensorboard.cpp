@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 
@@ -66,18 +68,32 @@ std::string bytes_field(uint64_t field, std::string_view value) {
   return key(field, kBytes) + varint(value.size()) + std::string(value);
 }
 
+constexpr std::string_view kFilePrefix = "events.out.tfevents.";
+
 std::string event_start() {
   const std::chrono::duration<double> since_1970 = std::chrono::system_clock::now().time_since_epoch();
   return double_field(1, since_1970.count());  // Event.wall_time
 }
 
-std::string file_name() {
+/** Of an event file; 0 for any other. */
+int64_t seconds_of(const std::string& file_name) {
+  constexpr int64_t kNotOurs = 10'000'000'000;  // names of another length sort elsewhere
+  int64_t seconds = 0;
+  if (file_name.starts_with(kFilePrefix))
+    std::from_chars(file_name.data() + kFilePrefix.size(), file_name.data() + file_name.size(), seconds);
+  return seconds + 1 < kNotOurs ? seconds : 0;
+}
+
+/** Readers take the files in the order of their names, so that a clock that was set back must not count. */
+std::string file_name(const std::filesystem::path& folder) {
   static std::atomic<int> count{0};
-  char host[256] = "localhost";
+  auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    seconds = std::max(seconds, seconds_of(entry.path().filename().string()) + 1);
+  char host[256] = {};
   gethostname(host, sizeof host - 1);
-  const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  return cat("events.out.tfevents.", seconds.count(), ".", host, ".", getpid(), ".", count++);
+  return cat(kFilePrefix, seconds, ".", *host == '\0' ? "localhost" : host, ".", getpid(), ".", count++);
 }
 
 }  // namespace
@@ -88,11 +104,14 @@ uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder) {
+TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder, int64_t first_step) {
   make_folder(folder);
-  path_ = folder / file_name();
+  path_ = folder / file_name(folder);
   file_.open(path_, std::ios::binary | std::ios::app);
   write_record(event_start() + bytes_field(3, "brain.Event:2"));  // Event.file_version
+  constexpr int64_t kStart = 1;                                   // SessionLog.SessionStatus
+  // Event.step, and Event.session_log with its status. TensorBoard drops what it has of this step and later ones.
+  write_record(event_start() + integer_field(2, first_step) + bytes_field(7, integer_field(1, kStart)));
   flush();
 }
 

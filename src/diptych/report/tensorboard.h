@@ -11,12 +11,14 @@
 namespace diptych {
 
 /** Writes one event file: TFRecord frames around hand-encoded Event messages (tensorflow/core/util/event.proto,
- *  tensorflow/core/framework/summary.proto). Each writer makes a new file, as TensorBoard expects after a resume.
+ *  tensorflow/core/framework/summary.proto). Each writer makes a new file, as TensorBoard expects after a resume, and
+ *  begins it with a session start: whatever earlier files of the folder hold from its step on is no longer shown.
  *  Throws Error(io). */
 class TensorBoardWriter {
  public:
-  /** Creates `folder` and in it events.out.tfevents.<seconds>.<host>.<process>.<count>. */
-  explicit TensorBoardWriter(const std::filesystem::path& folder);
+  /** Creates `folder` and in it events.out.tfevents.<seconds>.<host>.<process>.<count>, which sorts behind all files
+   * that are there. `first_step`: the first that will be written. */
+  explicit TensorBoardWriter(const std::filesystem::path& folder, int64_t first_step = 0);
 
   void scalar(const std::string& tag, int64_t step, double value);
   /** Markdown text, for TensorBoard's text page. */

@@ -9,6 +9,7 @@
 #include "diptych/tensor/random.h"
 #include "diptych/train/export.h"
 #include "diptych/train/ranks.h"
+#include "diptych/train/run_log.h"
 
 namespace diptych {
 
@@ -64,6 +65,12 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
   AdamW optimizer({std::move(group)}, adamw_options(recipe.optimizer));
   session.restore(optimizer, weights);
 
+  log_run_start({.run = recipe.run,
+                 .model = recipe.model,
+                 .first_step = session.first_step(),
+                 .steps = recipe.train.steps,
+                 .groups = optimizer.groups(),
+                 .model_bytes = folder_bytes(model)});
   Progress progress(recipe.train.steps, "autoencoder");
   for (int64_t step = session.first_step(); step < recipe.train.steps; ++step) {
     const Stopwatch started;
@@ -80,7 +87,7 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
     optimizer.clear_gradients();
     loss.backward();
     const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
-    check_applied(report, cat("autoencoder step ", step));
+    check_applied(report, cat("autoencoder step ", step + 1));
     const double seconds = started.seconds();
     session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},
                                        {"loss/squared_error", error.square().mean().item<double>()},

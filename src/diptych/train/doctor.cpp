@@ -8,9 +8,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "diptych/base/error.h"
+#include "diptych/base/processors.h"
 #include "diptych/base/text_format.h"
 #include "diptych/distributed/transport.h"
 #include "diptych/io/json_lines.h"
@@ -31,9 +31,20 @@ constexpr double kLeastDisk = 1;    // a run of the small model leaves about 100
 constexpr int64_t kTrivialSteps = 18;
 constexpr int64_t kTrivialPrompts = 8;
 
+/** "2 cores", and what it is that allows no more of the machine's. */
+std::string describe_cores(const Processors& processors) {
+  const int count = processor_count(processors);
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  std::string text = cat(count, count == 1 ? " core" : " cores");
+  if (count < online) text += cat(" of ", online);
+  if (static_cast<long>(processors.allowed.size()) < online)
+    text += cat(", the affinity allows ", processors.allowed.size());
+  if (processors.quota) text += cat(", the quota of the control group ", fixed(processors.quota->processors, 2));
+  return text;
+}
+
 CheckResult check_processor() {
-  const unsigned cores = std::thread::hardware_concurrency();
-  return {Health::ok, "processor", cat(cores, cores == 1 ? " core" : " cores")};
+  return {Health::ok, "processor", describe_cores(usable_processors())};
 }
 
 // Runs are bit-identical under equal ones only.

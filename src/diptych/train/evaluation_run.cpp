@@ -1,6 +1,5 @@
 #include "diptych/train/evaluation_run.h"
 
-#include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/error.h"
@@ -8,6 +7,7 @@
 #include "diptych/tensor/device.h"
 #include "diptych/train/check_recipe.h"
 #include "diptych/train/evaluation_record.h"
+#include "diptych/train/threads.h"
 
 namespace diptych {
 
@@ -63,21 +63,26 @@ EvaluationReport run_evaluation(const EvaluationRecipe& recipe) {
   if (recipe.eval.prompts == 0 && recipe.eval.edits == 0)
     throw Error(ExitCode::config, {"eval", "eval.prompts or eval.edits above 0", "both 0", ""});
   check_evaluation(recipe.eval, recipe.rollout, recipe.reward);
-  if (recipe.threads > 0) at::set_num_threads(static_cast<int>(recipe.threads));
+  use_threads(recipe.threads);
   const EpisodeOptions options = episode_options(recipe.rollout, recipe.eval.updates);
   const RewardFunction reward = make_reward(recipe.reward);
   const ModelFolder folder =
       load_model_folder(recipe.model, compute_dtype(recipe.dtype), open_device(recipe.device, 0, "device"));
+  const bool writes = !recipe.out.empty();
+  if (writes) {
+    make_folder(recipe.out);
+    write_file_atomic(recipe.out + "/recipe.toml", print_config(recipe));
+  }
   EvaluationReport report;
-  if (recipe.eval.prompts > 0)
+  if (recipe.eval.prompts > 0) {
     report.pictures = evaluate_shapes(folder.model, folder.tokenizer, options, recipe.eval, reward);
-  if (recipe.eval.edits > 0) report.edits = evaluate_edits(folder.model, folder.tokenizer, options, recipe.eval);
-  if (recipe.out.empty()) return report;
-  make_folder(recipe.out);
-  write_file_atomic(recipe.out + "/recipe.toml", print_config(recipe));
-  if (report.pictures) write_samples(recipe.out, "pictures", report.pictures->samples);
-  if (report.edits) write_samples(recipe.out, "edits", report.edits->samples);
-  write_file_atomic(recipe.out + "/result.json", json_of(report, recipe).dump(2) + "\n");
+    if (writes) write_samples(recipe.out, "pictures", report.pictures->samples);
+  }
+  if (recipe.eval.edits > 0) {
+    report.edits = evaluate_edits(folder.model, folder.tokenizer, options, recipe.eval);
+    if (writes) write_samples(recipe.out, "edits", report.edits->samples);
+  }
+  if (writes) write_file_atomic(recipe.out + "/result.json", json_of(report, recipe).dump(2) + "\n");
   return report;
 }
 

@@ -24,7 +24,7 @@ void visit(Fields& fields, EvaluationRecipe& recipe) {
   fields.choice("kind", recipe.kind, {"eval"}, "what this recipe does");
   fields("model", recipe.model, "model folder to evaluate");
   fields("out", recipe.out, "folder for result.json, pictures and texts; empty: none");
-  fields.range("threads", recipe.threads, 0, 1024, "CPU threads; 0 takes all cores");
+  fields.range("threads", recipe.threads, 0, 1024, "CPU threads; 0: as many as this process has cores");
   fields("device", recipe.device, "cpu, cuda or cuda:N");
   fields.choice("dtype", recipe.dtype, {"float32", "bfloat16"}, "of the model's weights and activations");
   fields.section("rollout", recipe.rollout);

@@ -20,7 +20,9 @@ fs::path cut_back(const fs::path& run_folder, int64_t resume_step) {
 }  // namespace
 
 Metrics::Metrics(const fs::path& run_folder, int64_t resume_step)
-    : last_step_(resume_step), rows_(cut_back(run_folder, resume_step)), tensorboard_(run_folder / "tensorboard") {}
+    : last_step_(resume_step),
+      rows_(cut_back(run_folder, resume_step)),
+      tensorboard_(run_folder / "tensorboard", resume_step + 1) {}
 
 void Metrics::write(int64_t step, const MetricRow& row) {
   TORCH_CHECK(step > last_step_, "metrics of step ", step, " after those of step ", last_step_);

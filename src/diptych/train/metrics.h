@@ -19,8 +19,9 @@ using MetricRow = std::map<std::string, double>;
  *  Non-finite values become null in metrics.jsonl. One process of a run has one. */
 class Metrics {
  public:
-  /** Opens RUN/metrics.jsonl and RUN/tensorboard, and cuts the rows after `resume_step` off metrics.jsonl: pass the
-   * step of the loaded checkpoint, or -1 for a start from scratch. Throws Error(io). */
+  /** Opens RUN/metrics.jsonl and RUN/tensorboard, and cuts the rows after `resume_step` off metrics.jsonl and
+   * out of what TensorBoard shows: pass the step of the loaded checkpoint, or -1 for a start from scratch. Throws
+   * Error(io). */
   Metrics(const std::filesystem::path& run_folder, int64_t resume_step);
 
   /** Writes {"step": step, ...row}. Steps must rise; "step" is no valid key. Write a step's row before its checkpoint,

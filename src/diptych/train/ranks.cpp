@@ -3,9 +3,19 @@
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 
 namespace diptych {
+
+ProcessPlace place_of_this_rank() {
+  const ProcessPlace place = place_from_environment();
+  if (place.local_rank_is_assumed)
+    log_warning(cat("rank ", place.rank,
+                    ": the launcher sets no local rank (such as LOCAL_RANK), so this process counts as "
+                    "the first on its machine: run.device=cuda is GPU 0 there"));
+  return place;
+}
 
 void together(ProcessGroup& ranks, const std::string& what, const std::function<void()>& work) {
   if (ranks.world() == 1) return work();

@@ -7,11 +7,14 @@
 
 namespace diptych {
 
+/** The place of this process. Warns where its launcher does not tell the number of its GPU. */
+ProcessPlace place_of_this_rank();
+
 /** Calls `run` with the group of the processes that a launcher started, which waits `deadline_seconds` for its members.
  *  What it throws is told to the others before it goes on. */
 template <class Run>
 auto with_ranks(int64_t deadline_seconds, const Run& run) {
-  ProcessGroup ranks(place_from_environment(), std::chrono::seconds(deadline_seconds));
+  ProcessGroup ranks(place_of_this_rank(), std::chrono::seconds(deadline_seconds));
   try {
     return run(ranks);
   } catch (const std::exception& error) {

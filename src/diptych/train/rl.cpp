@@ -17,6 +17,7 @@
 #include "diptych/train/rl_metrics.h"
 #include "diptych/train/rollout_record.h"
 #include "diptych/train/rollout_step.h"
+#include "diptych/train/run_log.h"
 #include "diptych/train/weights_checksum.h"
 
 namespace diptych {
@@ -146,16 +147,17 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   if (judge_) add_judge_metrics(before, judge_->statistics(), row);
   add_reward_metrics(rewarded, row);
   add_text_metrics(rewarded.rollout, row);
-  if (recipe_.train.record_every > 0 && step % recipe_.train.record_every == 0)
+  const int64_t every = recipe_.train.record_every;
+  if (every > 0 && (step == 0 || (step + 1) % every == 0))
     together(ranks_, "the record of chains", [&] {
-      if (session_.writes()) record_rollout(session_.folder(), step, rewarded, folder_.model);
+      if (session_.writes()) record_rollout(session_.folder(), step + 1, rewarded, folder_.model);
     });
   return rewarded;
 }
 
 void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row) {
   if (rewarded.contributing.empty()) {
-    log_warning(cat("step ", step, ": no group has a spread of rewards, so nothing was learnt"));
+    log_warning(cat("step ", step + 1, ": no group has a spread of rewards, so nothing was learnt"));
     return;
   }
   const Stopwatch referencing;
@@ -181,12 +183,12 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
     return;
   }
   together(ranks_, "the record of a step that was not finite", [&] {
-    if (session_.writes()) dump_step(session_.folder(), step, rewarded);
+    if (session_.writes()) dump_step(session_.folder(), step + 1, rewarded);
   });
   skipped_in_a_row_ += report.skipped;
-  log_warning(cat("step ", step, ": ", report.skipped, " updates were not finite and were skipped"));
+  log_warning(cat("step ", step + 1, ": ", report.skipped, " updates were not finite and were skipped"));
   if (skipped_in_a_row_ < recipe_.train.max_skipped) return;
-  throw Error(ExitCode::numerics, {cat("step ", step), "finite losses and gradients",
+  throw Error(ExitCode::numerics, {cat("step ", step + 1), "finite losses and gradients",
                                    cat(skipped_in_a_row_, " updates in a row that were not"),
                                    "lower the learning rates; the chains are in non_finite_step_*.json"});
 }
@@ -242,6 +244,13 @@ std::filesystem::path RlRun::judge_folder() const {
 RlResult RlRun::train() {
   RlResult result;
   result.steps = session_.first_step();
+  if (session_.writes())
+    log_run_start({.run = recipe_.run,
+                   .model = recipe_.model,
+                   .first_step = session_.first_step(),
+                   .steps = recipe_.train.steps,
+                   .groups = policy_.optimizer().groups(),
+                   .model_bytes = folder_bytes(folder_.model)});
   if (recipe_.train.scale_with_geometry)
     log_info(cat("image clip and velocity-MSE weight are scaled by ", options_.geometry_factor,
                  " for this latent and grid"));

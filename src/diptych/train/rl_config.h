@@ -129,7 +129,7 @@ void visit(Fields& fields, RlTrainConfig& train) {
   fields.range("max_skipped", train.max_skipped, 1, 1000000,
                "the run stops after this many non-finite updates in a row");
   fields.range("record_every", train.record_every, 0, INT64_MAX,
-               "steps between records of chains in RUN/rollouts; 0: none");
+               "steps between records of chains in RUN/rollouts, the first step's beside them; 0: none");
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
 }
 

@@ -107,16 +107,22 @@ RunLock::RunLock(const fs::path& run_folder) {
                                .hint = "check permissions of the run folder"});
   }
   if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
-    const bool held = errno == EWOULDBLOCK;
-    const std::string reason = std::strerror(errno);
-    close(file_);
-    std::string holder = held ? read_file(path) : reason;
-    holder.erase(holder.find_last_not_of('\n') + 1);
-    throw Error(ExitCode::io, {.where = run_folder.string(),
-                               .expected = "a run folder that no other process uses",
-                               .got = held ? cat("in use by process ", holder) : holder,
-                               .hint = held ? "wait for it, stop it, or choose another run folder"
-                                            : "put the run folder on a file system with locks"});
+    const int failure = errno;
+    // Some network file systems know no locks: the run is worth more than the guard against a second one.
+    if (failure == ENOSYS || failure == ENOLCK || failure == EOPNOTSUPP || failure == EINVAL) {
+      log_warning(cat(run_folder.string(), ": this file system has no locks (", std::strerror(failure),
+                      "), so nothing keeps a second process out of the run folder"));
+    } else {
+      close(file_);
+      const bool held = failure == EWOULDBLOCK;
+      std::string holder = held ? read_file(path) : std::strerror(failure);
+      holder.erase(holder.find_last_not_of('\n') + 1);
+      throw Error(ExitCode::io, {.where = run_folder.string(),
+                                 .expected = "a run folder that no other process uses",
+                                 .got = held ? cat("in use by process ", holder) : holder,
+                                 .hint = held ? "wait for it, stop it, or choose another run folder"
+                                              : "put the run folder on another file system"});
+    }
   }
   const std::string pid = cat(getpid(), "\n");
   if (ftruncate(file_, 0) != 0 || !write_all(file_, pid.data(), pid.size())) {

@@ -15,7 +15,8 @@ enum class Resume { automatic, never, must };
 /** "auto", "never" or "must". Throws Error(config). */
 Resume parse_resume(const std::string& text);
 
-/** An exclusive lock on RUN/lock that ends with the object or the process, however that ends. */
+/** An exclusive lock on RUN/lock that ends with the object or the process, however that ends. Where the file system has
+ * no locks, a warning takes its place. */
 class RunLock {
  public:
   /** Creates the folder if needed. Throws Error(io) that names the process that holds the lock. */

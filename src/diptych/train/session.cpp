@@ -1,9 +1,6 @@
 #include "diptych/train/session.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
-#include <thread>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
@@ -11,6 +8,7 @@
 #include "diptych/io/files.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/ranks.h"
+#include "diptych/train/threads.h"
 
 namespace diptych {
 
@@ -56,16 +54,11 @@ ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig&
   return load_model_folder(folder, compute_dtype(run.dtype), device);
 }
 
-void use_threads(int64_t threads, int processes) {
-  const int share = std::max(static_cast<int>(std::thread::hardware_concurrency()) / processes, 1);
-  at::set_num_threads(threads > 0 ? static_cast<int>(threads) : share);
-}
-
 Session::Session(const RunConfig& run, const std::string& recipe, const std::string& base_hash,
                  const std::vector<std::string>& free_keys, ProcessGroup& ranks)
     : run_(run), folder_(run.dir), base_hash_(base_hash), ranks_(ranks) {
   ranks_.check_same("recipe and base model", hash_number(recipe + base_hash));
-  use_threads(run.threads, ranks_.processes_here());
+  use_threads(run.threads, ranks_);
   bool continues = false;
   together(ranks_, "the run folder", [&] {
     if (!writes()) return;

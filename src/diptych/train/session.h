@@ -33,7 +33,7 @@ void visit(Fields& fields, RunConfig& run) {
   fields.range("seed", run.seed, 0, INT64_MAX, "seed of every draw");
   fields.choice("resume", run.resume, {"auto", "never", "must"}, "auto continues a run that has a checkpoint");
   fields.range("threads", run.threads, 0, 1024,
-               "CPU threads of each process; 0 deals all cores over those of the machine");
+               "CPU threads of each process; 0 deals the cores that they may use over those of the machine");
   fields("device", run.device,
          "cpu; cuda: the GPU with the number of this process on its machine, 0 if it is alone; cuda:1: that one");
   fields.choice("dtype", run.dtype, {"float32", "bfloat16"},
@@ -103,8 +103,5 @@ std::vector<std::string> always_free_keys();
  *  other. Throws Error(config) and Error(model), of which other ranks hear nothing. */
 ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run,
                            ProcessGroup& ranks = single_process());
-
-/** Sets the number of torch threads; 0: as many as there are cores for each of `processes`. */
-void use_threads(int64_t threads, int processes = 1);
 
 }  // namespace diptych

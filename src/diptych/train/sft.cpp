@@ -10,6 +10,7 @@
 #include "diptych/train/export.h"
 #include "diptych/train/moving_average.h"
 #include "diptych/train/ranks.h"
+#include "diptych/train/run_log.h"
 #include "diptych/train/supervised_pack.h"
 #include "diptych/train/trainable.h"
 #include "diptych/train/weights_checksum.h"
@@ -160,7 +161,7 @@ void SftRun::update(int64_t step, MetricRow& row) {
   if (packs.empty()) trained_.buckets().watch();
   trained_.buckets().start();
   const StepReport report = trained_.step(learning_rate_scale(recipe_.optimizer, step, step, recipe_.train.steps));
-  check_applied(report, cat("sft step ", step));
+  check_applied(report, cat("sft step ", step + 1));
   if (averages()) update_average(average_, trained_.optimizer().owned_master_weights(), recipe_.train.ema_decay);
   ranks_.all_reduce_sum(losses, "losses of the batch");
   row["loss/cross_entropy"] = losses[0].item<double>();
@@ -179,6 +180,14 @@ void SftRun::evaluate(int64_t step, MetricRow& row) {
 
 EndReason SftRun::train() {
   check_same_weights(folder_.model, ranks_);
+  if (session_.writes())
+    log_run_start({.run = recipe_.run,
+                   .model = recipe_.model,
+                   .first_step = session_.first_step(),
+                   .steps = recipe_.train.steps,
+                   .groups = trained_.optimizer().groups(),
+                   .model_bytes = folder_bytes(folder_.model),
+                   .averages = averages() ? 1 : 0});
   Progress progress(recipe_.train.steps, "sft", session_.first_step());
   for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
     const Stopwatch started;

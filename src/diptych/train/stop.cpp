@@ -26,23 +26,43 @@ void remember_signal(int signal) {
   errno = error;
 }
 
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  sigaction(signal, nullptr, &action);
+  return action.sa_handler == SIG_IGN;
+}
+
 }  // namespace
+
+std::vector<int> stop_signals() {
+  // Shells start what runs in the background with SIGINT ignored, and it may still be meant by whoever sends it.
+  std::vector<int> signals = {SIGINT, SIGTERM};
+  for (int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU})
+    if (!is_ignored(signal)) signals.push_back(signal);
+  return signals;
+}
+
+void StopSignals::handle(int signal, void (*handler)(int), int flags) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = flags;
+  previous_.push_back({signal, {}});
+  sigaction(signal, &action, &previous_.back().action);
+}
 
 StopSignals::StopSignals() {
   received_signal.store(0, std::memory_order_relaxed);
-  struct sigaction action {};
-  action.sa_handler = remember_signal;
-  sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGTERM, &action, &previous_terminate_);
-  // A launcher may send SIGTERM twice, so only an impatient Ctrl-C falls back to the default action.
-  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, &previous_interrupt_);
+  for (int signal : stop_signals()) {
+    // A launcher may send the others twice, so only an impatient Ctrl-C falls back to the default action.
+    const int once = signal == SIGINT ? static_cast<int>(SA_RESETHAND) : 0;
+    handle(signal, remember_signal, SA_RESTART | once);
+  }
+  handle(SIGPIPE, SIG_IGN, 0);
 }
 
 StopSignals::~StopSignals() {
-  sigaction(SIGTERM, &previous_terminate_, nullptr);
-  sigaction(SIGINT, &previous_interrupt_, nullptr);
+  for (const Previous& previous : previous_) sigaction(previous.signal, &previous.action, nullptr);
   received_signal.store(0, std::memory_order_relaxed);
 }
 

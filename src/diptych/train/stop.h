@@ -1,13 +1,20 @@
 #pragma once
-// A polite end: SIGINT and SIGTERM set a flag that training reads between two pieces of work.
+// A polite end: a signal that asks for it sets a flag that training reads between two pieces of work.
 
 #include <csignal>
+#include <vector>
 
 namespace diptych {
 
-/** While it lives, the first SIGINT and every SIGTERM only set the flag, and the first of them says so; a second SIGINT
- * ends the process at once (the default action). At most one object at a time; the destructor restores the previous
- * handlers. */
+/** The signals that ask this process to end: SIGINT, SIGTERM, and what terminals send as they close, schedulers ahead
+ * of a time limit, and the kernel at a limit of processor time: SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU. Of these four those
+ * are left out that it was started to ignore, as by nohup. */
+std::vector<int> stop_signals();
+
+/** While it lives, the first SIGINT and each of the other stop_signals() only set the flag, and the first of them says
+ *  so; a second SIGINT ends the process at once (the default action). Nor does it end because whoever read its output
+ *  has gone (SIGPIPE): a run is worth more than its log. At most one object at a time; the destructor restores the
+ *  previous handlers. */
 class StopSignals {
  public:
   /** Clears the flag and installs the handlers. */
@@ -17,11 +24,15 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
  private:
-  struct sigaction previous_interrupt_;
-  struct sigaction previous_terminate_;
+  struct Previous {
+    int signal;
+    struct sigaction action;
+  };
+  void handle(int signal, void (*handler)(int), int flags);
+  std::vector<Previous> previous_;
 };
 
-/** True once SIGINT or SIGTERM came. Cheap; callable from any thread. */
+/** True once one of them came. Cheap; callable from any thread. */
 bool stop_requested();
 
 /** Throws Error(interrupted) if so. For places between two packs of a step that has changed nothing yet: it is dropped,

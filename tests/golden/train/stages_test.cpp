@@ -53,7 +53,7 @@ class StageRunTest : public ::testing::Test {
     parts.train.steps = 10;
     EXPECT_EQ(train_rl(parts).steps, 10);
     expect_same_run(parts.run.dir, whole.run.dir);
-    for (const char* step : {"step_000000.jsonl", "step_000005.jsonl"})
+    for (const char* step : {"step_000001.jsonl", "step_000005.jsonl", "step_000010.jsonl"})
       EXPECT_EQ(read_file(std::filesystem::path(parts.run.dir) / "rollouts" / step),
                 read_file(std::filesystem::path(whole.run.dir) / "rollouts" / step));
     double applied = 0;

@@ -175,8 +175,22 @@ TEST_F(Config, OverridesTakeBareWordsAndTables) {
   EXPECT_EQ(load("", {"run.folder=\"3\""}).run.folder, "3");
   EXPECT_EQ(load("", {"run.inner={count=2, rate=0.25}"}).run.inner.count, 2);
   EXPECT_EQ(load("", {"title=a\nb = 3"}).title, "a\nb = 3");
-  expect_failure("", {"override", "run.folder", "expected a string", "quotes"}, {"run.folder=3"});
-  expect_failure("", {"a TOML value"}, {"run.sizes=[1, 2"});
+  expect_failure("", {"a TOML value", "run.sizes=[1, 2", "quotes"}, {"run.sizes=[1, 2"});
+  expect_failure("", {"a TOML value", "run.inner={count", "quotes"}, {"run.inner={count"});
+}
+
+TEST_F(Config, AnOverrideOfATextIsTheText) {
+  for (const std::string text :
+       {"3",     "007",    "1e5", "-1",  "true",     "inf", "nan",      "2026-12-01", "12:30:00", "0x1F", "1_000",
+        "[new]", "[1, 2]", "{a}", "a b", "läufe/一", "x=y", "runs/1#2", "1 # 2",      "\\",       "it's"})
+    EXPECT_EQ(load("", {"run.folder=" + text}).run.folder, text);
+  EXPECT_EQ(load("", {"run.folder='3'"}).run.folder, "3");
+  EXPECT_EQ(load("", {"run.folder=\"a\\tb\" # as in a file"}).run.folder, "a\tb");
+  expect_failure("", {"a TOML value", "quotes"}, {"run.folder=\"a"});
+  expect_failure("", {"a TOML value", "quotes"}, {"run.folder='a' b"});
+  expect_failure("", {"one of plain, fancy", "'1'"}, {"run.inner.mode=1"});
+  expect_failure("", {"expected an integer", "the string ''"}, {"run.seed="});
+  expect_failure("", {"expected an integer", "the boolean true"}, {"run.seed=true"});
 }
 
 TEST_F(Config, BaseIsReadFirstAndChains) {

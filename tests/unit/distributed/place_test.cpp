@@ -71,12 +71,31 @@ TEST(Place, AgentStoreOnlyWhereTheAgentSaysSo) {
   EXPECT_FALSE(place(with(kTorchrun, "TORCHELASTIC_USE_AGENT_STORE", "False")).agent_store);
 }
 
-TEST(Place, AWorldOfOneNeedsNoMaster) {
-  expect_single(place({{"RANK", "0"}, {"WORLD_SIZE", "1"}, {"LOCAL_RANK", "0"}}));
+TEST(Place, AWorldOfOneNeedsNoLauncher) {
+  const Settings pod = {{"RANK", "0"}, {"WORLD_SIZE", "1"}, {"MASTER_ADDR", "localhost"}, {"MASTER_PORT", "29500"}};
+  for (const Settings& settings : {pod, with(pod, "LOCAL_RANK", "0"), Settings{{"WORLD_SIZE", "1"}},
+                                   Settings{{"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "1"}},
+                                   Settings{{"PMI_RANK", "0"}, {"PMI_SIZE", "1"}}}) {
+    expect_single(place(settings));
+    EXPECT_FALSE(place(settings).local_rank_is_assumed);
+  }
+  expect_error([&] { place(with(pod, "RANK", "1")); }, ExitCode::config, {"RANK from 0 to 0", "got 1"});
+  expect_error([&] { place(with(pod, "LOCAL_RANK", "zero")); }, ExitCode::config, {"LOCAL_RANK", "'zero'"});
+}
+
+TEST(Place, WithoutALocalRankItIsTheFirst) {
+  for (const auto& [settings, name] :
+       {std::pair(kTorchrun, "LOCAL_RANK"), std::pair(kSrun, "SLURM_LOCALID"),
+        std::pair(kOpenMpi, "OMPI_COMM_WORLD_LOCAL_RANK"), std::pair(kMpich, "MPI_LOCALRANKID")}) {
+    EXPECT_FALSE(place(settings).local_rank_is_assumed) << name;
+    const ProcessPlace told = place(settings), found = place(without(settings, name));
+    expect_place(found, told.rank, told.world, 0, told.master_address);
+    EXPECT_TRUE(found.local_rank_is_assumed) << name;
+  }
 }
 
 TEST(Place, TorchrunHalfSet) {
-  for (const char* name : {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"})
+  for (const char* name : {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"})
     expect_error([&] { place(without(kTorchrun, name)); }, ExitCode::config, {"torchrun", name, "hint"});
   expect_error([] { place({{"LOCAL_RANK", "1"}}); }, ExitCode::config, {"torchrun", "WORLD_SIZE"});
 }
@@ -85,6 +104,8 @@ TEST(Place, ValuesThatMakeNoSense) {
   expect_error([] { place(with(kTorchrun, "RANK", "8")); }, ExitCode::config, {"RANK from 0 to 7", "got 8"});
   expect_error([] { place(with(kTorchrun, "RANK", "first")); }, ExitCode::config, {"RANK", "'first'"});
   expect_error([] { place(with(kTorchrun, "WORLD_SIZE", "0")); }, ExitCode::config, {"WORLD_SIZE", "got 0"});
+  expect_error([] { place(with(kTorchrun, "LOCAL_RANK", "-1")); }, ExitCode::config, {"LOCAL_RANK from 0", "got -1"});
+  expect_error([] { place(with(kTorchrun, "WORLD_SIZE", "1e9")); }, ExitCode::config, {"WORLD_SIZE", "'1e9'"});
   expect_error([] { place(with(kTorchrun, "MASTER_PORT", "70000")); }, ExitCode::config, {"MASTER_PORT", "70000"});
 }
 
@@ -142,8 +163,7 @@ TEST(Place, MpirunInsideASlurmJob) {
     expect_place(place(both(outside, both(open_mpi, master))), 5, 8, 1, "gpu03");
     expect_place(place(both(outside, both(mpich, master))), 5, 8, 1, "gpu03");
     expect_place(place(both(outside, kMpich)), 1, 2, 1, "127.0.0.1");
-    expect_error([&] { place(both(outside, without(mpich, "MPI_LOCALRANKID"))); }, ExitCode::config,
-                 {"mpirun", "MPI_LOCALRANKID"});
+    expect_place(place(both(outside, both(without(mpich, "MPI_LOCALRANKID"), master))), 5, 8, 0, "gpu03");
   }
 }
 
@@ -159,7 +179,6 @@ TEST(Place, SrunSetsWhatMpirunSetsToo) {
 
 TEST(Place, SrunHalfSet) {
   expect_error([] { place(without(kSrun, "SLURM_NTASKS")); }, ExitCode::config, {"srun", "SLURM_STEP_NUM_TASKS"});
-  expect_error([] { place(without(kSrun, "SLURM_LOCALID")); }, ExitCode::config, {"srun", "SLURM_LOCALID"});
   expect_error([] { place(without(kSrun, "SLURM_NODELIST")); }, ExitCode::config, {"srun", "SLURM_NODELIST"});
 }
 
@@ -174,9 +193,9 @@ TEST(Place, OfMpirun) {
 }
 
 TEST(Place, MpirunHalfSet) {
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"})
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"})
     expect_error([&] { place(without(kOpenMpi, name)); }, ExitCode::config, {"mpirun", name});
-  for (const char* name : {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"})
+  for (const char* name : {"PMI_RANK", "PMI_SIZE"})
     expect_error([&] { place(without(kMpich, name)); }, ExitCode::config, {"mpirun", name});
   expect_error([] { place(with(kOpenMpi, "OMPI_COMM_WORLD_LOCAL_SIZE", "1")); }, ExitCode::config,
                {"MASTER_ADDR", "several machines"});

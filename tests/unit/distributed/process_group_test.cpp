@@ -217,14 +217,6 @@ TEST(ProcessGroup, StartedCollectivesRunInTheOrderOfTheirCalls) {
     });
 }
 
-TEST(ProcessGroup, CountsTheRanksOfAMachine) {
-  for (int world : kWorlds)
-    run_ranks(world, [](ProcessGroup& group) {
-      require(group.processes_here() == group.world(), "count");
-      return "";
-    });
-}
-
 TEST(ProcessGroup, TheCpuNeedsNoConnection) {
   run_ranks(2, [](ProcessGroup& group) {
     if (group.rank() == 0) group.connect(at::kCPU);

@@ -141,6 +141,54 @@ TEST(ReportPageTest, EvaluationsOfOtherPromptsAreNotCompared) {
   EXPECT_EQ(page.find("Became right"), page.npos);
 }
 
+std::string reward_rows(int steps, double from, double to, const std::string& more = "") {
+  std::string lines;
+  for (int step = 1; step <= steps; ++step)
+    lines += "{\"step\":" + std::to_string(step) +
+             ",\"reward/mean\":" + std::to_string(from + (to - from) * step / steps + 0.01 * (step % 3)) + more + "}\n";
+  return lines;
+}
+
+TEST(ReportPageTest, TheRewardHasACourseOnlyWhereThereIsOne) {
+  const TemporaryFolder folder;
+  write_run(folder.path());
+  const auto page_with = [&](const std::string& rows) {
+    write_file_atomic(folder.path() / "metrics.jsonl", rows);
+    return page_of({folder.path()});
+  };
+  const std::string course = "Training reward, first → last tenth of the steps";
+  EXPECT_NE(page_with(reward_rows(40, 0.2, 0.8)).find(course), std::string::npos);
+  for (const auto& [rows, sentence] :
+       {std::pair(reward_rows(3, 0.5, 0.8), "Training reward, mean of 3 steps: 0.71"),
+        std::pair(reward_rows(19, 0.2, 0.8), "So few tell no change."),
+        std::pair(reward_rows(40, 0.5, 0.5), "without a change beyond the noise"),
+        std::pair(reward_rows(40, 0.2, 0.8, ",\"update/applied\":0"), "nothing was learnt")}) {
+    const std::string page = page_with(rows);
+    EXPECT_EQ(page.find(course), page.npos) << sentence;
+    EXPECT_NE(page.find(sentence), page.npos) << sentence;
+  }
+  const std::string both = page_of({folder.path(), folder.path()});
+  EXPECT_NE(both.find("of few steps the mean of all"), both.npos);
+}
+
+TEST(ReportPageTest, RepliesAreFoldedAndNameWhoScored) {
+  const TemporaryFolder folder;
+  write_run(folder.path());
+  std::string line = stage_line(0, 0, 0, 0.5, "step_000005/a.png");
+  line.replace(line.rfind("}\n"), 2, ",\"reply\":\"raw words\"}\n");
+  write_file_atomic(folder.path() / "rollouts" / "step_000005.jsonl", line);
+  for (const auto& [reward, name] :
+       {std::pair("kind = \"shapes_soft\"", "Verifier"), std::pair("kind = \"viescore\"", "Judge"),
+        std::pair("kind = \"command\"", "Program"),
+        std::pair("kind = \"command\"\nterms = [\"shapes_soft:1\"]", "Rewards")}) {
+    write_file_atomic(folder.path() / "recipe.toml",
+                      std::string("kind = \"rl\"\nmodel = \"base\"\n[reward]\n") + reward);
+    const std::string page = page_of({folder.path()});
+    expect_in_order(page, {std::string("<summary>") + name + ": its reply</summary>", "raw words"});
+    expect_sound(page);
+  }
+}
+
 TEST(ReportPageTest, ARunWithoutAStepHasAPage) {
   const TemporaryFolder folder;
   write_file_atomic(folder.path() / "recipe.toml", "kind = \"sft\"\nmodel = \"m\"\n[train]\nsteps = 9\n");

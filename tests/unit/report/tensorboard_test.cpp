@@ -82,10 +82,11 @@ TEST(TensorBoard, WritesEventsThatDecode) {
   writer.flush();
   EXPECT_NE(writer.path().filename().string().find("tfevents"), std::string::npos);
 
-  const auto events = records(writer.path());
-  ASSERT_EQ(events.size(), 4u);
+  auto events = records(writer.path());
+  ASSERT_EQ(events.size(), 5u);
   EXPECT_EQ(fields(events[0]).at(3), "brain.Event:2");
   EXPECT_GT(number_at<double>(fields(events[0]).at(1), 0), 1.6e9);
+  events.erase(events.begin() + 1);  // the session start
   const auto value_of = [&](size_t event) { return fields(fields(fields(events[event]).at(5)).at(1)); };
 
   EXPECT_EQ(fields(events[1]).at(2), "300");
@@ -111,6 +112,27 @@ TEST(TensorBoard, WritersNeverShareAFile) {
   const TensorBoardWriter first(folder.path());
   const TensorBoardWriter second(folder.path());
   EXPECT_NE(first.path(), second.path());
+}
+
+TEST(TensorBoard, AFileBeginsWithASessionStartAtItsFirstStep) {
+  const TemporaryFolder folder;
+  for (const int64_t first_step : {0, 5}) {
+    const TensorBoardWriter writer(folder.path(), first_step);
+    const auto events = records(writer.path());
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(fields(events[1]).at(2), std::to_string(first_step));
+    EXPECT_EQ(fields(fields(events[1]).at(7)).at(1), "1");  // SessionLog.START
+  }
+}
+
+TEST(TensorBoard, AFileSortsBehindThoseThatAreThere) {
+  const TemporaryFolder folder;
+  const TensorBoardWriter first(folder.path());
+  EXPECT_LT(first.path(), TensorBoardWriter(folder.path()).path());
+  // The clock was set back since.
+  write_file_atomic(folder.path() / "events.out.tfevents.9000000000.zoo.1.0", "");
+  write_file_atomic(folder.path() / "notes.txt", "");
+  EXPECT_LT((folder.path() / "events.out.tfevents.9000000000.zoo.1.0"), TensorBoardWriter(folder.path()).path());
 }
 
 TEST(TensorBoard, UnwritableFolderIsAnError) {

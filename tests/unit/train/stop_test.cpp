@@ -22,6 +22,33 @@ TEST(StopSignals, EveryTerminateOnlySetsTheFlag) {
   EXPECT_EQ(stop_signal(), SIGTERM);
 }
 
+TEST(StopSignals, WhatSchedulersAndTerminalsSendAsksToo) {
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU}) {
+    const StopSignals signals;
+    std::raise(signal);
+    std::raise(signal);
+    EXPECT_EQ(stop_signal(), signal);
+  }
+}
+
+TEST(StopSignals, WhatTheProgramWasStartedToIgnoreStaysIgnored) {
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU}) {  // nohup, trap '' USR1
+    const auto before = std::signal(signal, SIG_IGN);
+    {
+      const StopSignals signals;
+      std::raise(signal);
+      EXPECT_FALSE(stop_requested()) << signal;
+    }
+    EXPECT_EQ(std::signal(signal, before), SIG_IGN);
+  }
+}
+
+TEST(StopSignals, AReaderOfTheLogThatHasGoneIsNoReasonToEnd) {
+  const StopSignals signals;
+  std::raise(SIGPIPE);
+  EXPECT_FALSE(stop_requested());
+}
+
 TEST(StopSignals, ANewObjectStartsClean) {
   {
     const StopSignals signals;

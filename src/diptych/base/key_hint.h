@@ -1,0 +1,16 @@
+#pragma once
+// Hints for recipe keys that do not exist.
+
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace diptych {
+
+/** What to write instead of an unknown key such as "train.lr", of the `known` ones: what other trainers call by its
+ * name
+ *  ("lr", "beta", "batch_size"), or else the most similar name of its own section, and of no other one unless its own
+ * does not exist. Where nothing resembles it: how to see the keys. */
+std::string hint_at_keys(std::string_view key, const std::set<std::string>& known);
+
+}  // namespace diptych

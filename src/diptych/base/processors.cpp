@@ -1,0 +1,107 @@
+#include "diptych/base/processors.h"
+
+#include <sched.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t kMostProcessors = 1 << 16;
+
+std::vector<int> allowed_processors() {
+  // The kernel refuses a set that is smaller than its own, whose size it does not tell.
+  for (size_t count = CPU_SETSIZE; count <= kMostProcessors; count *= 2) {
+    cpu_set_t* const set = CPU_ALLOC(count);
+    const size_t bytes = CPU_ALLOC_SIZE(count);
+    std::vector<int> allowed;
+    if (::sched_getaffinity(0, bytes, set) == 0)
+      for (size_t number = 0; number < count; ++number)
+        if (CPU_ISSET_S(number, bytes, set)) allowed.push_back(static_cast<int>(number));
+    CPU_FREE(set);
+    if (!allowed.empty()) return allowed;
+  }
+  std::vector<int> all;
+  for (unsigned number = 0; number < std::max(std::thread::hardware_concurrency(), 1u); ++number)
+    all.push_back(static_cast<int>(number));
+  return all;
+}
+
+/** A text such as "150000 100000": microseconds of processor time in so many of the clock. No limit: "max" or -1. */
+std::optional<double> parse_quota(const std::string& text) {
+  std::istringstream in(text);
+  double quota = 0, period = 0;
+  if (!(in >> quota >> period) || quota <= 0 || period <= 0) return std::nullopt;
+  return quota / period;
+}
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::optional<double> quota_of(const fs::path& group) {
+  if (const auto quota = parse_quota(text_of(group / "cpu.max"))) return quota;
+  return parse_quota(text_of(group / "cpu.cfs_quota_us") + text_of(group / "cpu.cfs_period_us"));
+}
+
+/** One of a folder by which it is known in every container of the machine. */
+std::string identity(const fs::path& folder) {
+  struct stat found {};
+  return ::stat(folder.c_str(), &found) == 0 ? cat(found.st_dev, ":", found.st_ino) : folder.string();
+}
+
+/** Looks at a group and at all around it, up to `mount`. Inside a container its path may be that of the machine, which
+ * is not there; its own group then lies at `mount`. */
+void take_smallest(const fs::path& mount, const std::string& path, std::optional<CpuQuota>& smallest) {
+  for (fs::path group = mount / fs::path(path).relative_path();; group = group.parent_path()) {
+    const std::optional<double> quota = quota_of(group);
+    if (quota && (!smallest || *quota < smallest->processors)) smallest = {*quota, identity(group)};
+    if (group == mount || !group.has_relative_path()) return;
+  }
+}
+
+}  // namespace
+
+std::optional<CpuQuota> cpu_quota(const fs::path& root) {
+  const fs::path mounts = root / "sys/fs/cgroup";
+  std::optional<CpuQuota> smallest;
+  std::ifstream groups(root / "proc/self/cgroup");
+  // Lines such as 4:cpu,cpuacct:/jobs/7 for v1 and 0::/jobs/7 for v2.
+  for (std::string line; std::getline(groups, line);) {
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == line.npos || second == line.npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const std::string path = fs::path(line.substr(second + 1)).lexically_normal().string();
+    if (controllers.empty()) {
+      take_smallest(mounts, path, smallest);
+      take_smallest(mounts / "unified", path, smallest);
+    } else if (cat(",", controllers, ",").find(",cpu,") != std::string::npos) {
+      take_smallest(mounts / controllers, path, smallest);
+      take_smallest(mounts / "cpu", path, smallest);
+    }
+  }
+  return smallest;
+}
+
+Processors usable_processors() {
+  return {allowed_processors(), cpu_quota("/")};
+}
+
+int processor_count(const Processors& processors) {
+  const auto allowed = static_cast<double>(processors.allowed.size());
+  return std::max(1, static_cast<int>(processors.quota ? std::min(allowed, processors.quota->processors) : allowed));
+}
+
+}  // namespace diptych
