@@ -143,6 +143,23 @@ class DecomposeTest(support.EndToEndTest):
         self.assert_mentions(output, "1 'red': validate: the prompt does not require 'Is it red?': optional",
                              "2 'loud': generate: the reply holds no JSON array (after 3 attempts)")
 
+    def test_a_rerun_asks_for_dropped_prompts_again(self):
+        self.server.broken = ("furry", "red")
+        output = self.decompose(["furry", "red"], status=support.REWARD)
+        self.assert_mentions(output, "generate: the reply holds no JSON array", "decompose_cache.jsonl",
+                             "the same command asks for dropped prompts again")
+        self.server.broken = ()
+        self.decompose(["furry", "red"])
+        self.assertEqual(len(records_of(self.out)), 2)
+
+    def test_stops_when_the_first_prompts_all_fail(self):
+        prompts = [f"prompt {number}" for number in range(30)]
+        self.server.broken = prompts
+        output = self.decompose(prompts, "--attempts", 2, status=support.REWARD)
+        self.assert_mentions(output, "one of the first 10 prompts", "the reply holds no JSON array")
+        self.assertEqual(len(self.server.requests), 20)
+        self.assertFalse(self.out.exists())
+
     def test_prompts_without_a_reply_are_asked_again(self):
         self.server.failing = ("red",)
         output = self.decompose(["furry", "red"], status=support.REWARD)
@@ -159,14 +176,17 @@ class DecomposeTest(support.EndToEndTest):
         self.assertGreater(len(records), 100)
         self.assertEqual([record["original_index"] for record in records], list(range(len(records))))
         self.assertRegex(output, r"dropped +0\n")
-        prompts = self.folder / "prompts.txt"
-        prompts.write_text(records[-1]["prompt"] + "\na zeppelin\nthree red circles\n")
+        prompts = self.folder / "prompts.jsonl"
+        lines = [{"prompt": records[-1]["prompt"]}, {"prompt": "a zeppelin"},
+                 {"prompt": "three red circles", "colour": "röt"}, {"prompt": "two blue squares"}]
+        prompts.write_text("".join(json.dumps(line) + "\n" for line in lines))
         again = self.folder / "again/questions.jsonl"
-        output = self.run_program("decompose", prompts, "--rules", "shapes", "--out", again)
+        output = self.run_program("decompose", prompts, "--rules", "shapes", "--out", again, "--limit", 3)
         self.assert_mentions(output, "1 'a zeppelin': neither a prompt nor a caption of the shapes world")
         first, second = records_of(again)
         self.assertEqual(first["semantic_questions"], records[-1]["semantic_questions"])
         self.assertEqual((second["prompt"], second["original_index"]), ("three red circles", 2))
+        self.assertEqual(second["colour"], "röt")
         self.assertIn("Are there exactly three red circles?",
                       [question["question"] for question in second["semantic_questions"]])
 

@@ -1,4 +1,5 @@
 #include "diptych/base/config.h"
+#include "diptych/base/config_layers.h"
 
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ namespace fs = std::filesystem;
 struct Entry {
   std::shared_ptr<const toml::node> node;
   std::string where;                     // file:line, or the override
+  size_t depth = 0;                      // 0: the override; 1: the recipe; 2: its base; ...
   std::optional<std::string> text = {};  // of an override, as it was given
   std::string fault = {};                // why that is no TOML value
 };
@@ -76,13 +78,13 @@ std::string describe(const toml::node& node) {
 // unknown section and a value in the place of a section must be noticed too.
 // `root` owns the table.
 void flatten(const std::shared_ptr<const toml::table>& root, const toml::table& table, const std::string& prefix,
-             const std::function<std::string(const toml::node&)>& where, Entries& entries) {
+             const std::function<std::string(const toml::node&)>& where, size_t depth, Entries& entries) {
   for (const auto& [name, node] : table) {
     const std::string_view text = name.str();
     // A quoted key with a dot inside is not the key of that section.
     const std::string key = prefix + (text.find('.') == text.npos ? std::string(text) : cat('"', text, '"'));
-    entries[key] = {std::shared_ptr<const toml::node>(root, &node), where(node)};
-    if (const toml::table* inner = node.as_table()) flatten(root, *inner, key + ".", where, entries);
+    entries[key] = {std::shared_ptr<const toml::node>(root, &node), where(node), depth};
+    if (const toml::table* inner = node.as_table()) flatten(root, *inner, key + ".", where, depth, entries);
   }
 }
 
@@ -113,6 +115,7 @@ void read_file_into(const fs::path& file, const std::string& named_by, std::vect
   if (std::find(chain.begin(), chain.end(), identity) != chain.end())
     fail(named_by, "a base that does not lead back to this recipe", cat("a cycle through '", file.string(), "'"));
   chain.push_back(identity);
+  const size_t depth = chain.size();
 
   TomlFault fault;
   const std::shared_ptr<const toml::table> table = parse_toml(text, file.string(), fault);
@@ -124,7 +127,7 @@ void read_file_into(const fs::path& file, const std::string& named_by, std::vect
     if (!name) fail(line + ": base", "the path of another recipe, in quotes", describe(*base));
     read_file_into(file.parent_path() / *name, line, chain, entries);
   }
-  flatten(table, *table, "", where, entries);
+  flatten(table, *table, "", where, depth, entries);
   entries.erase("base");
 }
 
@@ -155,10 +158,18 @@ void apply_override(const std::string& text, Entries& entries) {
 
   Entries flat;
   flatten(
-      parsed, *parsed, "", [&](const toml::node&) { return where; }, flat);
+      parsed, *parsed, "", [&](const toml::node&) { return where; }, /*depth=*/0, flat);
   for (auto& [name, entry] : flat) entries[key + name.substr(std::string_view("value").size())] = std::move(entry);
   entries[key].text = value;
   entries[key].fault = fault;
+}
+
+Entries read_entries(const fs::path& file, const std::vector<std::string>& overrides) {
+  Entries entries;
+  std::vector<fs::path> chain;
+  read_file_into(file, "", chain, entries);
+  for (const std::string& text : overrides) apply_override(text, entries);
+  return entries;
 }
 
 template <class Value>
@@ -267,9 +278,7 @@ struct ConfigReader::State {
 
 ConfigReader::ConfigReader(const fs::path& file, const std::vector<std::string>& overrides)
     : state_(std::make_unique<State>()) {
-  std::vector<fs::path> chain;
-  read_file_into(file, "", chain, state_->entries);
-  for (const std::string& text : overrides) apply_override(text, state_->entries);
+  state_->entries = read_entries(file, overrides);
 }
 
 ConfigReader::ConfigReader(const std::vector<std::string>& overrides) : state_(std::make_unique<State>()) {
@@ -337,6 +346,14 @@ void ConfigReader::finish() {
     refuse_broken_value(entry, kOpening);
     if (!is_table) fail(cat(entry.where, ": ", key), cat("the section [", key, "]"), describe(*entry.node));
   }
+}
+
+bool is_set_along_with(const fs::path& file, const std::vector<std::string>& overrides, const std::string& key,
+                       const std::string& other) {
+  const Entries entries = read_entries(file, overrides);
+  const auto found = entries.find(key);
+  const auto beside = entries.find(other);
+  return found != entries.end() && (beside == entries.end() || found->second.depth <= beside->second.depth);
 }
 
 }  // namespace diptych

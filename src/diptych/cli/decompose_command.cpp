@@ -34,6 +34,7 @@ struct DecomposeArguments {
   std::string templates = "assets/prompts/decompose";
   std::string cache;
   int attempts = 5;
+  int64_t limit = 0;  // 0: all prompts
   JudgeConfig server;
 };
 
@@ -44,27 +45,27 @@ void print_row(const std::string& name, const std::string& value) {
   std::printf("%-15s %s\n", name.c_str(), value.c_str());
 }
 
-std::vector<std::string> split_prompts(const DecomposeArguments& arguments) {
+std::vector<PromptRecord> split_prompts(const DecomposeArguments& arguments) {
   std::vector<std::string> families = {arguments.family};
   if (arguments.family == "all") {
     families = shapes::families(false);
     families.insert(families.end(), shapes::families(true).begin(), shapes::families(true).end());
   }
-  std::vector<std::string> prompts;
+  std::vector<PromptRecord> prompts;
   for (const std::string& family : families)
     for (const shapes::Prompt& prompt : shapes::all_prompts(kSplitOfName.at(arguments.split), family))
-      prompts.push_back(prompt.text);
+      prompts.push_back({.text = prompt.text, .metadata = "{}", .questions = {}});
   return prompts;
 }
 
-std::vector<std::string> requested_prompts(const DecomposeArguments& arguments) {
+std::vector<PromptRecord> requested_prompts(const DecomposeArguments& arguments) {
   if (arguments.prompts.empty() == arguments.family.empty())
     throw Error(ExitCode::usage, {"diptych decompose", "a file of prompts, or --rules shapes --family NAME",
                                   arguments.prompts.empty() ? "neither" : "both", ""});
-  if (!arguments.family.empty()) return split_prompts(arguments);
-  std::vector<std::string> prompts;
-  for (PromptRecord& record : read_prompts(arguments.prompts)) prompts.push_back(std::move(record.text));
-  return prompts;
+  std::vector<PromptRecord> records =
+      arguments.family.empty() ? read_prompts(arguments.prompts) : split_prompts(arguments);
+  if (arguments.limit > 0) records.resize(std::min(records.size(), static_cast<size_t>(arguments.limit)));
+  return records;
 }
 
 std::vector<Decomposition> decompose_by_rules(const std::vector<std::string>& prompts) {
@@ -90,6 +91,11 @@ void print_counts(const DecomposeCache::Counts& counts) {
   print_row("tokens", cat(counts.prompt_tokens, " in, ", counts.completion_tokens, " out"));
 }
 
+fs::path cache_file(const DecomposeArguments& arguments) {
+  if (!arguments.cache.empty()) return arguments.cache;
+  return fs::path(arguments.out).parent_path() / "decompose_cache.jsonl";
+}
+
 std::vector<Decomposition> decompose_by_model(const DecomposeArguments& arguments,
                                               const std::vector<std::string>& prompts) {
   const DecomposeTemplates templates = read_decompose_templates(arguments.templates);
@@ -98,9 +104,7 @@ std::vector<Decomposition> decompose_by_model(const DecomposeArguments& argument
   config.cache = false;             // DecomposeCache keeps the replies
   config.disable_thinking = false;  // a field that some servers refuse; thoughts are cut off from replies
   Judge judge(config);
-  const fs::path cache_file = arguments.cache.empty() ? fs::path(arguments.out).parent_path() / "decompose_cache.jsonl"
-                                                      : fs::path(arguments.cache);
-  DecomposeCache cache(cache_file, model_identity(config),
+  DecomposeCache cache(cache_file(arguments), model_identity(config),
                        [&](const std::vector<ChatRequest>& requests) { return judge.ask(requests); });
   const auto places = config.concurrency * static_cast<int64_t>(config.endpoints.size());
   const DecomposeConfig how{.attempts = arguments.attempts,
@@ -142,29 +146,35 @@ void print_questions(const std::vector<QuestionRecord>& records) {
 }
 
 int run(const DecomposeArguments& arguments) {
-  const std::vector<std::string> prompts = requested_prompts(arguments);
+  std::vector<PromptRecord> asked = requested_prompts(arguments);
+  std::vector<std::string> prompts;
+  for (const PromptRecord& record : asked) prompts.push_back(record.text);
   if (const fs::path folder = fs::path(arguments.out).parent_path(); !folder.empty()) make_folder(folder);
+  const bool has_model = arguments.rules.empty();
   const std::vector<Decomposition> results =
-      arguments.rules.empty() ? decompose_by_model(arguments, prompts) : decompose_by_rules(prompts);
+      has_model ? decompose_by_model(arguments, prompts) : decompose_by_rules(prompts);
   std::vector<QuestionRecord> records;
   for (size_t index = 0; index < prompts.size(); ++index)
     if (results[index].dropped.empty())
-      records.push_back({prompts[index], static_cast<int64_t>(index), results[index].questions});
+      records.push_back(
+          {prompts[index], static_cast<int64_t>(index), results[index].questions, std::move(asked[index].metadata)});
   print_row("prompts in", cat(prompts.size()));
   print_row("records out", cat(records.size()));
   print_dropped(prompts, results);
-  const bool is_complete =
-      std::none_of(results.begin(), results.end(), [](const Decomposition& result) { return result.is_unanswered; });
-  const ExitCode failure = is_complete ? ExitCode::data : ExitCode::reward;
+  if (has_model) print_row("replies in", cache_file(arguments).string());
   if (records.empty())
-    throw Error(failure,
-                {arguments.out, "at least one prompt that can be decomposed", "none; nothing was written", ""});
+    throw Error(has_model ? ExitCode::reward : ExitCode::data,
+                {arguments.out, "at least one prompt that can be decomposed", "none; nothing was written",
+                 has_model ? "the same command asks for dropped prompts again" : ""});
   print_questions(records);
   write_question_records(arguments.out, records);
   std::printf("wrote %s\n", arguments.out.c_str());
-  if (is_complete) return 0;
-  std::printf("some prompts got no reply; the same command asks for them again\n");
-  return static_cast<int>(failure);
+  const bool is_complete =
+      std::none_of(results.begin(), results.end(), [](const Decomposition& result) { return result.is_unanswered; });
+  if (records.size() < prompts.size() && has_model)
+    std::printf("%s; the same command asks for them again\n",
+                is_complete ? "some prompts were dropped" : "some prompts got no reply");
+  return is_complete ? 0 : static_cast<int>(ExitCode::reward);
 }
 
 void add_rule_options(CLI::App* command, DecomposeArguments* arguments) {
@@ -222,6 +232,9 @@ void add_decompose(CLI::App& app, int& status) {
   auto arguments = std::make_shared<DecomposeArguments>();
   command->add_option("prompts", arguments->prompts, "prompts, .txt or .jsonl")->type_name("PROMPTS");
   command->add_option("--out", arguments->out, "JSON lines file to write")->required()->type_name("FILE");
+  command->add_option("--limit", arguments->limit, "only so many prompts, from the first on")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, INT64_MAX).description(""));
   add_rule_options(command, arguments.get());
   add_server_options(command, arguments.get());
   command->callback([=, &status] { status = run(*arguments); });

@@ -13,6 +13,7 @@
 #include "diptych/model/preset.h"
 #include "diptych/plan/supervised_plan.h"
 #include "diptych/train/check_recipe.h"
+#include "diptych/train/load_recipe.h"
 
 namespace diptych {
 
@@ -278,7 +279,7 @@ int run(const RecipeArguments& files, const PlanArguments& arguments) {
   if (arguments.options.picture_pixels >= 0 || arguments.options.source_pictures >= 0)
     throw Error(ExitCode::usage, {"--picture-pixels, --source-pictures", "a recipe of kind sft", "one of kind rl",
                                   "its pictures are of rollout.image_size, and the episode says what it starts from"});
-  print_plan(checked_recipe(load_config<RlRecipe>(files.recipe, files.overrides)), "chains", files, arguments);
+  print_plan(checked_recipe(load_rl_recipe(files.recipe, files.overrides)), "chains", files, arguments);
   return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "diptych/io/json_lines.h"
 #include "diptych/report/report_page.h"
 #include "diptych/train/evaluation_record.h"
+#include "diptych/train/load_recipe.h"
 #include "diptych/train/rl.h"
 
 namespace diptych {
@@ -107,7 +108,7 @@ RlResult training_of(const RlRecipe& recipe) {
 }
 
 int quickstart(const std::filesystem::path& recipe_file, const std::vector<std::string>& overrides) {
-  const auto recipe = load_config<RlRecipe>(recipe_file, overrides);
+  const auto recipe = load_rl_recipe(recipe_file, overrides);
   std::printf("UniGRPO: %s, seed %lld, %lld rollout steps of %lld prompts x %lld chains, run folder %s\n",
               recipe_file.string().c_str(), static_cast<long long>(recipe.run.seed),
               static_cast<long long>(recipe.train.steps), static_cast<long long>(recipe.prompts.per_step),

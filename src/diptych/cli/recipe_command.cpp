@@ -6,7 +6,7 @@
 #include "diptych/model/recipe.h"
 #include "diptych/train/autoencoder_training.h"
 #include "diptych/train/evaluation_run.h"
-#include "diptych/train/rl_config.h"
+#include "diptych/train/load_recipe.h"
 #include "diptych/train/sft.h"
 
 namespace diptych {
@@ -21,7 +21,7 @@ std::string resolved(const RecipeArguments& arguments) {
 std::string resolved_text(const RecipeArguments& arguments) {
   std::string kind;
   ConfigReader(arguments.recipe, arguments.overrides).choice("kind", kind, {"rl", "sft", "autoencoder", "eval"}, "");
-  if (kind == "rl") return resolved<RlRecipe>(arguments);
+  if (kind == "rl") return print_config(load_rl_recipe(arguments.recipe, arguments.overrides));
   if (kind == "sft") return resolved<SftRecipe>(arguments);
   if (kind == "autoencoder") return resolved<AutoencoderRecipe>(arguments);
   if (kind == "eval") return resolved<EvaluationRecipe>(arguments);

@@ -5,6 +5,7 @@
 #include "diptych/cli/compute_options.h"
 #include "diptych/cli/finish.h"
 #include "diptych/cli/recipe_arguments.h"
+#include "diptych/train/load_recipe.h"
 #include "diptych/train/rl.h"
 
 namespace diptych {
@@ -12,7 +13,7 @@ namespace diptych {
 namespace {
 
 int train(const RecipeArguments& arguments) {
-  const auto recipe = load_config<RlRecipe>(arguments.recipe, arguments.overrides);
+  const auto recipe = load_rl_recipe(arguments.recipe, arguments.overrides);
   try {
     const RlResult result = train_rl(recipe);
     return finish_run(result.reason, recipe.run.dir,

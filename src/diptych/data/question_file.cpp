@@ -87,6 +87,9 @@ std::vector<QuestionRecord> read_question_records(const fs::path& path) {
 
 nlohmann::ordered_json question_record_json(const QuestionRecord& record) {
   nlohmann::ordered_json object = {{"prompt", record.prompt}, {"original_index", record.original_index}};
+  const auto own = nlohmann::ordered_json::parse(record.metadata.empty() ? "{}" : record.metadata);
+  for (const auto& [key, value] : own.items())
+    if (!object.contains(key) && !has_questions({{key, nullptr}})) object[key] = value;
   for (const std::string_view kind : kKinds) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const AtomicQuestion& question : record.questions)

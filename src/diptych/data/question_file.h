@@ -1,7 +1,8 @@
 #pragma once
 // Prompts with their atomic questions, one JSON object a line, in the layout of the AlphaGRPO release:
 //   {"prompt", "original_index", "semantic_questions": [...], "quality_questions": [...]}
-// where each question is {"question_type", "question", "is_valid", "tag"}.
+// and whatever other keys the user has for rewards to read, where each question is {"question_type", "question",
+// "is_valid", "tag"}.
 
 #include <array>
 #include <cstdint>
@@ -26,6 +27,7 @@ struct QuestionRecord {
   std::string prompt;
   int64_t original_index = 0;             // which prompt of the file it was made from, from 0
   std::vector<AtomicQuestion> questions;  // semantic ones first
+  std::string metadata = {};              // a JSON object with further keys, or empty; a reader leaves it empty
 };
 
 /** Whether a line's object has a list of questions. */
@@ -40,7 +42,8 @@ std::vector<AtomicQuestion> parse_questions(const std::string& where, const nloh
  *  missing file and a file without records. */
 std::vector<QuestionRecord> read_question_records(const std::filesystem::path& path);
 
-/** The record as one line's object, keys in the order of the header comment. */
+/** The record as one line's object: the prompt, its index, the further keys of the metadata, the questions. Keys of the
+ *  metadata that the format itself has are left out. */
 nlohmann::ordered_json question_record_json(const QuestionRecord& record);
 
 /** Writes one record a line and replaces the file atomically. Throws Error(io). */

@@ -29,16 +29,6 @@ struct Rate {
   double value() const { return count == 0 ? 0 : hits / count; }
 };
 
-std::vector<TaskPrompt> pools(const EvaluationConfig& config) {
-  std::vector<TaskPrompt> prompts;
-  for (bool implicit : {false, true}) {
-    for (const shapes::Prompt& prompt :
-         shapes::evaluation_pool(split_named(config.split), implicit, static_cast<int>(config.prompts), 0))
-      prompts.push_back(shapes_task(prompt));
-  }
-  return prompts;
-}
-
 void paint_and_score(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
                      const EvaluationConfig& config, const RewardFunction& reward,
                      std::vector<EvaluatedSample>& samples) {
@@ -68,6 +58,16 @@ void paint_and_score(const Bagel& model, const Tokenizer& tokenizer, const Episo
 shapes::Split split_named(const std::string& name) {
   if (name == "train") return shapes::Split::train;
   return name == "validation" ? shapes::Split::validation : shapes::Split::test;
+}
+
+std::vector<TaskPrompt> evaluated_prompts(const EvaluationConfig& config) {
+  std::vector<TaskPrompt> prompts;
+  for (bool implicit : {false, true}) {
+    for (const shapes::Prompt& prompt :
+         shapes::evaluation_pool(split_named(config.split), implicit, static_cast<int>(config.prompts), 0))
+      prompts.push_back(shapes_task(prompt));
+  }
+  return prompts;
 }
 
 void check_evaluated_size(int64_t pixels) {
@@ -105,7 +105,7 @@ EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer,
                                  const EvaluationConfig& config, const RewardFunction& reward,
                                  const EvaluationShare& share) {
   check_evaluated_size(options.image_height);
-  const std::vector<TaskPrompt> prompts = pools(config);
+  const std::vector<TaskPrompt> prompts = evaluated_prompts(config);
   std::vector<EvaluatedSample> own = share.deal(prompts);
   EpisodeOptions euler = options;
   // Other episodes are measured by what they do for text-to-image: first a picture, then refinements.

@@ -36,6 +36,11 @@ void visit(Fields& fields, EvaluationConfig& eval) {
   fields.range("edits", eval.edits, 0, 1000000, "edit instructions to evaluate; 0: none");
 }
 
+/** Whether there is anything to evaluate. */
+inline bool evaluates(const EvaluationConfig& eval) {
+  return eval.prompts > 0 || eval.edits > 0;
+}
+
 /** A look at a picture with a view to repair it. */
 struct Review {
   bool of_right_picture = false;
@@ -98,6 +103,9 @@ struct EvaluationResult {
   std::optional<RefinementResult> refinement;
   std::vector<EvaluatedSample> samples;  // explicit pool, then implicit
 };
+
+/** The prompts of both pools, explicit, then implicit. */
+std::vector<TaskPrompt> evaluated_prompts(const EvaluationConfig& config);
 
 /** Throws Error(config) for pictures of another size than the verifier of the shapes world can look at: it would find
  *  every one of them wrong. */

@@ -12,6 +12,7 @@ namespace diptych {
 namespace {
 
 constexpr int kMostFailuresInARow = 20;
+constexpr size_t kTrialPrompts = 10;  // if none of them can be decomposed, the others are not tried
 
 /** A prompt on its way through the stages. */
 struct Job {
@@ -23,6 +24,8 @@ struct Job {
   std::vector<std::string> semantic;
   std::vector<std::string> tags;
   std::vector<AtomicQuestion> quality;
+  bool has_old_replies = false;  // of an earlier run
+  bool afresh = false;           // such replies no longer count
   bool is_done = false;
   Decomposition result;
 };
@@ -33,7 +36,11 @@ void drop(Job* job, const std::string& reason) {
 }
 
 void count_attempt(Job* job, int attempts, const std::string& reason) {
-  if (++job->in_vain >= attempts) drop(job, cat(reason, " (after ", attempts, " attempts)"));
+  if (++job->in_vain < attempts) return;
+  if (!job->has_old_replies) return drop(job, cat(reason, " (after ", attempts, " attempts)"));
+  // The server of that run may have been at fault.
+  *job = Job(job->index);
+  job->afresh = true;
 }
 
 void finish(Job* job) {
@@ -72,7 +79,9 @@ std::string take_reply(Job* job, const std::string& reply) {
              first.reason.empty() ? "" : cat(": ", first.reason));
 }
 
-void advance(Job* job, const ChatResult& result, int attempts) {
+void advance(Job* job, const DecomposeCache::Answer& answer, int attempts) {
+  const ChatResult& result = answer.result;
+  job->has_old_replies |= answer.is_old;
   if (!result.reply) {
     job->result.is_unanswered = true;
     return drop(job, cat("no reply: ", result.failure));
@@ -82,15 +91,23 @@ void advance(Job* job, const ChatResult& result, int attempts) {
   if (!fault.empty()) count_attempt(job, attempts, cat(to_string(stage), ": ", fault));
 }
 
-void count_failures(const std::vector<ChatResult>& results, int* in_a_row) {
-  for (const ChatResult& result : results) {
+void count_failures(const std::vector<DecomposeCache::Answer>& answers, const DecomposeCache& cache, int* in_a_row) {
+  for (const auto& [result, is_old] : answers) {
     *in_a_row = result.reply ? 0 : *in_a_row + 1;
     if (*in_a_row == kMostFailuresInARow)
       throw Error(ExitCode::reward,
                   {"the server of the language model", "replies",
                    cat("no reply to ", kMostFailuresInARow, " requests in a row; the last one: ", result.failure),
-                   "the replies so far are kept; the same command continues"});
+                   cat("the replies so far are kept in ", cache.path().string(), "; the same command continues")});
   }
+}
+
+[[noreturn]] void no_prompt_succeeds(size_t dropped, const std::string& prompt, const std::string& reason) {
+  throw Error(
+      ExitCode::reward,
+      {"the language model", cat("usable replies for one of the first ", kTrialPrompts, " prompts"),
+       cat("none for ", dropped, " of ", dropped, "; of the last, '", prompt, "': ", reason),
+       "mend the server or the templates; the same command then asks all over again, whatever the cache holds"});
 }
 
 }  // namespace
@@ -103,18 +120,27 @@ std::vector<Decomposition> decompose(const std::vector<std::string>& prompts, co
   std::vector<Job> jobs;
   size_t started = 0;
   int failures_in_a_row = 0;
+  size_t dropped = 0;
+  bool any_succeeded = false;
   while (started < prompts.size() || !jobs.empty()) {
-    while (started < prompts.size() && jobs.size() < static_cast<size_t>(config.prompts_at_once))
+    const auto at_once = static_cast<size_t>(config.prompts_at_once);
+    while (started < prompts.size() && jobs.size() < (any_succeeded ? at_once : std::min(at_once, kTrialPrompts)))
       jobs.emplace_back(started++);
     std::vector<DecomposeCache::Question> questions;
     for (const Job& job : jobs)
       questions.push_back({std::string(to_string(job.stage)), prompts[job.index],
-                           decompose_request(job.stage, templates, prompts[job.index], job.semantic, job.in_vain)});
-    const std::vector<ChatResult> replies = cache.ask(questions);
-    count_failures(replies, &failures_in_a_row);
-    for (size_t i = 0; i < jobs.size(); ++i) advance(&jobs[i], replies[i], config.attempts);
-    for (Job& job : jobs)
-      if (job.is_done) results[job.index] = std::move(job.result);
+                           decompose_request(job.stage, templates, prompts[job.index], job.semantic, job.in_vain),
+                           job.afresh});
+    const std::vector<DecomposeCache::Answer> answers = cache.ask(questions);
+    count_failures(answers, cache, &failures_in_a_row);
+    for (size_t i = 0; i < jobs.size(); ++i) advance(&jobs[i], answers[i], config.attempts);
+    for (Job& job : jobs) {
+      if (!job.is_done) continue;
+      const std::string& reason = (results[job.index] = std::move(job.result)).dropped;
+      any_succeeded |= reason.empty();
+      dropped += reason.empty() ? 0 : 1;
+      if (!any_succeeded && dropped == kTrialPrompts) no_prompt_succeeds(dropped, prompts[job.index], reason);
+    }
     std::erase_if(jobs, [](const Job& job) { return job.is_done; });
     on_progress(static_cast<int64_t>(started - jobs.size()));
   }

@@ -26,8 +26,10 @@ struct Decomposition {
 };
 
 /** One result per prompt, in order. An attempt is in vain if any question is judged invalid, which starts the prompt
- *  afresh, or if a reply cannot be used (no JSON, an unknown tag, ...), which repeats its stage. `on_progress` is told
- *  how many prompts are done. Throws Error(reward) after 20 requests in a row without a reply. */
+ *  afresh, or if a reply cannot be used (no JSON, an unknown tag, ...), which repeats its stage. A prompt is dropped
+ * for what the model says now: where replies kept by an earlier run had a part in it, it is asked all over again first.
+ *  `on_progress` is told how many prompts are done. Throws Error(reward) after 20 requests in a row without a reply,
+ * and when the first 10 prompts were all dropped; no more than these are asked about before one is done. */
 std::vector<Decomposition> decompose(const std::vector<std::string>& prompts, const DecomposeTemplates& templates,
                                      const DecomposeConfig& config, DecomposeCache& cache,
                                      const std::function<void(int64_t done)>& on_progress);

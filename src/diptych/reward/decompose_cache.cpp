@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 DecomposeCache::DecomposeCache(const fs::path& path, std::string model, ChatFunction chat)
-    : model_(std::move(model)), chat_(std::move(chat)), writer_(path) {
+    : path_(path), model_(std::move(model)), chat_(std::move(chat)), writer_(path) {
   read_json_lines(path, [&](int64_t line, const json& value) {
     const auto is_text = [&](const char* key) {
       return value.is_object() && value.contains(key) && value[key].is_string();
@@ -21,7 +21,7 @@ DecomposeCache::DecomposeCache(const fs::path& path, std::string model, ChatFunc
     if (!is_text("key") || !is_text("reply"))
       throw Error(ExitCode::data, {cat(path.string(), ":", line), "an object with a key and a reply", value.dump(),
                                    "is this another file? --cache names the one to use"});
-    replies_[value["key"].get<std::string>()] = value["reply"].get<std::string>();
+    replies_[value["key"].get<std::string>()] = {value["reply"].get<std::string>(), /*is_old=*/true};
   });
 }
 
@@ -40,18 +40,23 @@ std::string DecomposeCache::key_of(const ChatRequest& request) const {
 
 void DecomposeCache::keep(const std::string& key, const Question& question, const ChatReply& reply) {
   writer_.write({{"key", key}, {"stage", question.stage}, {"prompt", question.prompt}, {"reply", reply.text}});
-  replies_[key] = reply.text;
+  replies_[key] = {reply.text, /*is_old=*/false};
   counts_.prompt_tokens += reply.prompt_tokens;
   counts_.completion_tokens += reply.completion_tokens;
 }
 
-std::vector<ChatResult> DecomposeCache::ask(const std::vector<Question>& questions) {
+bool DecomposeCache::is_known(const std::string& key, bool afresh) const {
+  const auto kept = replies_.find(key);
+  return kept != replies_.end() && !(afresh && kept->second.is_old);
+}
+
+std::vector<DecomposeCache::Answer> DecomposeCache::ask(const std::vector<Question>& questions) {
   std::vector<std::string> keys;
   std::vector<size_t> asked;                       // first question of each new key
   std::unordered_map<std::string, size_t> number;  // new key -> index into `asked`
   for (const Question& question : questions) {
     keys.push_back(key_of(question.request));
-    if (!replies_.contains(keys.back()) && number.try_emplace(keys.back(), asked.size()).second)
+    if (!is_known(keys.back(), question.afresh) && number.try_emplace(keys.back(), asked.size()).second)
       asked.push_back(keys.size() - 1);
   }
   std::vector<ChatRequest> requests;
@@ -62,15 +67,16 @@ std::vector<ChatResult> DecomposeCache::ask(const std::vector<Question>& questio
     if (answers[i].reply) keep(keys[asked[i]], questions[asked[i]], *answers[i].reply);
   counts_.calls += static_cast<int64_t>(asked.size());
   counts_.hits += static_cast<int64_t>(questions.size() - asked.size());
-  std::vector<ChatResult> results;
-  for (const std::string& key : keys) {
-    const auto kept = replies_.find(key);
-    if (kept == replies_.end()) {
-      results.push_back(answers[number.at(key)]);
+  std::vector<Answer> results;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    results.emplace_back();
+    if (is_known(keys[i], questions[i].afresh)) {
+      const Kept& kept = replies_.at(keys[i]);
+      results.back().result.reply.emplace();
+      results.back().result.reply->text = kept.reply;
+      results.back().is_old = kept.is_old;
     } else {
-      results.emplace_back();
-      results.back().reply.emplace();
-      results.back().reply->text = kept->second;
+      results.back().result = answers[number.at(keys[i])];
     }
   }
   return results;

@@ -110,11 +110,11 @@ RewardFunction judged_reward(const std::string& kind, const RewardConfig& config
   return [=](const Pairs& pairs) { return scalar_score(pairs, ask, scalar); };
 }
 
-RewardFunction command_function(const CommandRewardOptions& options) {
+RewardFunction command_function(const CommandRewardOptions& options, const CommandContext& context) {
   if (options.command.empty())
     throw Error(ExitCode::config, {"reward.command.program", "the program that scores, with its arguments", "nothing",
                                    "program = [\"python3\", \"my_reward.py\"]"});
-  const auto command = std::make_shared<CommandReward>(options);
+  const auto command = std::make_shared<CommandReward>(options, context);
   return [command](const std::vector<ScoredPair>& pairs) { return command->score(pairs); };
 }
 
@@ -154,18 +154,15 @@ void check_judged_rewards(const RewardConfig& config) {
     if (contains(judged_kinds(), term.kind)) judged_reward(term.kind, config, ChatFunction());
 }
 
-RewardFunction make_reward(const RewardConfig& config) {
-  return make_reward(config, needs_judge(config) ? judge_function(config.judge) : ChatFunction());
-}
-
-RewardFunction make_reward(const RewardConfig& config, const ChatFunction& ask) {
+RewardFunction make_reward(const RewardConfig& config, const ChatFunction& ask, const CommandContext& context) {
+  const ChatFunction judge = !ask && needs_judge(config) ? judge_function(config.judge) : ask;
   std::vector<RewardTerm> terms;
   for (const NamedWeight& term : terms_of(config)) {
     RewardFunction reward;
     if (contains(judged_kinds(), term.kind)) {
-      reward = judged_reward(term.kind, config, ask);
+      reward = judged_reward(term.kind, config, judge);
     } else if (term.kind == "command") {
-      reward = command_function(config.command);
+      reward = command_function(config.command, context);
     } else {
       reward = make_reward(term.kind);
     }

@@ -88,12 +88,11 @@ void visit(Fields& fields, RewardConfig& reward) {
 void check_judged_rewards(const RewardConfig& config);
 
 /** The reward of a recipe: `kind` with weight 1, plus format_weight times the form, plus `terms` (composition.h).
- *  Several threads may call it at once. It owns a judge, and starts the command, if a term needs them. Throws
- *  Error(config) for keys that do not fit, and what Judge and CommandReward throw. */
-RewardFunction make_reward(const RewardConfig& config);
-
-/** The same with another way to ask the judge, such as a Judge whose statistics the caller reads. */
-RewardFunction make_reward(const RewardConfig& config, const ChatFunction& ask);
+ *  Several threads may call it at once. It starts the command, if a term needs it, with what `context` tells; the judge
+ *  is asked by `ask`, such as a Judge whose statistics the caller reads, or else by one of its own. Throws
+ * Error(config) for keys that do not fit, and what Judge and CommandReward throw. */
+RewardFunction make_reward(const RewardConfig& config, const ChatFunction& ask = {},
+                           const CommandContext& context = {});
 
 /** Weights of the terms, in the order of Score::terms. */
 std::vector<double> reward_weights(const RewardConfig& config);

@@ -4,6 +4,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/reward/decompose_rules.h"
 
 namespace diptych {
 
@@ -58,6 +59,19 @@ void check_chance_of_texts(const RolloutConfig& rollout) {
           hint);
 }
 
+/** What it costs to evaluate own prompts on the shapes world. */
+std::string evaluation_on_shapes(const RlRecipe& recipe) {
+  const EvaluationConfig& eval = recipe.eval;
+  const int64_t between = eval.every > 0 ? (recipe.train.steps - 1) / eval.every : 0;
+  const EvaluationRequests requests = evaluation_requests(eval, recipe.reward);
+  std::vector<std::string> sent;
+  if (requests.judge > 0) sent.push_back(cat(requests.judge, " requests to the judge"));
+  if (requests.program > 0) sent.push_back(cat(requests.program, " requests to reward.command.program"));
+  return cat("the evaluations are on pictures of the shapes world, not on your prompts: ", between + 2,
+             " times (before, after, and every eval.every steps) ", 2 * eval.prompts + eval.edits, " pictures",
+             sent.empty() ? "" : cat(" and ", join(sent, " and ")), "; eval.prompts=0 eval.edits=0 turns them off");
+}
+
 void check_sharding(const RlRecipe& recipe) {
   if (!recipe.train.shard_weights) return;
   const std::string hint = "train.shard_weights asks for it";
@@ -76,11 +90,29 @@ void check_evaluation(const EvaluationConfig& eval, const RolloutConfig& rollout
           cat(eval.prompts), "eval.edits evaluates edits, whatever the reward");
 }
 
+EvaluationRequests evaluation_requests(const EvaluationConfig& eval, const RewardConfig& reward) {
+  const std::vector<TaskPrompt> prompts = evaluated_prompts(eval);
+  const auto pictures = static_cast<int64_t>(prompts.size());
+  EvaluationRequests requests;
+  for (const std::string& kind : added_kinds(reward)) {
+    if (kind == "command") requests.program += pictures;
+    if (kind == "judge_holistic" || kind == "scalar" || kind == "unified_reward") requests.judge += pictures;
+    if (kind == "viescore") requests.judge += 2 * pictures;
+    if (kind != "dvreward") continue;
+    for (const TaskPrompt& prompt : prompts)
+      requests.judge += static_cast<int64_t>(shapes_questions(*prompt.request).size());
+  }
+  return requests;
+}
+
 std::vector<std::string> recipe_warnings(const RlRecipe& recipe) {
-  if (recipe.reward.kind != "brightness") return {};
-  return {
-      "reward.kind = \"brightness\" is a stand-in that wants bright pictures, whatever the prompt; "
-      "set reward.kind (docs/rewards.md)"};
+  std::vector<std::string> warnings;
+  if (recipe.reward.kind == "brightness")
+    warnings.push_back(
+        "reward.kind = \"brightness\" is a stand-in that wants bright pictures, whatever the prompt; "
+        "set reward.kind (docs/rewards.md)");
+  if (recipe.prompts.source == "file" && evaluates(recipe.eval)) warnings.push_back(evaluation_on_shapes(recipe));
+  return warnings;
 }
 
 RlRecipe checked_recipe(const RlRecipe& recipe) {

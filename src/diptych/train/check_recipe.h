@@ -8,6 +8,15 @@ namespace diptych {
  *  world's, or pictures made from prompts with a reward for edits. */
 void check_evaluation(const EvaluationConfig& eval, const RolloutConfig& rollout, const RewardConfig& reward);
 
+/** What an evaluation on the shapes world asks of others. */
+struct EvaluationRequests {
+  int64_t judge = 0;
+  int64_t program = 0;  // reward.command.program
+};
+
+/** Of one evaluation. */
+EvaluationRequests evaluation_requests(const EvaluationConfig& eval, const RewardConfig& reward);
+
 /** What a recipe may not mean although it trains, in sentences for the log. */
 std::vector<std::string> recipe_warnings(const RlRecipe& recipe);
 

@@ -6,6 +6,7 @@
 #include "diptych/io/files.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/check_recipe.h"
+#include "diptych/train/command_context.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/threads.h"
 
@@ -60,12 +61,15 @@ nlohmann::json json_of(const EvaluationReport& report, const EvaluationRecipe& r
 }  // namespace
 
 EvaluationReport run_evaluation(const EvaluationRecipe& recipe) {
-  if (recipe.eval.prompts == 0 && recipe.eval.edits == 0)
+  if (!evaluates(recipe.eval))
     throw Error(ExitCode::config, {"eval", "eval.prompts or eval.edits above 0", "both 0", ""});
   check_evaluation(recipe.eval, recipe.rollout, recipe.reward);
   use_threads(recipe.threads);
   const EpisodeOptions options = episode_options(recipe.rollout, recipe.eval.updates);
-  const RewardFunction reward = make_reward(recipe.reward);
+  RewardFunction reward;
+  if (recipe.eval.prompts > 0)
+    reward = make_reward(recipe.reward, {},
+                         command_context(evaluated_prompts(recipe.eval).front(), options, single_process()));
   const ModelFolder folder =
       load_model_folder(recipe.model, compute_dtype(recipe.dtype), open_device(recipe.device, 0, "device"));
   const bool writes = !recipe.out.empty();

@@ -10,6 +10,7 @@
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
 #include "diptych/train/check_recipe.h"
+#include "diptych/train/command_context.h"
 #include "diptych/train/evaluation_exchange.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/export.h"
@@ -86,16 +87,14 @@ class RlRun {
         session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model, ranks), free_keys(recipe), ranks) {
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
-    if (needs_judge(recipe.reward)) {
-      // Each rank asks for its own prompts, and keeps a cache file of its own.
-      judge_ = std::make_unique<Judge>(recipe.reward.judge, judge_folder());
-      reward_ =
-          make_reward(recipe.reward, [this](const std::vector<ChatRequest>& asked) { return judge_->ask(asked); });
-    } else {
-      reward_ = make_reward(recipe.reward);
-    }
-    if (session_.writes())
+    // Each rank asks for its own prompts, and keeps a cache file of its own.
+    if (needs_judge(recipe.reward)) judge_ = std::make_unique<Judge>(recipe.reward.judge, judge_folder());
+    if (session_.writes()) {
       for (const std::string& warning : recipe_warnings(recipe)) log_warning(warning);
+      if (recipe.prompts.source == "file" && !evaluates(recipe.eval))
+        log_info("prompts from a file: no evaluation on the shapes world");
+    }
+    together(ranks_, "the start of the reward", [&] { reward_ = started_reward(); });
     options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
     session_.restore(policy_.optimizer(), policy_.restorable());
     policy_.restored();
@@ -106,6 +105,7 @@ class RlRun {
   RlResult train();
 
  private:
+  RewardFunction started_reward();
   RewardedRollout sample(int64_t step, MetricRow& row);
   void update(int64_t step, const RewardedRollout& rewarded, MetricRow& row);
   std::optional<EvaluationResult> evaluate(int64_t step, MetricRow& row);
@@ -129,6 +129,12 @@ class RlRun {
   UpdateOptions options_;
   int64_t skipped_in_a_row_ = 0;
 };
+
+RewardFunction RlRun::started_reward() {
+  const auto ask = [this](const std::vector<ChatRequest>& asked) { return judge_->ask(asked); };
+  return make_reward(recipe_.reward, judge_ ? ChatFunction(ask) : ChatFunction(),
+                     command_context(prompts_(0).front(), episode_, ranks_));
+}
 
 RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   policy_.gather_weights();
@@ -194,7 +200,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
 }
 
 std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
-  if (recipe_.eval.prompts == 0 && recipe_.eval.edits == 0) return std::nullopt;
+  if (!evaluates(recipe_.eval)) return std::nullopt;
   policy_.gather_weights();
   const Stopwatch started;
   const EvaluationShare share = share_of(ranks_);

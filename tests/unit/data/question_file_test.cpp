@@ -55,6 +55,18 @@ TEST_F(QuestionFile, ReadsTheReleasedExampleAndWritesItBack) {
   EXPECT_EQ(json::parse(question_record_json(records[0]).dump()), example);
 }
 
+TEST_F(QuestionFile, KeepsTheUsersKeysButNotThoseOfTheFormat) {
+  const QuestionRecord kept{"a cat",
+                            4,
+                            {{"semantic", "Text", "Is it?", "s1"}},
+                            R"({"colour": "red", "original_index": 9, "quality_questions": [1], "tags": [1, 2]})"};
+  const json object = json::parse(question_record_json(kept).dump());
+  EXPECT_EQ(object["colour"], "red");
+  EXPECT_EQ(object["tags"], json({1, 2}));
+  EXPECT_EQ(object["original_index"], 4);
+  EXPECT_TRUE(object["quality_questions"].empty());
+}
+
 TEST_F(QuestionFile, WritesWhatItReads) {
   const std::vector<QuestionRecord> records = {
       {"a \"quoted\" caf\xc3\xa9", 0, {{"semantic", "Text", "Does it read \"caf\xc3\xa9\"?", "s1"}}},

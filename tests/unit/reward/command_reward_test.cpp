@@ -1,6 +1,10 @@
 #include "diptych/reward/command_reward.h"
 
+#include <stdlib.h>
+
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -14,7 +18,7 @@ namespace {
 
 /** A program that does what the prompt says. It never flushes: diptych starts Python with unbuffered output. */
 constexpr const char* kScorer = R"(
-import json, os, signal, sys
+import json, os, signal, subprocess, sys, time
 held = []
 for line in sys.stdin:
     request = json.loads(line)
@@ -23,6 +27,15 @@ for line in sys.stdin:
         return json.dumps({"id": request["id"], **fields})
     if prompt == "silent": continue
     elif prompt == "crash": os._exit(3)
+    elif prompt == "crash with a child": subprocess.Popen(["sleep", "600"]); os._exit(3)
+    elif prompt == "close output": os.close(1); time.sleep(600)
+    elif prompt == "half a line": sys.stdout.write(answer(score=1)[:-1]); time.sleep(600)
+    elif prompt == "endless line": sys.stdout.write("x" * 2_000_000); time.sleep(600)
+    elif prompt == "garbage": print("score is 0.5")
+    elif prompt == "no text": sys.stdout.buffer.write(b'{"id": %d, "score": "\xff"}\n' % request["id"])
+    elif prompt == "number": print(answer(score=1).replace(str(request["id"]), f"{request['id']}.0", 1))
+    elif prompt == "bar": sys.stderr.write(" 50 %\r"); print(" " + answer(score=1) + "\r")
+    elif prompt == "place": print(answer(score=1, place=[os.environ.get(name) for name in ("RANK", "DIPTYCH_RANK")]))
     elif prompt == "signal": os.kill(os.getpid(), signal.SIGKILL)
     elif prompt == "hold": held.append(answer(score=len(held)))
     elif prompt == "release": print("\n".join(reversed(held + [answer(score=len(held))]))); held = []
@@ -133,6 +146,28 @@ TEST_F(CommandRewardTest, WrongAnswersMaskTheirSampleAlone) {
   expect_ok(scores.at(7), 3);
 }
 
+TEST_F(CommandRewardTest, OddFormsOfAnswers) {
+  CommandReward reward(options());
+  const std::vector<Score> scores = score(reward, {"number", "bar", "no text"});
+  expect_ok(scores.at(0), 1);
+  expect_ok(scores.at(1), 1);
+  expect_masked(scores.at(2), "\xEF\xBF\xBD");  // U+FFFD
+}
+
+TEST_F(CommandRewardTest, WhatStandsInThePlaceOfAnAnswerIsNamedAtOnce) {
+  CommandReward reward(options());
+  ::testing::internal::CaptureStderr();
+  const std::vector<Score> scores = score(reward, {"red", "garbage", "blue"});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  expect_ok(scores.at(0), 3);
+  expect_masked(scores.at(1), "no answer, but the line 'score is 0.5'");
+  expect_ok(scores.at(2), 4);
+  EXPECT_NE(log.find("it wrote 'score is 0.5', which answers no open request; standard output is for answers"),
+            std::string::npos)
+      << log;
+  expect_ok(score(reward, {"red"}).at(0), 3);  // the program runs on
+}
+
 TEST_F(CommandRewardTest, LinesThatAnswerNothingAreSkipped) {
   CommandReward reward(options());
   ::testing::internal::CaptureStderr();
@@ -155,6 +190,13 @@ TEST_F(CommandRewardTest, ACrashMasksWhatItHadAndTheNextBatchRestarts) {
   expect_ok(score(reward, {"blue"}).at(0), 4);
   expect_masked(score(reward, {"signal"}).at(0), "signal 9");
   expect_ok(score(reward, {"blue"}).at(0), 4);
+}
+
+TEST_F(CommandRewardTest, NothingThatHoldsAPipeOpenKeepsItWaiting) {
+  CommandReward reward(options());
+  expect_masked(score(reward, {"crash with a child"}).at(0), "exit status 3");
+  expect_masked(score(reward, {"close output"}).at(0), "it closed its standard output");
+  expect_masked(score(reward, {"endless line"}).at(0), "it wrote a line of more than 1048576 bytes");
 }
 
 TEST_F(CommandRewardTest, WhatWasNotSentGoesToTheNextProcess) {
@@ -191,6 +233,29 @@ TEST_F(CommandRewardTest, TheDeadlineMasksAndEndsTheProgram) {
   CommandReward reward(hasty);
   for (const Score& each : score(reward, {"silent", "silent"})) expect_masked(each, "no answer within 0.1 s");
   expect_masked(score(reward, {"red"}).at(0), "no restarts left");
+  hasty.batch_seconds = 0.5;
+  CommandReward again(hasty);
+  expect_masked(score(again, {"half a line"}).at(0), "\"score\": 1' without an end of the line");
+}
+
+TEST_F(CommandRewardTest, AUserWhoWantsAnEndIsNotKeptWaiting) {
+  std::atomic<bool> wanted = false;
+  CommandContext context{.stop_requested = [&] { return wanted.load(); }};
+  CommandReward reward(options(), context);
+  std::thread user([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    wanted = true;
+  });
+  expect_error([&] { score(reward, {"silent"}); }, ExitCode::interrupted, {"a signal to end"});
+  user.join();
+  expect_error([&] { CommandReward late({.command = {"cat"}}, context); }, ExitCode::interrupted, {"a signal to end"});
+}
+
+TEST_F(CommandRewardTest, TheProgramIsToldItsPlaceAndNotTheLaunchers) {
+  ::setenv("RANK", "3", 1);
+  CommandReward reward(options(), {.place = {.rank = 3, .world = 4, .local_rank = 1}});
+  ::unsetenv("RANK");
+  EXPECT_NE(score(reward, {"place"}).at(0).raw_reply.find(R"([null, "3"])"), std::string::npos);
 }
 
 TEST_F(CommandRewardTest, ItsStandardErrorGoesToTheLog) {
@@ -217,17 +282,48 @@ TEST_F(CommandRewardTest, ThreadsShareOneProgram) {
   }
 }
 
+CommandContext trial_of(const std::string& prompt) {
+  CommandContext context{.with_text = true, .image_height = 48, .image_width = 16};
+  context.prompt.text = prompt;
+  context.prompt.metadata = R"({"colour": "röd"})";
+  return context;
+}
+
+TEST_F(CommandRewardTest, TheTrialIsTheRunsFirstPrompt) {
+  std::ofstream(folder_.path() / "picky.py") << R"(
+import json, struct, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    header = open(request["image"], "rb").read(24)
+    seen = [request["prompt"], request["metadata"]["colour"], "trial" in request["texts"][0], header[16:24].hex()]
+    expected = ["a cat", "r\u00f6d", True, struct.pack(">II", 16, 48).hex()]
+    print(json.dumps({"id": request["id"], "score": 1} if seen == expected else {"seen": seen}))
+)";
+  CommandRewardOptions picky{.command = {"python3", (folder_.path() / "picky.py").string()}};
+  const CommandReward reward(picky, trial_of("a cat"));
+  expect_error([&] { CommandReward other(picky, trial_of("a dog")); }, ExitCode::reward,
+               {"picky.py", "tried out before any work", R"('{"seen": ["a dog")", "the first prompt, 'a dog'",
+                R"(metadata {"colour":"röd"})", "16 x 48"});
+}
+
 TEST_F(CommandRewardTest, AProgramThatDoesNotAnswerIsFoundAtOnce) {
   const auto start = [](const std::vector<std::string>& command, double seconds = 600) {
-    return [=] { CommandReward reward({.command = command, .start_seconds = seconds}); };
+    return [=] { CommandReward reward({.command = command, .start_seconds = seconds}, trial_of("a cat")); };
   };
+  const auto shell = [&](const std::string& script) { return start({"sh", "-c", script}); };
   expect_error(start({}), ExitCode::config, {"reward.command", "none"});
   expect_error(start({"no-such-program-here"}), ExitCode::config, {"'no-such-program-here'", "No such file"});
   expect_error(start({"python3", "no_such_scorer.py"}), ExitCode::reward, {"no_such_scorer.py", "exit status 2"});
-  expect_error(start({"cat"}), ExitCode::reward, {"not an answer", "grey square"});
-  expect_error(start({"sh", "-c", "echo hello; cat > /dev/null"}, 0.1), ExitCode::reward, {"no answer within 0.1 s"});
+  expect_error(start({"cat"}), ExitCode::reward, {"not an answer", "a cat"});
+  expect_error(start({"sh", "-c", "cat > /dev/null"}, 0.1), ExitCode::reward, {"no answer within 0.1 s"});
+  // The first line that is no answer decides, and so does its beginning, whatever comes behind.
+  expect_error(shell("echo score is 0.5; sleep 600"), ExitCode::reward, {"got 'score is 0.5'"});
+  expect_error(shell(R"(printf 'ready\n{"id": 0, "score": 1}\n'; sleep 600)"), ExitCode::reward, {"got 'ready'"});
+  expect_error(shell(R"(printf ' 50 %%\r'; sleep 600)"), ExitCode::reward, {"got ' 50 %'"});
+  expect_error(shell("printf score; sleep 600"), ExitCode::reward, {"got 'score'"});
+  expect_error(shell(R"(echo '{"id": 5, "score": 1}'; sleep 600)"), ExitCode::reward, {R"(got '{"id": 5)"});
   // An error is an answer.
-  start({"sh", "-c", R"(while read line; do echo '{"id": 0, "error": "too grey"}'; done)"})();
+  shell(R"(while read line; do echo '{"id": 0, "error": "too grey"}'; done)")();
 }
 
 TEST_F(CommandRewardTest, MetadataMustBeAnObject) {

@@ -136,9 +136,48 @@ TEST_F(Decompose, DropsAPromptAfterFiveAttemptsInVain) {
             "validate: the prompt does not require 'Is the cat red?': no color given (after 5 attempts)");
   EXPECT_FALSE(results[0].is_unanswered);
   EXPECT_EQ(results[1].questions.size(), 3u);
+}
+
+TEST_F(Decompose, ADroppedPromptIsAskedAfreshByTheNextRun) {
+  FakeModel::Script script = {{"cat/validate", std::vector<std::string>(5, kInvalid)},
+                              {"dog/tag", std::vector<std::string>(5, "I cannot.")}};
+  FakeModel model(script);
+  for (const Decomposition& result : run(&model, {"cat", "dog"})) EXPECT_NE(result.dropped, "");
+  FakeModel still(script);
+  const auto again = run(&still, {"cat", "dog"});
+  EXPECT_EQ(again[1].dropped, "tag: the reply holds no JSON array (after 5 attempts)");
+  EXPECT_EQ(still.asked.size(), model.asked.size());
+  FakeModel mended;
+  const auto good = run(&mended, {"cat", "dog"});
+  for (const Decomposition& result : good) EXPECT_EQ(result.questions.size(), 3u) << result.dropped;
+  EXPECT_EQ(mended.asked.size(), 8u);
   FakeModel none;
-  EXPECT_EQ(run(&none, {"cat"})[0].dropped, results[0].dropped);
+  EXPECT_EQ(lines({"cat", "dog"}, run(&none, {"cat", "dog"})), lines({"cat", "dog"}, good));
   EXPECT_TRUE(none.asked.empty());
+}
+
+TEST_F(Decompose, AKilledRunsBadRepliesDoNotDropAPrompt) {
+  FakeModel model(FakeModel::Script{{"cat/generate", std::vector<std::string>(5, "no")}});
+  model.die_after = 3;
+  EXPECT_THROW(run(&model, {"cat"}), std::runtime_error);
+  FakeModel halfway(FakeModel::Script{{"cat/generate", {"no", "no"}}});
+  const auto results = run(&halfway, {"cat"});
+  EXPECT_EQ(results[0].questions.size(), 3u) << results[0].dropped;
+  EXPECT_EQ(halfway.asked.front(), "cat/generate/3");
+}
+
+TEST_F(Decompose, StopsWhenTheFirstTenPromptsAllFail) {
+  FakeModel model;
+  std::vector<std::string> prompts;
+  for (int i = 0; i < 30; ++i) {
+    prompts.push_back(cat("p", i));
+    model.script[cat("p", i, "/generate")] = std::vector<std::string>(5, "I would rather not.");
+  }
+  expect_error([&] { run(&model, prompts); }, ExitCode::reward,
+               {"one of the first 10 prompts", "10 of 10", "'p9': generate: the reply holds no JSON array", "cache"});
+  EXPECT_EQ(model.asked.size(), 50u);
+  model.script.erase("p3/generate");
+  EXPECT_EQ(run(&model, prompts)[3].questions.size(), 3u);
 }
 
 TEST_F(Decompose, ASecondRunMakesNoCalls) {
@@ -202,12 +241,12 @@ TEST_F(Decompose, NoReplyDropsThePromptForThisRunOnly) {
 TEST_F(Decompose, ADeadServerStopsTheRun) {
   FakeModel model;
   std::vector<std::string> prompts;
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 40; ++i) {
     prompts.push_back(cat("p", i));
-    model.script[cat("p", i, "/generate")] = {"FAIL"};
+    if (i >= 10) model.script[cat("p", i, "/generate")] = {"FAIL"};
   }
-  expect_error([&] { run(&model, prompts, 8); }, ExitCode::reward, {"20 requests in a row", "status 503"});
-  EXPECT_EQ(model.batches.size(), 3u);
+  expect_error([&] { run(&model, prompts, 10); }, ExitCode::reward,
+               {"20 requests in a row", "status 503", "cache.jsonl"});
 }
 
 TEST_F(Decompose, ACacheMustBeOne) {

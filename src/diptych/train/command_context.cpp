@@ -1,0 +1,16 @@
+#include "diptych/train/command_context.h"
+
+#include "diptych/train/stop.h"
+
+namespace diptych {
+
+CommandContext command_context(const TaskPrompt& first, const EpisodeOptions& episode, const ProcessGroup& ranks) {
+  return {.place = {.rank = ranks.rank(), .world = ranks.world(), .local_rank = ranks.local_rank()},
+          .stop_requested = stop_requested,
+          .prompt = first,
+          .with_text = writes(episode.program),
+          .image_height = static_cast<int>(episode.image_height),
+          .image_width = static_cast<int>(episode.image_width)};
+}
+
+}  // namespace diptych
