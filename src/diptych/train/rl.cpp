@@ -128,6 +128,7 @@ class RlRun {
   RewardFunction reward_;
   UpdateOptions options_;
   int64_t skipped_in_a_row_ = 0;
+  bool told_missing_ = false;
 };
 
 RewardFunction RlRun::started_reward() {
@@ -153,6 +154,10 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   if (judge_) add_judge_metrics(before, judge_->statistics(), row);
   add_reward_metrics(rewarded, row);
   add_text_metrics(rewarded.rollout, row);
+  if (const std::string missing = missing_rewards(rewarded);
+      !missing.empty() && !std::exchange(told_missing_, true) && session_.writes())
+    log_warning(cat("step ", step + 1, ": ", missing,
+                    ". Such chains are left out, in later steps without a word: see reward/masked"));
   const int64_t every = recipe_.train.record_every;
   if (every > 0 && (step == 0 || (step + 1) % every == 0))
     together(ranks_, "the record of chains", [&] {
@@ -163,7 +168,10 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
 
 void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row) {
   if (rewarded.contributing.empty()) {
-    log_warning(cat("step ", step + 1, ": no group has a spread of rewards, so nothing was learnt"));
+    const bool has_rewards = rewarded.advantages.valid_samples > 0;
+    log_warning(cat("step ", step + 1, ": ",
+                    has_rewards ? "no group has a spread of rewards" : missing_rewards(rewarded),
+                    has_rewards ? ", " : " -- ", "so nothing was learnt"));
     return;
   }
   const Stopwatch referencing;
@@ -294,7 +302,7 @@ RlResult RlRun::train() {
     row["time/peak_memory_gb"] = static_cast<double>(peak_memory_bytes(folder_.model.embed_tokens.device())) * 1e-9;
     if (session_.writes()) {
       session_.metrics().write(done, row);
-      progress.update(done, cat("reward ", fixed(row.at("reward/mean"), 3)));
+      progress.update(done, cat("reward ", row.contains("reward/mean") ? fixed(row.at("reward/mean"), 3) : "none"));
     }
     result.steps = done;
     const bool interrupted = !last && stopping();
