@@ -116,7 +116,10 @@ class ModelFolders(BadInput):
             self.assert_mentions(output, "ema.safetensors", told)
 
     def test_a_cut_configuration(self):
-        output = self.broken_model("config.json", lambda data: data[:20])  # BAGEL-7B's sizes do not fit the weights
+        output = self.broken_model("config.json", lambda data: data[:20])
+        self.assert_mentions(output, "config.json:2", "valid JSON", "cut off")
+        # As in the first published revision; BAGEL-7B's sizes do not fit these weights.
+        output = self.broken_model("config.json", lambda data: b"BAGEL-7B-MoT")
         self.assert_mentions(output, "config.json", "warning", "BAGEL-7B")
 
     def test_damaged_tokenizer(self):

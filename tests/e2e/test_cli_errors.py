@@ -162,6 +162,10 @@ class FolderErrors(support.EndToEndTest):
         output = self.run_program("eval", RECIPES / "shapes_eval.toml", f"model={run}", status=support.MODEL)
         self.assert_mentions(output, "a run folder", f"use {run}/model")
         self.assert_mentions(sample(MODEL / "ema.safetensors"), "a file", "the folder that holds it")
+        adapter = self.folder / "adapter"
+        adapter.mkdir()
+        (adapter / "adapter_config.json").write_text("{}")
+        self.assert_mentions(sample(adapter), "a folder of PEFT adapters, which are not read", "merged model")
 
     def test_relative_paths_name_the_current_folder(self):
         for command, recipe in (("train", "shapes_unigrpo"), ("sft", "shapes_sft"), ("eval", "shapes_eval")):

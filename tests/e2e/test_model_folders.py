@@ -191,6 +191,53 @@ class InspectTest(ModelFolderTest):
             self.assertEqual(tensor["shape"], entries[tensor["name"]]["shape"])
         self.run_program("inspect", support.REPOSITORY / "README.md", status=support.MODEL)
 
+    def test_a_file_of_dtypes_that_nothing_here_computes_with(self):
+        dtypes = {"F8_E8M0": 4, "F4": 2, "F6_E2M3": 3, "U4": 2}
+        entries, end = {}, 0
+        for dtype, size in dtypes.items():
+            entries[dtype.lower()] = {"dtype": dtype, "shape": [4], "data_offsets": [end, end + size]}
+            end += size
+        text = json.dumps(entries).encode()
+        file = self.folder / "small.safetensors"
+        file.write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
+        self.assert_mentions(self.run_program("inspect", file), *dtypes, "[4]")
+        facts = json.loads(self.run_program("inspect", file, "--json"))
+        self.assertEqual([tensor["dtype"] for tensor in facts["tensors"]], list(dtypes))
+
+
+class VariantTest(support.EndToEndTest):
+    """One model, written as other libraries write it, paints the same picture."""
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.folder / "model"
+        shutil.copytree(support.REPOSITORY / "assets/shapes_base", self.model)
+
+    def change(self, name, change):
+        file = self.model / name
+        keys = json.loads(file.read_text())
+        change(keys)
+        file.write_text(json.dumps(keys))
+
+    def picture(self):
+        out = self.folder / "samples"
+        shutil.rmtree(out, ignore_errors=True)
+        output = self.run_program("sample", self.model, "--prompt", "a photo of three red circles", "--seed", 1, "--steps", 2,
+                                  "--no-think", "--threads", 1, "--out", out)
+        return (out / "0000_0.png").read_bytes(), output
+
+    def test_the_picture_stays(self):
+        plain, _ = self.picture()
+        self.change("llm_config.json", lambda keys: keys.update(
+            rope_parameters={"rope_type": "default", "rope_theta": keys.pop("rope_theta")}, dtype="bfloat16",
+            layer_types=["full_attention"] * 4, sliding_window=8, use_sliding_window=False, rope_scaling=None))
+        (self.model / "ema.safetensors").rename(self.model / "model.safetensors")
+        for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
+            (self.model / name).unlink()
+        picture, output = self.picture()
+        self.assertEqual(picture, plain)
+        self.assert_mentions(output, "the weights are those of model.safetensors")
+
 
 if __name__ == "__main__":
     unittest.main()

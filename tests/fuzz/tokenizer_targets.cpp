@@ -85,6 +85,12 @@ std::vector<Target> tokenizer_targets() {
              load_with("tokenizer_config.json", bytes, {"vocab.json", "merges.txt"});
            },
        .words = kJsonWords},
+      {.name = "tokenizer_added",
+       .read =
+           [](auto bytes) {
+             load_with("added_tokens.json", bytes, {"vocab.json", "merges.txt"});
+           },
+       .words = kJsonWords},
       {.name = "tokenizer_json",
        .read = [](auto bytes) { load_with("tokenizer.json", bytes, {}); },
        .words = kJsonWords},

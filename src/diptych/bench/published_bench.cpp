@@ -123,6 +123,7 @@ void report_if_it_fits(const BenchInput& input, const TrainingCase& training) {
 
 ModelFolder random_model(const ModelRecipe& recipe, at::ScalarType dtype, at::Device device) {
   MadeModel made = make_model(recipe, shapes::tokenizer_corpus());
+  require_room_for(made.model, "the model of --like", dtype, device);
   const at::NoGradGuard no_grad;
   const auto fill = [&](const std::vector<ParameterSlot>& slots, at::ScalarType type) {
     for (const ParameterSlot& slot : slots) {

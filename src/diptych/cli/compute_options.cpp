@@ -48,6 +48,9 @@ void retell_model_error(const std::filesystem::path& folder) {
                    has_model ? cat("use ", (folder / "model").string())
                              : cat("`diptych export ", folder.string(), "` makes a model of its last checkpoint")});
     }
+    if (fs::exists(folder / "adapter_config.json", unreachable) && !fs::exists(folder / "llm_config.json", unreachable))
+      throw Error(ExitCode::model, {folder.string(), "a model folder", "a folder of PEFT adapters, which are not read",
+                                    "`diptych export` writes the merged model beside them, in the folder model"});
     if (fs::is_regular_file(folder, unreachable))
       throw Error(ExitCode::model, {folder.string(), "a model folder", "a file", "name the folder that holds it"});
     if (fs::exists(folder, unreachable) || unreachable || folder.is_absolute()) throw;

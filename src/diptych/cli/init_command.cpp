@@ -28,7 +28,7 @@ int init(const InitArguments& arguments) {
   const std::vector<std::string> overrides(words.begin() + static_cast<std::ptrdiff_t>(folder) + 1, words.end());
   const auto recipe = arguments.like.empty() ? load_config<ModelRecipe>(words[0], overrides)
                                              : override_config(model_preset(arguments.like), overrides);
-  for (const char* name : {"ema.safetensors", "ae.safetensors"})
+  for (const char* name : {"ema.safetensors", "ae.safetensors", "model.safetensors"})
     if (std::filesystem::exists(std::filesystem::path(words[folder]) / name))
       throw Error(ExitCode::io, {words[folder], "a folder without a model, since random weights would take its place",
                                  name, "name another folder, or remove these weights first"});

@@ -49,7 +49,7 @@ int exit_status(diptych::ExitCode code) {
 
 int out_of_memory(const std::string& what) {
   diptych::log_error(what + "\n  hint: `diptych plan RECIPE` tells what a recipe needs, and what to change first");
-  return exit_status(diptych::ExitCode::config);
+  return exit_status(diptych::ExitCode::memory);
 }
 
 /** Whether standard output is a pipe whose reader has gone, such as `head`: it has seen what it wanted. */

@@ -27,12 +27,21 @@ constexpr int kDeepestHeader = 4;                 // tensors > entry > shape nee
 constexpr size_t kLongestStart = 64;              // bytes that tell a file of another kind
 constexpr size_t kLongestQuote = 200;             // characters of a damaged file shown in an error
 
-const std::map<std::string, size_t>& dtype_sizes() {
-  static const std::map<std::string, size_t> sizes = {
-      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"U16", 2}, {"I16", 2}, {"F16", 2},
-      {"BF16", 2}, {"U32", 4}, {"I32", 4}, {"F32", 4},     {"U64", 8},     {"I64", 8}, {"F64", 8}, {"C64", 8},
+/** Bits per element of the dtypes that the format knows. */
+const std::map<std::string, size_t>& dtype_bits() {
+  static const std::map<std::string, size_t> bits = {
+      {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"BOOL", 8},        {"U8", 8},   {"I8", 8},
+      {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8},     {"U16", 16},        {"I16", 16}, {"F16", 16},
+      {"BF16", 16},   {"U32", 32},    {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I32", 32}, {"F32", 32},
+      {"U64", 64},    {"I64", 64},    {"F64", 64},        {"C64", 64},
   };
-  return sizes;
+  return bits;
+}
+
+/** Of an element; nothing for a dtype that the format did not know when this was written. */
+std::optional<size_t> bits_of(const std::string& dtype) {
+  const auto found = dtype_bits().find(dtype);
+  return found == dtype_bits().end() ? std::nullopt : std::optional(found->second);
 }
 
 [[noreturn]] void fail(const std::string& where, const std::string& expected, const std::string& got) {
@@ -55,8 +64,12 @@ Mapping map_file(const fs::path& path) {
   const bool is_file = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   const size_t size = is_file ? static_cast<size_t>(status.st_size) : 0;
   void* memory = size < 8 ? MAP_FAILED : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  const std::string problem = !is_file ? "not a file" : size < 8 ? cat(size, " bytes") : std::strerror(errno);
+  const int reason = errno;
+  const std::string problem = !is_file ? "not a file" : size < 8 ? cat(size, " bytes") : std::strerror(reason);
   ::close(descriptor);
+  if (memory == MAP_FAILED && size >= 8 && reason == ENOMEM)
+    throw Error(ExitCode::memory, {path.string(), cat("addresses for a file of ", size, " bytes"), problem,
+                                   "`ulimit -v` shows the limit of this shell, if it has one"});
   if (memory == MAP_FAILED) fail(path.string(), "a safetensors file", problem);
   return {
       std::shared_ptr<const void>(memory, [size](const void* mapped) { ::munmap(const_cast<void*>(mapped), size); }),
@@ -111,9 +124,9 @@ std::optional<std::vector<int64_t>> read_sizes(const json& entry, const char* na
   return sizes;
 }
 
-/** Bytes of a tensor; nothing if the product of the sizes (zeros counted as ones) does not fit. */
-std::optional<int64_t> byte_count(const std::vector<int64_t>& shape, size_t item_size) {
-  auto product = static_cast<int64_t>(item_size);
+/** Bits of a tensor; nothing if the product of the sizes (zeros counted as ones) does not fit. */
+std::optional<int64_t> bit_count(const std::vector<int64_t>& shape, size_t bits) {
+  auto product = static_cast<int64_t>(bits);
   bool is_empty = false;
   for (const int64_t size : shape) {
     is_empty |= size == 0;
@@ -128,11 +141,6 @@ StoredTensor read_entry(const json& entry, std::span<const std::byte> data, cons
   if (dtype == entry.end() || !dtype->is_string()) fail(where, "a dtype", "none");
   StoredTensor tensor;
   tensor.dtype = dtype->get<std::string>();
-  if (dtype_size(tensor.dtype) == 0) {
-    std::vector<std::string> known;
-    for (const auto& [name, size] : dtype_sizes()) known.push_back(name);
-    fail(where, cat("one of the dtypes ", join(known, ", ")), tensor.dtype);
-  }
   const auto shape = read_sizes(entry, "shape");
   if (!shape) fail(where, "a shape of integers from 0", entry.contains("shape") ? entry["shape"].dump() : "none");
   const auto offsets = read_sizes(entry, "data_offsets");
@@ -142,12 +150,12 @@ StoredTensor read_entry(const json& entry, std::span<const std::byte> data, cons
   const int64_t end = (*offsets)[1];
   if (static_cast<uint64_t>(end) > data.size())
     fail(where, cat("an end inside the ", data.size(), " bytes of data"), cat(end));
-  const auto expected = byte_count(*shape, dtype_size(tensor.dtype));
-  if (!expected || *expected != end - begin) {
-    fail(where,
-         cat(tensor.dtype, " [", join(*shape, ", "), "] in ", expected ? cat(*expected) : "more than 2^63", " bytes"),
-         cat(end - begin, " bytes"));
-  }
+  const std::optional<size_t> bits = bits_of(tensor.dtype);
+  const std::optional<int64_t> size = bit_count(*shape, bits.value_or(1));
+  const std::string form = cat(tensor.dtype, " [", join(*shape, ", "), "] in ");
+  if (!size) fail(where, form + "at most 2^60 bytes", "more");
+  if (bits && (*size % 8 != 0 || *size / 8 != end - begin))
+    fail(where, cat(form, static_cast<double>(*size) / 8, " bytes"), cat(end - begin, " bytes"));
   tensor.shape = *shape;
   tensor.bytes = data.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
   return tensor;
@@ -181,8 +189,8 @@ void check_layout(const std::map<std::string, StoredTensor>& tensors, std::span<
 }  // namespace
 
 size_t dtype_size(const std::string& dtype) {
-  const auto found = dtype_sizes().find(dtype);
-  return found == dtype_sizes().end() ? 0 : found->second;
+  const size_t bits = bits_of(dtype).value_or(0);
+  return bits % 8 == 0 ? bits / 8 : 0;
 }
 
 std::vector<std::string> SafetensorsFile::names_in_file_order() const {

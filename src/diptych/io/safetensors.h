@@ -14,13 +14,15 @@ namespace diptych {
 
 /** One tensor of a file. `bytes` points into the mapping and lives as long as the file object. */
 struct StoredTensor {
-  std::string dtype;  // "F32", "BF16", "I64", "U8", "BOOL", ...
+  std::string dtype;  // "F32", "BF16", "I64", "U8", "BOOL", ...; as the file says, known or not
   std::vector<int64_t> shape;
   std::span<const std::byte> bytes;
 };
 
 /** A memory-mapped safetensors file, checked before anything is handed out: header length, JSON, offsets inside the
- *  file, no overlap, no hole, sizes that match dtype and shape. Throws Error(model) naming file, tensor and remedy. */
+ *  file, no overlap, no hole, sizes that match dtype and shape. A dtype that is not known is no fault of the file: who
+ *  reads the tensor must ask. Throws Error(model) naming file, tensor and remedy, Error(memory) if there is no room for
+ *  the mapping. */
 class SafetensorsFile {
  public:
   static SafetensorsFile open(const std::filesystem::path& path);
@@ -55,7 +57,7 @@ struct TensorToStore {
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToStore>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
-/** Bytes per element of a safetensors dtype, 0 if unknown. */
+/** Bytes per element of a safetensors dtype, 0 if it is unknown or no whole number. */
 size_t dtype_size(const std::string& dtype);
 
 }  // namespace diptych

@@ -114,6 +114,8 @@ void save_adapters(const std::filesystem::path& folder, Bagel& model, const Adap
                                       {"fan_in_fan_out", false},
                                       {"use_rslora", false},
                                       {"use_dora", false},
+                                      {"rank_pattern", nlohmann::ordered_json::object()},
+                                      {"alpha_pattern", nlohmann::ordered_json::object()},
                                       {"init_lora_weights", "gaussian"},
                                       {"inference_mode", true},
                                       {"modules_to_save", nullptr},

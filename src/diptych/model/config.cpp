@@ -1,12 +1,12 @@
 #include "diptych/model/config.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 #include <string>
 
-#include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/model/config_keys.h"
 
 namespace diptych {
 
@@ -15,163 +15,123 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-[[noreturn]] void fail(const fs::path& file, const std::string& key, const std::string& expected,
-                       const std::string& got) {
-  throw Error(ExitCode::model, {.where = cat(file.string(), ": ", key),
-                                .expected = expected,
-                                .got = got,
-                                .hint = "compare the file with the published model folder"});
-}
+constexpr NumberRange kEpsilons = {.low = 0, .high = 0.1};
+constexpr NumberRange kTimestepShifts = {.low = 0, .high = 1e3};
+constexpr NumberRange kLatentScales = {.low = 0, .high = 1e6};
+constexpr NumberRange kLatentShifts = {.low = -1e6, .high = 1e6, .from_low = true};
+constexpr size_t kMostLevels = 8;  // of an autoencoder
 
-// One JSON object of a file.
-struct Source {
-  fs::path file;
-  std::string prefix;  // of keys in errors: "vae_config." for a nested object
-  Json object;
-};
-
-// Of any size in a model's configuration: beyond, the file is damaged, and the model would exceed every memory.
-constexpr int64_t kLargestSize = int64_t{1} << 20;
-
-bool is_size(const Json& value) {
-  return value.is_number_integer() && value.get<int64_t>() > 0 && value.get<int64_t>() <= kLargestSize;
-}
-
-// Sets `value` to a size. A missing key is an error if it is required, and keeps the default if not.
-void read(const Source& source, const std::string& key, int64_t& value, bool required) {
-  const auto found = source.object.find(key);
-  if (found == source.object.end()) {
-    if (required) fail(source.file, source.prefix + key, "a positive integer", "no such key");
-    return;
+/** config.json. The first published revision holds a bare name in its place, which means BAGEL-7B's values. */
+ConfigObject open_top(const fs::path& file) {
+  if (fs::exists(file) && read_file(file).find('{') == std::string::npos) {
+    log_warning(cat(file.string(), " is empty or no JSON object: the values of BAGEL-7B take its place"));
+    return {file, "", nlohmann::json::object()};
   }
-  if (!is_size(*found))
-    fail(source.file, source.prefix + key, cat("a positive integer up to ", kLargestSize), found->dump());
-  value = found->get<int64_t>();
+  return open_config(file);
 }
 
-void read(const Source& source, const std::string& key, double& value) {
-  const auto found = source.object.find(key);
-  if (found == source.object.end()) return;
-  if (!found->is_number()) fail(source.file, source.prefix + key, "a number", found->dump());
-  value = found->get<double>();
-}
-
-void read(const Source& source, const std::string& key, bool& value) {
-  const auto found = source.object.find(key);
-  if (found == source.object.end()) return;
-  if (!found->is_boolean()) fail(source.file, source.prefix + key, "true or false", found->dump());
-  value = found->get<bool>();
-}
-
-void read(const Source& source, const std::string& key, std::vector<int64_t>& values) {
-  const auto found = source.object.find(key);
-  if (found == source.object.end()) return;
-  const bool is_list = found->is_array() && !found->empty();
-  if (!is_list)
-    fail(source.file, source.prefix + key, cat("a list of positive integers up to ", kLargestSize), found->dump());
-  values.clear();
-  for (const Json& item : *found) {
-    if (!is_size(item))
-      fail(source.file, source.prefix + key, cat("a list of positive integers up to ", kLargestSize), found->dump());
-    values.push_back(item.get<int64_t>());
+/** The object of a part of the model: that of its own file, or else one that config.json holds under one of `names`. A
+ *  file may in turn hold its part under such a name, beside keys of the whole model. */
+ConfigObject open_part(const fs::path& file, const ConfigObject& top, const std::vector<std::string>& names) {
+  const auto inner_name = [&](const ConfigObject& object) {
+    const auto is_there = [&](const std::string& name) { return value_of(object, name).is_object(); };
+    const auto found = std::find_if(names.begin(), names.end(), is_there);
+    return found == names.end() ? std::string() : *found;
+  };
+  const bool has_file = fs::exists(file);
+  const ConfigObject outer = has_file || inner_name(top).empty() ? open_config(file) : top;
+  const std::string name = inner_name(outer);
+  if (name.empty()) return outer;
+  ConfigObject part = nested(outer, name);
+  if (!has_file) return part;
+  for (const auto& [key, value] : outer.values.items()) {
+    if (key == name || value.is_null() || key == "model_type" || key == "architectures") continue;
+    const auto [place, is_new] = part.values.emplace(key, value);
+    if (!is_new && *place != value)
+      refuse_key(outer, key, cat("the value of ", part.prefix, key, ", ", place->dump()), value.dump());
   }
+  return part;
 }
 
-void read(const Source& source, const std::string& key, ImageTransformConfig& transform) {
-  std::vector<int64_t> values = {transform.max_long, transform.min_short, transform.stride};
-  read(source, key, values);
-  if (values.size() != 3)
-    fail(source.file, source.prefix + key, "three numbers: max_long, min_short, stride",
-         cat(values.size(), " numbers"));
-  transform = {.max_long = values[0], .min_short = values[1], .stride = values[2]};
+void require(bool holds, const ConfigObject& object, const std::string& key, const std::string& expected, int64_t got) {
+  if (!holds) refuse_key(object, key, expected, std::to_string(got));
 }
 
-Source nested(const Source& source, const std::string& key) {
-  Source inner = {.file = source.file, .prefix = key + ".", .object = Json::object()};
-  const auto found = source.object.find(key);
-  if (found == source.object.end()) return inner;
-  if (!found->is_object()) fail(source.file, key, "an object", found->dump());
-  inner.object = *found;
-  return inner;
-}
-
-std::string read_model_file(const fs::path& file) {
-  if (!fs::exists(file))
-    throw Error(ExitCode::model, {file.string(), "a file of the model folder", "no such file",
-                                  "is the folder complete? docs/troubleshooting.md lists its files"});
-  return read_file(file);
-}
-
-Source open_json(const fs::path& file) {
-  Json object = Json::parse(read_model_file(file), nullptr, false);
-  if (!object.is_object()) fail(file, "whole file", "a JSON object", object.is_discarded() ? "not JSON" : "other JSON");
-  return {.file = file, .prefix = "", .object = std::move(object)};
-}
-
-Source open_top(const fs::path& file) {
-  Json object = Json::parse(read_model_file(file), nullptr, false);
-  if (!object.is_object()) {
-    log_warning(cat(file.string(), " is empty, cut off or no JSON object: the values of BAGEL-7B take its place"));
-    object = Json::object();
-  }
-  return {.file = file, .prefix = "", .object = std::move(object)};
-}
-
-void require(bool holds, const fs::path& file, const std::string& key, const std::string& expected, int64_t got) {
-  if (!holds) fail(file, key, expected, std::to_string(got));
-}
-
-void read_llm(const Source& llm, ModelConfig& config) {
-  read(llm, "hidden_size", config.hidden, true);
-  read(llm, "num_hidden_layers", config.layers, true);
-  read(llm, "num_attention_heads", config.heads, true);
-  read(llm, "num_key_value_heads", config.kv_heads, true);
-  read(llm, "intermediate_size", config.mlp, true);
-  read(llm, "vocab_size", config.vocabulary, true);
-  read(llm, "rope_theta", config.rope_theta);
-  read(llm, "rms_norm_eps", config.rms_eps);
+void read_llm(const ConfigObject& llm, ModelConfig& config) {
+  require_key(llm, "hidden_size", config.hidden);
+  require_key(llm, "num_hidden_layers", config.layers);
+  require_key(llm, "num_attention_heads", config.heads);
+  require_key(llm, "num_key_value_heads", config.kv_heads);
+  require_key(llm, "intermediate_size", config.mlp);
+  require_key(llm, "vocab_size", config.vocabulary);
+  read_key(llm, "rms_norm_eps", config.rms_eps, kEpsilons);
+  read_key(llm, "tie_word_embeddings", config.tied_head);
+  config.rope_theta = read_rope_theta(llm);
+  check_attention_span(llm, config.layers);
+  check_llm_keys(llm);
+  if (value_of(llm, "head_dim").is_null())
+    require(config.hidden % config.heads == 0, llm, "num_attention_heads",
+            cat("a divisor of hidden_size ", config.hidden, ", as head_dim is not stated"), config.heads);
   config.head_dim = config.hidden / config.heads;
-  read(llm, "head_dim", config.head_dim, false);
-  require(config.heads % config.kv_heads == 0, llm.file, "num_attention_heads",
+  read_key(llm, "head_dim", config.head_dim);
+  require(config.heads % config.kv_heads == 0, llm, "num_attention_heads",
           cat("a multiple of num_key_value_heads ", config.kv_heads), config.heads);
-  require(config.head_dim > 0 && config.head_dim % 2 == 0, llm.file, "head_dim", "an even number", config.head_dim);
-  require(config.hidden % 4 == 0, llm.file, "hidden_size", "a multiple of 4", config.hidden);
+  require(config.head_dim % 2 == 0, llm, "head_dim", "an even number", config.head_dim);
+  require(config.hidden % 4 == 0, llm, "hidden_size", "a multiple of 4", config.hidden);
 }
 
-void read_vit(const Source& vit, ModelConfig& config) {
-  read(vit, "hidden_size", config.vit.hidden, true);
-  read(vit, "intermediate_size", config.vit.mlp, true);
-  read(vit, "num_attention_heads", config.vit.heads, true);
-  read(vit, "patch_size", config.vit.patch, true);
-  read(vit, "layer_norm_eps", config.vit.layer_norm_eps);
+void read_vit(const ConfigObject& vit, ModelConfig& config) {
+  require_key(vit, "hidden_size", config.vit.hidden);
+  require_key(vit, "intermediate_size", config.vit.mlp);
+  require_key(vit, "num_attention_heads", config.vit.heads);
+  require_key(vit, "patch_size", config.vit.patch);
+  read_key(vit, "layer_norm_eps", config.vit.layer_norm_eps, kEpsilons);
   int64_t layers_in_file = 0;
-  read(vit, "num_hidden_layers", layers_in_file, true);
+  require_key(vit, "num_hidden_layers", layers_in_file);
+  check_vit_keys(vit);
   config.vit.layers = layers_in_file - 1;
-  require(config.vit.layers > 0, vit.file, "num_hidden_layers", "at least 2, as the last one is not used",
-          layers_in_file);
-  require(config.vit.hidden % config.vit.heads == 0, vit.file, "hidden_size",
+  require(config.vit.layers > 0, vit, "num_hidden_layers", "at least 2, as the last one is not used", layers_in_file);
+  require(config.vit.hidden % config.vit.heads == 0, vit, "hidden_size",
           cat("a multiple of num_attention_heads ", config.vit.heads), config.vit.hidden);
 }
 
-void read_vae(const Source& source, AutoencoderConfig& vae) {
-  read(source, "z_channels", vae.z_channels, false);
-  read(source, "ch", vae.channels, false);
-  read(source, "ch_mult", vae.channel_multipliers);
-  read(source, "num_res_blocks", vae.res_blocks, false);
-  read(source, "in_channels", vae.in_channels, false);
-  read(source, "out_ch", vae.out_channels, false);
-  read(source, "norm_groups", vae.norm_groups, false);
-  read(source, "scale_factor", vae.scale);
-  read(source, "shift_factor", vae.shift);
-  vae.downsample = int64_t{1} << (vae.channel_multipliers.size() - 1);
+void read_vae(const ConfigObject& object, AutoencoderConfig& vae) {
+  read_key(object, "z_channels", vae.z_channels);
+  read_key(object, "ch", vae.channels);
+  read_key(object, "ch_mult", vae.channel_multipliers);
+  read_key(object, "num_res_blocks", vae.res_blocks);
+  read_key(object, "in_channels", vae.in_channels);
+  read_key(object, "out_ch", vae.out_channels);
+  read_key(object, "norm_groups", vae.norm_groups);
+  read_key(object, "scale_factor", vae.scale, kLatentScales);
+  read_key(object, "shift_factor", vae.shift, kLatentShifts);
+  check_vae_keys(object);
+  const size_t levels = vae.channel_multipliers.size();
+  require(levels <= kMostLevels, object, "ch_mult", cat("at most ", kMostLevels, " levels"),
+          static_cast<int64_t>(levels));
+  require(vae.in_channels == 3, object, "in_channels", "3, for red, green and blue", vae.in_channels);
+  require(vae.out_channels == 3, object, "out_ch", "3, for red, green and blue", vae.out_channels);
+  vae.downsample = int64_t{1} << (levels - 1);
   int64_t stated = vae.downsample;
-  read(source, "downsample", stated, false);
-  require(stated == vae.downsample, source.file, "vae_config.downsample",
-          cat(vae.downsample, ", from ", vae.channel_multipliers.size(), " levels in ch_mult"), stated);
+  read_key(object, "downsample", stated);
+  require(stated == vae.downsample, object, "downsample", cat(vae.downsample, ", from ", levels, " levels in ch_mult"),
+          stated);
   for (const int64_t multiplier : vae.channel_multipliers) {
-    require(vae.channels * multiplier % vae.norm_groups == 0, source.file, "vae_config.norm_groups",
+    require(vae.channels * multiplier % vae.norm_groups == 0, object, "norm_groups",
             cat("a divisor of the ", vae.channels * multiplier, " channels of a level"), vae.norm_groups);
   }
+}
+
+void read_transform(const ConfigObject& transforms, const std::string& key, ImageTransformConfig& transform) {
+  std::vector<int64_t> values = {transform.max_long, transform.min_short, transform.stride};
+  read_key(transforms, key, values);
+  if (values.size() != 3)
+    refuse_key(transforms, key, "three numbers: max_long, min_short, stride", cat(values.size(), " numbers"));
+  transform = {.max_long = values[0], .min_short = values[1], .stride = values[2]};
+}
+
+ConfigObject transforms_of(const ConfigObject& top) {
+  return nested(top, top.values.contains("transforms") ? "transforms" : "fixture_transforms");
 }
 
 /** A key that the published files leave out where it has its usual value. */
@@ -196,18 +156,19 @@ int64_t latent_token_pixels(const ModelConfig& config) {
 
 ModelConfig load_model_config(const fs::path& folder) {
   ModelConfig config;
-  const Source top = open_top(folder / "config.json");
-  read(top, "visual_und", config.visual_und);
-  read(top, "latent_patch_size", config.latent_patch, false);
-  read(top, "max_latent_size", config.max_latent_size, false);
-  read(top, "vit_max_num_patch_per_side", config.vit_max_patches_per_side, false);
-  read(top, "timestep_shift", config.timestep_shift);
+  const ConfigObject top = open_top(folder / "config.json");
+  read_key(top, "visual_und", config.visual_und);
+  read_key(top, "latent_patch_size", config.latent_patch);
+  read_key(top, "max_latent_size", config.max_latent_size);
+  read_key(top, "vit_max_num_patch_per_side", config.vit_max_patches_per_side);
+  read_key(top, "timestep_shift", config.timestep_shift, kTimestepShifts);
+  read_key(top, "tie_word_embeddings", config.tied_head);  // llm_config.json has the last word
+  check_top_keys(top);
   read_vae(nested(top, "vae_config"), config.vae);
-  const Source transforms = nested(top, top.object.contains("transforms") ? "transforms" : "fixture_transforms");
-  read(transforms, "vae", config.vae_transform);
-  read(transforms, "vit", config.vit_transform);
-  read_llm(open_json(folder / "llm_config.json"), config);
-  if (config.visual_und) read_vit(open_json(folder / "vit_config.json"), config);
+  read_transform(transforms_of(top), "vae", config.vae_transform);
+  read_transform(transforms_of(top), "vit", config.vit_transform);
+  read_llm(open_part(folder / "llm_config.json", top, {"llm_config", "text_config"}), config);
+  if (config.visual_und) read_vit(open_part(folder / "vit_config.json", top, {"vit_config", "vision_config"}), config);
   return config;
 }
 
@@ -255,8 +216,13 @@ void write_model_config(const fs::path& folder, const ModelConfig& config) {
                                              {"head_dim", unless_usual(config.head_dim, config.hidden / config.heads)},
                                              {"rms_norm_eps", config.rms_eps},
                                              {"rope_theta", config.rope_theta},
-                                             {"tie_word_embeddings", false},
-                                             {"vocab_size", config.vocabulary}});
+                                             {"tie_word_embeddings", config.tied_head},
+                                             {"vocab_size", config.vocabulary},
+                                             // Other places of the same values, which may have become others.
+                                             {"rope_parameters", nullptr},
+                                             {"rope_scaling", nullptr},
+                                             {"llm_config", nullptr},
+                                             {"text_config", nullptr}});
   if (!config.visual_und) return;
   set_json_keys(folder / "vit_config.json",
                 {{"model_type", "siglip_vision_model"},
@@ -266,7 +232,9 @@ void write_model_config(const fs::path& folder, const ModelConfig& config) {
                  {"num_attention_heads", config.vit.heads},
                  {"num_hidden_layers", config.vit.layers + 1},
                  {"patch_size", config.vit.patch},
-                 {"layer_norm_eps", unless_usual(config.vit.layer_norm_eps, VitConfig().layer_norm_eps)}});
+                 {"layer_norm_eps", unless_usual(config.vit.layer_norm_eps, VitConfig().layer_norm_eps)},
+                 {"vit_config", nullptr},
+                 {"vision_config", nullptr}});
 }
 
 }  // namespace diptych

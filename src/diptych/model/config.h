@@ -45,7 +45,7 @@ struct ImageTransformConfig {
   bool operator==(const ImageTransformConfig&) const = default;
 };
 
-/** Everything the forward passes need to know about sizes. Defaults are BAGEL-7B's. Word embeddings are never tied. */
+/** Everything the forward passes need to know about sizes. Defaults are BAGEL-7B's. */
 struct ModelConfig {
   int64_t hidden = 3584;
   int64_t layers = 28;
@@ -56,6 +56,7 @@ struct ModelConfig {
   int64_t vocabulary = 152064;
   double rope_theta = 1e6;
   double rms_eps = 1e-6;
+  bool tied_head = false;  // the folder's text head is its word embedding; once loaded, they are two tensors
 
   bool visual_und = true;  // false: the folder holds no ViT and no connector
   VitConfig vit;
@@ -78,11 +79,13 @@ int64_t latent_token_width(const ModelConfig& config);
 /** Pixels per side of a latent token: latent_patch * downsample. */
 int64_t latent_token_pixels(const ModelConfig& config);
 
-/** Reads the three files. A key that config.json lacks takes BAGEL-7B's value, and so does every key of it when it is
- *  not JSON at all (the first published revision holds a bare name); the two other files must state the sizes.
- *  vit_config.json is not read when config.json says `visual_und: false`. Transforms stand under `transforms` (or
- *  `fixture_transforms`) as {"vae": [max_long, min_short, stride], "vit": [...]}, the groups of the autoencoder's
- *  norms under `vae_config.norm_groups`. Throws Error(model) naming file, key, expected and got. */
+/** Reads the three files. A key that config.json lacks takes BAGEL-7B's value, and so does every key of it when it
+ * holds no object at all (a bare name in the first published revision); the two other files must state the sizes and
+ * the rotary base. vit_config.json is not read when config.json says `visual_und: false`. Where one of the two is
+ * absent, its object may stand in config.json as `llm_config` or `text_config`, `vit_config` or `vision_config`.
+ * Transforms stand under `transforms` (or `fixture_transforms`) as {"vae": [max_long, min_short, stride], "vit":
+ * [...]}, the groups of the autoencoder's norms under `vae_config.norm_groups`. Throws Error(model) naming file, key,
+ * expected and got, also for options that change the arithmetic and are not built (config_keys.h). */
 ModelConfig load_model_config(const std::filesystem::path& folder);
 
 /** Writes the three files (vit_config.json only with visual_und), so that reading them gives an equal config. Keys of

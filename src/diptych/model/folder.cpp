@@ -8,6 +8,7 @@
 #include "diptych/io/atomic_file.h"
 #include "diptych/io/disk_space.h"
 #include "diptych/io/files.h"
+#include "diptych/io/memory_space.h"
 #include "diptych/model/kernel_check.h"
 #include "diptych/model/load_weights.h"
 #include "diptych/tensor/tensor_writer.h"
@@ -69,18 +70,47 @@ bool states_config(const std::filesystem::path& folder, const ModelConfig& confi
   return stated == config;
 }
 
+at::ScalarType autoencoder_dtype(at::ScalarType of_transformer) {
+  return of_transformer == at::kDouble ? at::kDouble : at::kFloat;
+}
+
 }  // namespace
 
 SpecialTokens special_tokens(const Tokenizer& tokenizer) {
   return {tokenizer.im_start(), tokenizer.im_end(), tokenizer.vision_start(), tokenizer.vision_end()};
 }
 
-ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device) {
+void require_room_for(Bagel& model, const std::string& name, at::ScalarType dtype, at::Device device,
+                      int64_t kept_beside) {
+  if (!device.is_cpu()) return;
+  int64_t bytes = kept_beside;
+  const auto add = [&](const std::vector<ParameterSlot>& slots, at::ScalarType type) {
+    for (const ParameterSlot& slot : slots)
+      bytes += slot.tensor->numel() * static_cast<int64_t>(c10::elementSize(type));
+  };
+  add(transformer_slots(model), dtype);
+  add(autoencoder_slots(model), autoencoder_dtype(dtype));
+  const bool is_compact = dtype == at::kBFloat16;
+  require_memory(name,
+                 cat("the weights in ", is_compact ? "bfloat16" : "float32",
+                     kept_beside > 0 ? " and what training keeps beside them" : ""),
+                 bytes, memory_space(),
+                 cat(is_compact ? "" : "in bfloat16 (dtype) weights take half; ",
+                     kept_beside > 0 ? "`diptych plan RECIPE` tells what to change first; " : "",
+                     "else it takes a machine with more memory, or a GPU (device cuda)"));
+}
+
+ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
+                              const std::function<int64_t(const ModelConfig&)>& kept_beside) {
   if (!std::filesystem::is_directory(folder))
     throw Error(ExitCode::model, {folder.string(), "a model folder", "no such folder", expected_files_hint()});
   require_sound_kernels(device, dtype);
   const ModelConfig stated = load_model_config(folder);
-  const ModelConfig config = with_stored_tables(stated, SafetensorsFile::open(folder / "ema.safetensors"));
+  StoredWeights transformer_weights = open_transformer_weights(folder);
+  const StoredWeights autoencoder_weights = open_autoencoder_weights(folder);
+  ModelConfig config = with_stored_tables(stated, transformer_weights);
+  transformer_weights.tie_head(config);
+  config.tied_head = false;
   ModelFolder loaded{make_bagel(config), Tokenizer::load(folder)};
   Bagel& model = loaded.model;
   model.special = special_tokens(loaded.tokenizer);
@@ -89,10 +119,11 @@ ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarTyp
                                   cat(loaded.tokenizer.size(), " in the tokenizer files"), ""});
   const std::vector<ParameterSlot> transformer = transformer_slots(model);
   const std::vector<ParameterSlot> autoencoder = autoencoder_slots(model);
-  const SafetensorsFile transformer_file = open_weights(folder / "ema.safetensors", transformer);
-  const SafetensorsFile autoencoder_file = open_weights(folder / "ae.safetensors", autoencoder);
-  read_weights(transformer_file, transformer, dtype, device);
-  read_weights(autoencoder_file, autoencoder, dtype == at::kDouble ? at::kDouble : at::kFloat, device);
+  require_weights(transformer_weights, transformer);
+  require_weights(autoencoder_weights, autoencoder);
+  require_room_for(model, folder.string(), dtype, device, kept_beside ? kept_beside(config) : 0);
+  read_weights(transformer_weights, transformer, dtype, device);
+  read_weights(autoencoder_weights, autoencoder, autoencoder_dtype(dtype), device);
   return loaded;
 }
 

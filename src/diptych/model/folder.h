@@ -1,7 +1,9 @@
 #pragma once
-// Model folders in BAGEL's layout: config files, tokenizer, ema.safetensors, ae.safetensors.
+// Model folders in BAGEL's layout: config files, tokenizer, ema.safetensors, ae.safetensors or what weight_files.h
+// reads in their place.
 
 #include <filesystem>
+#include <functional>
 
 #include "diptych/model/bagel.h"
 #include "diptych/model/initialise.h"
@@ -17,10 +19,19 @@ struct ModelFolder {
 /** Loads a folder onto a device; weights are converted to `dtype` (the autoencoder to float32, or float64 if that is
  *  asked). Beside the weights themselves, host memory holds one tensor at a time. Throws one Error(model) that lists
  *  every missing, extra and misshapen tensor of a weight file, before any weight is read; the sides of the position
- *  tables are those of the file, whatever config.json says (with_stored_tables). Error(internal) if fused layers of the
- * device compute something else than they should (kernel_check.h). */
+ *  tables are those of the file, whatever config.json says (with_stored_tables). A text head that is the word embedding
+ *  (tie_word_embeddings) becomes a tensor of its own. Error(memory) before any weight is read if they do not fit into
+ *  memory with the bytes that `kept_beside` says the caller will keep there (require_room_for). Error(internal) if
+ * fused layers of the device compute something else than they should (kernel_check.h). */
 ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype = at::kFloat,
-                              at::Device device = at::kCPU);
+                              at::Device device = at::kCPU,
+                              const std::function<int64_t(const ModelConfig&)>& kept_beside = nullptr);
+
+/** Throws Error(memory), which names need and space, if the weights of a model and what is kept beside them, in bytes,
+ * do not fit into the host's memory, where those of a model on the CPU lie. Of the model only shapes are used. `name`:
+ * of the model, for the message. */
+void require_room_for(Bagel& model, const std::string& name, at::ScalarType dtype, at::Device device,
+                      int64_t kept_beside = 0);
 
 /** Writes ema.safetensors and ae.safetensors in the dtypes of stored_dtype(), then all that shall make the folder take
  *  the place of `base`, the folder that the model came from: every file of it up to 64 MiB that holds no weights, byte

@@ -41,27 +41,46 @@ void read_or_note(std::optional<Value>& value, std::vector<std::string>& faults,
   }
 }
 
-WeightFileSummary inspect_file(const std::filesystem::path& path, const std::vector<ParameterSlot>& slots) {
+/** Weights that could be opened, or why not. */
+struct OpenedWeights {
+  std::string name;  // of the file
+  std::optional<StoredWeights> weights;
+  std::string fault;
+};
+
+template <class Open>
+OpenedWeights open_or_note(const std::string& usual_name, const Open& open) {
+  try {
+    const StoredWeights weights = open();
+    return {weights.path().filename().string(), weights, ""};
+  } catch (const Error& error) {
+    return {usual_name, std::nullopt, error.what()};
+  }
+}
+
+WeightFileSummary summarise(const OpenedWeights& opened, const std::vector<ParameterSlot>& slots) {
   WeightFileSummary summary;
-  summary.name = path.filename().string();
+  summary.name = opened.name;
+  summary.fault = opened.fault;
   std::map<std::string, ComponentSummary> components;
   for (const ParameterSlot& slot : slots) {
     ComponentSummary& component = components[component_of(slot.name)];
     ++component.expected_tensors;
     component.expected_parameters += slot.tensor->numel();
   }
-  try {
-    const SafetensorsFile file = SafetensorsFile::open(path);
-    for (const auto& [name, tensor] : file.tensors()) {
+  if (opened.weights) {
+    const std::map<std::string, StoredTensor>& stored = opened.weights->tensors();
+    const std::vector<std::string> skipped = skipped_buffers(stored, slots);
+    warn_of_skipped(opened.weights->path(), skipped);
+    for (const auto& [name, tensor] : stored) {
+      if (std::find(skipped.begin(), skipped.end(), name) != skipped.end()) continue;
       ComponentSummary& component = components[component_of(name)];
       ++component.tensors;
       component.parameters += count_of(tensor.shape);
       component.bytes += static_cast<int64_t>(tensor.bytes.size());
       component.dtypes.insert(tensor.dtype);
     }
-    if (!slots.empty()) summary.differences = weight_differences(file, slots);
-  } catch (const Error& error) {
-    summary.fault = error.what();
+    if (!slots.empty()) summary.differences = weight_differences(stored, slots);
   }
   for (const std::string& name : kComponents) {
     const auto found = components.find(name);
@@ -98,11 +117,14 @@ FolderSummary inspect_folder(const std::filesystem::path& folder) {
     throw Error(ExitCode::model, {folder.string(), "a model folder or a .safetensors file", "no such folder", ""});
   FolderSummary summary;
   read_or_note(summary.config, summary.faults, [&] { return load_model_config(folder); });
-  std::optional<SafetensorsFile> transformer;
-  std::vector<std::string> told_below;  // as the fault of the file
-  read_or_note(transformer, told_below, [&] { return SafetensorsFile::open(folder / "ema.safetensors"); });
-  if (summary.config && transformer)
-    read_or_note(summary.config, summary.faults, [&] { return with_stored_tables(*summary.config, *transformer); });
+  OpenedWeights transformer = open_or_note("ema.safetensors", [&] { return open_transformer_weights(folder); });
+  const OpenedWeights autoencoder = open_or_note("ae.safetensors", [&] { return open_autoencoder_weights(folder); });
+  if (summary.config && transformer.weights)
+    read_or_note(summary.config, summary.faults, [&] {
+      ModelConfig config = with_stored_tables(*summary.config, *transformer.weights);
+      transformer.weights->tie_head(config);
+      return config;
+    });
   read_or_note(summary.tokenizer, summary.faults, [&] { return inspect_tokenizer(folder); });
   if (summary.config && summary.tokenizer && summary.tokenizer->size > summary.config->vocabulary)
     summary.faults.push_back(cat("the tokenizer has ", summary.tokenizer->size, " tokens, the word embedding only ",
@@ -110,8 +132,8 @@ FolderSummary inspect_folder(const std::filesystem::path& folder) {
   Bagel model;  // stays without slots if there is no configuration
   if (summary.config) model = make_bagel(*summary.config);
   const auto slots_of = [&](const auto& slots) { return summary.config ? slots(model) : std::vector<ParameterSlot>(); };
-  summary.files.push_back(inspect_file(folder / "ema.safetensors", slots_of(transformer_slots)));
-  summary.files.push_back(inspect_file(folder / "ae.safetensors", slots_of(autoencoder_slots)));
+  summary.files.push_back(summarise(transformer, slots_of(transformer_slots)));
+  summary.files.push_back(summarise(autoencoder, slots_of(autoencoder_slots)));
   return summary;
 }
 

@@ -36,7 +36,7 @@ struct TokenizerSummary {
 struct FolderSummary {
   std::optional<ModelConfig> config;
   std::optional<TokenizerSummary> tokenizer;
-  std::vector<WeightFileSummary> files;  // ema.safetensors, ae.safetensors
+  std::vector<WeightFileSummary> files;  // of the transformer, of the autoencoder
   std::vector<std::string> faults;       // of configuration and tokenizer
 };
 

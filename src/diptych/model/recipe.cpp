@@ -34,6 +34,11 @@ void check_sizes(const ModelConfig& config) {
   require(config.vae_transform.stride % latent_token_pixels(config) == 0, "model.vae_transform.stride",
           cat("a multiple of downsample * latent_patch = ", latent_token_pixels(config)),
           cat(config.vae_transform.stride));
+  require(config.vae_transform.max_long <= latent_token_pixels(config) * config.max_latent_size,
+          "model.vae_transform.max_long",
+          cat("at most downsample * latent_patch * max_latent_size = ",
+              latent_token_pixels(config) * config.max_latent_size),
+          cat(config.vae_transform.max_long));
   if (!config.visual_und) return;
   require(config.vit.hidden % config.vit.heads == 0, "model.vit.heads",
           cat("a divisor of model.vit.hidden = ", config.vit.hidden), cat(config.vit.heads));

@@ -1,6 +1,8 @@
 #pragma once
 // What a weight file holds against what a configuration asks for, from its header alone.
 
+#include <map>
+
 #include "diptych/io/safetensors.h"
 #include "diptych/tensor/named_tensor.h"
 
@@ -9,7 +11,7 @@ namespace diptych {
 enum class DifferenceKind {
   missing,     // asked for, not in the file
   misshapen,   // of another shape than asked for
-  unreadable,  // of a dtype that no weight can have
+  unreadable,  // of a dtype that weights are not read from
   extra,       // in the file, not asked for
 };
 
@@ -22,8 +24,17 @@ struct WeightDifference {
 };
 
 /** All differences: of the slots in their order, then what is extra. The published patch embedding may be stored as a
- *  convolution [out, 3, p, p]. No weight is read. */
-std::vector<WeightDifference> weight_differences(const SafetensorsFile& file, const std::vector<ParameterSlot>& slots);
+ *  convolution [out, 3, p, p]. Buffers that anyone can compute again are not extra. No weight is read. */
+std::vector<WeightDifference> weight_differences(const std::map<std::string, StoredTensor>& stored,
+                                                 const std::vector<ParameterSlot>& slots);
+
+/** Names of stored tensors that no slot asks for and that follow from the configuration: frequencies of the rotary
+ *  positions, position numbers, causal masks. */
+std::vector<std::string> skipped_buffers(const std::map<std::string, StoredTensor>& stored,
+                                         const std::vector<ParameterSlot>& slots);
+
+/** Logs one warning that names the buffers, if there are any. */
+void warn_of_skipped(const std::filesystem::path& file, const std::vector<std::string>& buffers);
 
 /** "missing llm2vae.bias [64]". */
 std::string difference_text(const WeightDifference& difference);

@@ -96,7 +96,7 @@ Tensor to_tensor(const StoredTensor& stored) {
   if (!type) {
     throw Error(ExitCode::model, {.where = "safetensors tensor",
                                   .expected = "dtype F64, F32, F16, BF16, I64, I32, U8 or BOOL",
-                                  .got = stored.dtype,
+                                  .got = cat("dtype ", stored.dtype, ", which is not supported"),
                                   .hint = "convert the file"});
   }
   Tensor tensor = at::empty(stored.shape, *type);

@@ -46,8 +46,13 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
 
   Tokenizer tokenizer;
   tokenizer.tokens_.resize(static_cast<std::size_t>(size));
+  const auto is_added = [&](const std::string& token, int64_t id) {
+    return std::any_of(files.added.begin(), files.added.end(),
+                       [&](const AddedToken& added) { return added.text == token && added.id == id; });
+  };
   for (const auto& [token, id] : files.vocabulary) {
     const std::optional<std::string> bytes = token_bytes(token);
+    if (!bytes && is_added(token, id)) continue;  // in letters of its own; placed below
     if (!bytes || bytes->empty()) {
       throw Error(ExitCode::model, {where, "tokens in the byte alphabet", cat("token ", id, ", \"", token, "\""),
                                     "only byte-level vocabularies are implemented"});

@@ -8,6 +8,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 #include "diptych/model/weight_differences.h"
+#include "diptych/model/weight_files.h"
 #include "diptych/tensor/device.h"
 #include "diptych/tensor/load.h"
 #include "diptych/train/policy_update.h"
@@ -35,7 +36,7 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
 
 void require_tensors(const SafetensorsFile& stored, const std::vector<ParameterSlot>& slots) {
   std::vector<std::string> faults;
-  for (const WeightDifference& difference : weight_differences(stored, slots))
+  for (const WeightDifference& difference : weight_differences(stored.tensors(), slots))
     faults.push_back(difference_text(difference));
   require_none(faults, stored.path(), cat("the model's ", slots.size(), " tensors"));
 }
@@ -54,13 +55,14 @@ void check_weight_file(const std::filesystem::path& file, const std::vector<Para
 }
 
 /** No policy trains the autoencoder, so it must be the base's. */
-void check_autoencoder(const std::filesystem::path& file, const std::filesystem::path& base_file) {
-  const SafetensorsFile stored = SafetensorsFile::open(file), base = SafetensorsFile::open(base_file);
+void check_autoencoder(const std::filesystem::path& file, const std::filesystem::path& base_folder) {
+  const SafetensorsFile stored = SafetensorsFile::open(file);
+  const StoredWeights base = open_autoencoder_weights(base_folder);
   std::vector<std::string> faults;
-  for (const auto& [name, tensor] : base.tensors())
-    if (!same_bytes(to_tensor(stored.tensors().at(name)), to_tensor(tensor, at::kFloat, at::kCPU)))
+  for (const auto& [name, tensor] : stored.tensors())
+    if (!same_bytes(to_tensor(tensor), to_tensor(base.tensors().at(name), at::kFloat, at::kCPU)))
       faults.push_back("other values in " + name);
-  require_none(faults, file, cat("the weights of ", base_file.string(), ", bit for bit"));
+  require_none(faults, file, cat("the weights of ", base.path().string(), ", bit for bit"));
 }
 
 /** What a reader of adapter_config.json takes from it. */
@@ -70,9 +72,26 @@ struct StatedAdapter {
   std::set<std::string> targets;
 };
 
+/** Options of adapter_config.json that would make another product of the same factors, with the values that do not. */
+void require_plain_adapter(const nlohmann::json& config, const std::filesystem::path& file) {
+  const std::map<std::string, nlohmann::json> plain = {{"peft_type", "LORA"},         {"bias", "none"},
+                                                       {"fan_in_fan_out", false},     {"use_rslora", false},
+                                                       {"use_dora", false},           {"lora_bias", false},
+                                                       {"modules_to_save", nullptr},  {"layers_to_transform", nullptr},
+                                                       {"layer_replication", nullptr}};
+  for (const auto& [key, value] : plain)
+    if (config.contains(key) && config[key] != value && !config[key].is_null())
+      throw Error(ExitCode::mismatch, {cat(file.string(), ": ", key), value.dump(), config[key].dump(), ""});
+  for (const char* key : {"alpha_pattern", "rank_pattern"})
+    if (config.contains(key) && !config[key].empty())
+      throw Error(ExitCode::mismatch,
+                  {cat(file.string(), ": ", key), "none, one r and lora_alpha for all", config[key].dump(), ""});
+}
+
 StatedAdapter read_adapter_config(const std::filesystem::path& file) {
   try {
     const nlohmann::json config = nlohmann::json::parse(read_file(file));
+    require_plain_adapter(config, file);
     return {config.at("r"), config.at("lora_alpha"), config.at("target_modules")};
   } catch (const nlohmann::json::exception& error) {
     throw Error(ExitCode::mismatch,
@@ -100,7 +119,7 @@ void check_adapters(const std::filesystem::path& folder, Bagel& model, const std
 
   const SafetensorsFile stored = SafetensorsFile::open(folder / "adapter_model.safetensors");
   require_tensors(stored, factors);
-  const SafetensorsFile base = SafetensorsFile::open(base_folder / "ema.safetensors");
+  const StoredWeights base = open_transformer_weights(base_folder);
   for (const auto& [name, layer] : linears) {
     const at::Device device = layer->weight.device();
     const auto read = [&](const char* factor) {
@@ -130,7 +149,7 @@ void check_model_folder(const std::filesystem::path& folder, Bagel& model, bool 
 
 void check_export(const std::filesystem::path& folder, Bagel& model, const std::filesystem::path& base) {
   check_model_folder(folder / "model", model, is_compact(model));
-  check_autoencoder(folder / "model" / "ae.safetensors", base / "ae.safetensors");
+  check_autoencoder(folder / "model" / "ae.safetensors", base);
   if (!adapted_linears(model).empty()) check_adapters(folder / "adapter", model, base);
 }
 

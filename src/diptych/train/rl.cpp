@@ -79,7 +79,7 @@ class RlRun {
   RlRun(const RlRecipe& recipe, ProcessGroup& ranks)
       : recipe_(checked_recipe(recipe)),
         ranks_(ranks),
-        folder_(painting(load_run_model(recipe.model, recipe.run, ranks), recipe.rollout)),
+        folder_(painting(load_run_model(recipe.model, recipe.run, ranks, policy_options(recipe)), recipe.rollout)),
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),

@@ -6,7 +6,9 @@
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
+#include "diptych/model/weight_files.h"
 #include "diptych/tensor/device.h"
+#include "diptych/text/tokenizer_files.h"
 #include "diptych/train/ranks.h"
 #include "diptych/train/threads.h"
 
@@ -15,9 +17,15 @@ namespace diptych {
 namespace {
 
 std::string hash_of_files(const std::filesystem::path& folder) {
+  std::vector<std::string> names = {"config.json",   "llm_config.json", "vit_config.json",       "vocab.json",
+                                    "merges.txt",    "tokenizer.json",  "tokenizer_config.json", "ema.safetensors",
+                                    "ae.safetensors"};
+  std::vector<std::filesystem::path> others = weight_files(folder);
+  for (const std::filesystem::path& file : older_token_files(folder)) others.push_back(file);
+  for (const std::filesystem::path& file : others)
+    if (std::find(names.begin(), names.end(), file.filename()) == names.end()) names.push_back(file.filename());
   std::string hashes;
-  for (const char* name : {"config.json", "llm_config.json", "vit_config.json", "vocab.json", "merges.txt",
-                           "tokenizer.json", "tokenizer_config.json", "ema.safetensors", "ae.safetensors"})
+  for (const std::string& name : names)
     if (std::filesystem::exists(folder / name)) hashes += cat(name, " ", hash_file(folder / name), "\n");
   return hash_bytes(hashes);
 }
@@ -47,11 +55,16 @@ std::vector<std::string> always_free_keys() {
           "run.threads", "run.checkpoint_every", "run.keep_checkpoints"};
 }
 
-ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run, ProcessGroup& ranks) {
+ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run, ProcessGroup& ranks,
+                           const std::optional<PolicyOptions>& trained) {
   // A GPU that two ranks have is found here, or else their weights might not fit into it.
   const at::Device device = open_device(run.device, ranks.local_rank(), "run.device");
   ranks.connect(device);
-  return load_model_folder(folder, compute_dtype(run.dtype), device);
+  const at::ScalarType dtype = compute_dtype(run.dtype);
+  const auto kept_beside = [&](const ModelConfig& config) {
+    return trained ? kept_bytes(config, dtype, *trained, ranks.world()) : 0;
+  };
+  return load_model_folder(folder, dtype, device, kept_beside);
 }
 
 Session::Session(const RunConfig& run, const std::string& recipe, const std::string& base_hash,

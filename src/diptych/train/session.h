@@ -12,6 +12,7 @@
 #include "diptych/train/optimizer_config.h"
 #include "diptych/train/run_folder.h"
 #include "diptych/train/stop.h"
+#include "diptych/train/trained_policy.h"
 
 namespace diptych {
 
@@ -100,8 +101,10 @@ std::string hash_model_folder(const std::filesystem::path& folder, ProcessGroup&
 std::vector<std::string> always_free_keys();
 
 /** The model folder on run.device in run.dtype. Before it loads, the devices of several ranks are connected with each
- *  other. Throws Error(config) and Error(model), of which other ranks hear nothing. */
+ *  other. `trained`: what will be, for which memory must be left beside the weights. Throws Error(config), Error(model)
+ *  and Error(memory), of which other ranks hear nothing. */
 ModelFolder load_run_model(const std::filesystem::path& folder, const RunConfig& run,
-                           ProcessGroup& ranks = single_process());
+                           ProcessGroup& ranks = single_process(),
+                           const std::optional<PolicyOptions>& trained = std::nullopt);
 
 }  // namespace diptych

@@ -81,7 +81,7 @@ class SftRun {
   SftRun(const SftRecipe& recipe, ProcessGroup& ranks)
       : recipe_(evaluable(recipe)),
         ranks_(ranks),
-        folder_(load_run_model(recipe.model, recipe.run, ranks)),
+        folder_(load_run_model(recipe.model, recipe.run, ranks, policy_options(recipe))),
         examples_(make_examples(recipe.data, recipe.train.batch, static_cast<uint64_t>(recipe.run.seed))),
         episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         options_(supervised_options(recipe, episode_)),

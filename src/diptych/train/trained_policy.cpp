@@ -39,6 +39,22 @@ std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& op
   return expert_groups(slots, options.und_learning_rate, options.gen_learning_rate, options.max_grad_norm);
 }
 
+int64_t kept_bytes(const ModelConfig& config, at::ScalarType dtype, const PolicyOptions& options, int ranks) {
+  Bagel model = make_bagel(config);
+  for (const ParameterSlot& slot : transformer_slots(model)) *slot.tensor = slot.tensor->to(dtype);
+  const bool copied =
+      options.adapters.rank > 0 || options.keeps_reference;  // the adapters themselves, or the reference
+  int64_t kept = 0, dealt = 0;
+  for (const NamedTensor& parameter : all_parameters(trained_groups(model, options))) {
+    const auto own = static_cast<int64_t>(parameter.tensor.nbytes()), precise = 4 * parameter.tensor.numel();
+    kept += copied ? own : 0;
+    (options.shard_weights ? dealt : kept) += own;  // gradients
+    dealt += 2 * precise + (own == precise ? 0 : precise);
+  }
+  for (const NamedLinear& linear : adapted_linears(model)) kept += static_cast<int64_t>(linear.layer->weight.nbytes());
+  return kept + dealt / ranks;
+}
+
 namespace {
 
 AdamWOptions optimizer_options(const PolicyOptions& options) {

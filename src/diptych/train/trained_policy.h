@@ -26,6 +26,10 @@ struct PolicyOptions {
  *  device. */
 std::vector<ParameterGroup> trained_groups(Bagel& model, const PolicyOptions& options);
 
+/** Bytes of memory that a rank keeps beside the weights from the first update on, at the least: gradients, its share of
+ *  masters and moments, adapters and the weights behind them, the reference. `dtype`: of the model. */
+int64_t kept_bytes(const ModelConfig& config, at::ScalarType dtype, const PolicyOptions& options, int ranks);
+
 class TrainedPolicy {
  public:
   /** Takes the model as it is for the reference. `model` and `ranks` must stay where they are. */

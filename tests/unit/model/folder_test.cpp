@@ -3,12 +3,15 @@
 #include "diptych/model/folder.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "diptych/io/files.h"
 #include "diptych/model/embeddings.h"
+#include "diptych/model/inspection.h"
 #include "diptych/model/load_weights.h"
 #include "diptych/tensor/load.h"
 #include "support/compare.h"
@@ -185,7 +188,178 @@ TEST_F(FolderTest, WeightsOfAnUnknownDtypeAreNamed) {
   for (const ParameterSlot& slot : transformer_slots(model))
     if (slot.name == "llm2vae.bias") slots.push_back(slot);
   expect_error([&] { load_slots(folder_ / "one.safetensors", slots, at::kFloat); }, ExitCode::model,
-               {"unreadable llm2vae.bias: dtype F8_E4M3"});
+               {"unreadable llm2vae.bias: dtype F8_E4M3 is not supported", "convert"});
+}
+
+// Integers of a quantised model would be read as weights a hundred times too large.
+TEST_F(FolderTest, IntegersAreNoWeights) {
+  for (const at::ScalarType stored : {at::kLong, at::kInt, at::kByte}) {
+    rewrite([&](std::map<std::string, Tensor>& tensors) { tensors["llm2vae.bias"] = at::ones({16}, stored); });
+    expect_error([&] { load_model_folder(folder_); }, ExitCode::model,
+                 {"unreadable llm2vae.bias: dtype " + dtype_of(stored) + " is not supported"});
+  }
+}
+
+class FolderVariantTest : public FolderTest {
+ protected:
+  void expect_same_folder() {
+    ModelFolder loaded = load_model_folder(folder_);
+    expect_same_weights(loaded.model, made_.model);
+    EXPECT_EQ(loaded.model.config, made_.model.config);
+    EXPECT_EQ(problem_count(inspect_folder(folder_)), 0);
+  }
+
+  /** ema.safetensors, or what is left of it, in files of `size` tensors each under an index of that name. */
+  void shard(const std::string& index, size_t size, const std::string& base = "ema.safetensors") {
+    nlohmann::json map;
+    std::vector<NamedTensor> part;
+    const std::map<std::string, Tensor> stored = load_tensors(folder_ / base);
+    size_t count = 0;
+    for (const auto& [name, tensor] : stored) {
+      const std::string file = "part-" + std::to_string(count / size) + ".safetensors";
+      map[name] = file;
+      part.push_back({name, tensor});
+      if (++count % size != 0 && count != stored.size()) continue;
+      save_tensors(folder_ / file, part);
+      part.clear();
+    }
+    std::filesystem::remove(folder_ / base);
+    write_file_atomic(folder_ / index,
+                      nlohmann::json{{"metadata", nlohmann::json::object()}, {"weight_map", map}}.dump());
+  }
+
+  std::string log_of_loading() {
+    ::testing::internal::CaptureStderr();
+    load_model_folder(folder_);
+    return ::testing::internal::GetCapturedStderr();
+  }
+};
+
+TEST_F(FolderVariantTest, WeightsMayHaveOtherFileNames) {
+  std::filesystem::remove(folder_ / "model.safetensors.index.json");
+  std::filesystem::rename(folder_ / "ema.safetensors", folder_ / "model.safetensors");
+  expect_same_folder();
+  EXPECT_NE(log_of_loading().find("no ema.safetensors; the weights are those of model.safetensors"), std::string::npos);
+  EXPECT_EQ(weight_files(folder_), (std::vector{folder_ / "ae.safetensors", folder_ / "model.safetensors"}));
+  shard("model.safetensors.index.json", 50, "model.safetensors");
+  expect_same_folder();
+  EXPECT_NE(log_of_loading().find("those of model.safetensors.index.json"), std::string::npos);
+  std::filesystem::rename(folder_ / "model.safetensors.index.json", folder_ / "ema.safetensors.index.json");
+  expect_same_folder();
+}
+
+TEST_F(FolderVariantTest, OneFileMayHoldEverything) {
+  rewrite([&](std::map<std::string, Tensor>& stored) { stored.merge(load_tensors(folder_ / "ae.safetensors")); });
+  std::filesystem::remove(folder_ / "ae.safetensors");
+  expect_same_folder();
+  shard("ema.safetensors.index.json", 100);
+  expect_same_folder();
+}
+
+TEST_F(FolderVariantTest, MissingFilesAndBadIndexesAreNamedWithWhatIsThere) {
+  shard("model.safetensors.index.json", 50);
+  std::filesystem::remove(folder_ / "part-1.safetensors");
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model,
+               {"part-1.safetensors", "model.safetensors.index.json lists", "part-0.safetensors"});
+  for (const char* index : {"[]", "{", "{\"weight_map\": {}}", R"({"weight_map": {"a": 1}})",
+                            R"({"weight_map": {"a": "../part-0.safetensors"}})", R"({"weight_map": {"a": "b.bin"}})"}) {
+    write_file_atomic(folder_ / "model.safetensors.index.json", index);
+    expect_error([&] { load_model_folder(folder_); }, ExitCode::model, {"model.safetensors.index.json", "weight_map"});
+  }
+  std::filesystem::remove(folder_ / "model.safetensors.index.json");
+  make_folder(folder_ / "vae");
+  write_file_atomic(folder_ / "vae/diffusion_pytorch_model.bin", "");
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model,
+               {"ema.safetensors", "model.safetensors", "part-0.safetensors", "vae/diffusion_pytorch_model.bin"});
+  write_file_atomic(folder_ / "model.safetensors.index.json",
+                    R"({"weight_map": {"a": "part-0.safetensors", "b": "again.safetensors"}})");
+  std::filesystem::copy(folder_ / "part-0.safetensors", folder_ / "again.safetensors");
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model, {"one shard only"});
+}
+
+TEST_F(FolderVariantTest, BuffersThatFollowFromTheConfigurationAreSkipped) {
+  const std::vector<std::string> buffers = {
+      "language_model.model.rotary_emb.inv_freq", "language_model.model.layers.0.self_attn.rotary_emb.inv_freq",
+      "language_model.model.layers.0.self_attn.masked_bias", "vit_model.vision_model.embeddings.position_ids"};
+  rewrite([&](std::map<std::string, Tensor>& stored) {
+    for (const std::string& name : buffers) stored[name] = at::arange(4);
+    stored["language_model.model.layers.0.attn.bias"] = at::ones({1, 1, 4, 4}).to(at::kByte);
+  });
+  expect_same_folder();
+  const std::string warning = log_of_loading();
+  for (const std::string& name : buffers) EXPECT_NE(warning.find(name), std::string::npos) << warning;
+  EXPECT_EQ(std::count(warning.begin(), warning.end(), '\n'), 1) << warning;
+}
+
+TEST_F(FolderVariantTest, TiedHeadsAreTheWordEmbedding) {
+  const std::string head = "language_model.lm_head.weight", embedding = "language_model.model.embed_tokens.weight";
+  set_json_keys(folder_ / "llm_config.json", {{"tie_word_embeddings", true}});
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model,
+               {head, "tie_word_embeddings is true", "differs from " + embedding});
+  EXPECT_EQ(problem_count(inspect_folder(folder_)), 1);
+  made_.model.lm_head.weight = made_.model.embed_tokens.clone();
+  rewrite([&](std::map<std::string, Tensor>& stored) { stored.at(head) = stored.at(embedding); });
+  expect_same_folder();  // stored twice
+  rewrite([&](std::map<std::string, Tensor>& stored) { stored.erase(head); });
+  expect_same_folder();
+  ModelFolder loaded = load_model_folder(folder_);
+  EXPECT_FALSE(loaded.model.lm_head.weight.is_alias_of(loaded.model.embed_tokens));
+  // What is saved has two tensors, which training may have moved apart, and says so.
+  loaded.model.lm_head.weight.add_(1);
+  save_model_folder(copy_, loaded.model, folder_, /*compact=*/false);
+  ModelFolder saved = load_model_folder(copy_);
+  expect_same_weights(saved.model, loaded.model);
+  set_json_keys(folder_ / "llm_config.json", {{"tie_word_embeddings", false}});
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::model,
+               {"missing " + head, "\"tie_word_embeddings\": true"});
+}
+
+TEST_F(FolderVariantTest, TransformsMakeNoImageBeyondThePositionTables) {
+  const std::filesystem::path config = folder_ / "config.json";
+  const std::string whole = read_file(config);
+  const auto refused = [&](const nlohmann::ordered_json& transforms, const std::vector<std::string>& parts) {
+    set_json_keys(config, {{"transforms", transforms}});
+    expect_error([&] { load_model_folder(folder_); }, ExitCode::model, parts);
+    EXPECT_EQ(problem_count(inspect_folder(folder_)), 1);
+    write_file_atomic(config, whole);
+  };
+  refused({{"vit", {36, 16, 4}}}, {"transforms.vit", "at most 32 pixels", "max_long 36"});
+  refused({{"vae", {72, 16, 8}}}, {"transforms.vae", "at most 64 pixels", "max_long 72"});
+  refused({{"vit", {32, 16, 6}}}, {"transforms.vit", "a multiple of 4", "stride 6"});
+  set_json_keys(config, {{"transforms", {{"vit", {33, 16, 4}}}}});  // rounded to 32
+  EXPECT_NO_THROW(load_model_folder(folder_));
+}
+
+/** A folder of holes whose word embedding and head take 256 MB in float32, in a process that has no room for them. */
+TEST_F(FolderTest, WeightsThatDoNotFitAreToldBeforeTheyAreRead) {
+  ModelConfig config = made_.model.config;
+  config.vocabulary = int64_t{1} << 20;
+  write_model_config(folder_, config);
+  Bagel large = make_bagel(config);
+  nlohmann::ordered_json header;
+  int64_t end = 0;
+  for (const ParameterSlot& slot : transformer_slots(large)) {
+    const int64_t begin = end;
+    end += 4 * slot.tensor->numel();
+    header[slot.name] = {{"dtype", "F32"}, {"shape", slot.tensor->sizes().vec()}, {"data_offsets", {begin, end}}};
+  }
+  const std::string text = header.dump();
+  std::string start(8, '\0');
+  for (size_t i = 0; i < 8; ++i) start[i] = static_cast<char>(text.size() >> (8 * i) & 0xff);
+  write_file_atomic(folder_ / "ema.safetensors", start + text);
+  std::filesystem::resize_file(folder_ / "ema.safetensors", 8 + text.size() + static_cast<size_t>(end));
+
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit limited = before;
+  limited.rlim_cur = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE) + end + (int64_t{128} << 20));
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limited), 0);
+  expect_error([&] { load_model_folder(folder_); }, ExitCode::memory,
+               {folder_.string(), "0.3 GB of memory for the weights in float32", "ulimit -v", "bfloat16"});
+  EXPECT_NO_THROW(load_model_folder(folder_, at::kFloat, at::kMeta));  // of a GPU, the host holds one at a time
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
 }
 
 // Every conversion of a stored dtype, and the very bits where nothing is to be converted.

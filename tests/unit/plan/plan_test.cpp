@@ -84,6 +84,22 @@ TEST(PlannedModelTest, BytesOfAFullFineTune) {
   EXPECT_EQ(dealt.gradients, state.gradients);
 }
 
+// What a run is refused for on a small machine is no more than what the plan says that it needs.
+TEST(PlannedModelTest, WhatARunKeepsIsInThePlan) {
+  for (const int64_t rank : {0, 64}) {
+    const RlRecipe recipe = bagel_recipe(rank);
+    PlannedModel planned = planned_model({}, recipe);
+    const PolicyOptions options = policy_options(recipe);
+    const StateBytes state = state_bytes(planned, options.keeps_reference, 1);
+    const int64_t kept = kept_bytes({}, at::kBFloat16, options, 1);
+    const int64_t most =
+        state.adapters + state.bases + state.masters + state.moments + state.gradients + state.reference;
+    EXPECT_LE(kept, most);
+    EXPECT_GE(kept, most - state.gradients / 2);  // sums of gradients may be in the weights' dtype
+    EXPECT_LT(kept_bytes({}, at::kBFloat16, options, 2), kept);
+  }
+}
+
 TEST(PlannedModelTest, Float32WeightsAreTheirOwnMasters) {
   RlRecipe recipe;
   PlannedModel planned = planned_model(tiny_config(), recipe);

@@ -111,7 +111,7 @@ TEST(Judge, EveryPassingFaultIsRetried) {
       {"no_logprobs", {.body = without_logprobs.dump()}},
       {"connection", {.body = whole, .manner = Manner::cut_off}},
       {"connection", {.body = whole, .manner = Manner::reset}},
-      {"timeout", {.body = std::string(3000, ' ') + whole, .manner = Manner::drip}},
+      {"timeout", {.body = "{" + std::string(3000, ' ') + whole.substr(1), .manner = Manner::drip}},
       {"too_large", {.body = std::string(5 << 20, ' ')}},
   };
   for (const Case& test : cases) {

@@ -115,6 +115,116 @@ TEST_F(TokenizerTest, ReadsBothMergeEncodingsOfTokenizerJson) {
   EXPECT_EQ(Tokenizer::load(folder_).encode("ab#c"), (Ids{256, 257}));
 }
 
+TEST_F(TokenizerTest, ReadsFilesOfAnySystem) {
+  const Ids expected = Tokenizer::load(folder_).encode("ab#c<|im_end|>");
+  const std::string mark = "\xEF\xBB\xBF";
+  for (const std::string& merges : {mark + "#version: 0.2\na b\n# c\n", mark + "a b\r\n# c", std::string("a b\r# c\r"),
+                                    std::string("#version: 0.2 \n a b \n\n# c\t\n")}) {
+    write("merges.txt", merges);
+    EXPECT_EQ(Tokenizer::load(folder_).encode("ab#c<|im_end|>"), expected) << merges;
+  }
+  for (const char* name : {"vocab.json", "tokenizer_config.json"}) write(name, mark + read_file(folder_ / name));
+  write("chat_template.jinja", "{{ messages }}");
+  EXPECT_EQ(Tokenizer::load(folder_).encode("ab#c<|im_end|>"), expected);
+  keep_tokenizer_json_only();
+  write("tokenizer.json", mark + read_file(folder_ / "tokenizer.json"));
+  EXPECT_EQ(Tokenizer::load(folder_).encode("ab#c<|im_end|>"), expected);
+}
+
+TEST_F(TokenizerTest, AddedTokensAreReadFromOlderFiles) {
+  const Tokenizer plain = Tokenizer::load(folder_);
+  const std::string text = "<|im_start|>ab<|vision_end|><tool>";
+  Json tokens = {{"<tool>", 263}};
+  const Json decoder_of_config = read_json("tokenizer_config.json")["added_tokens_decoder"];
+  for (const auto& [id, token] : decoder_of_config.items()) tokens[token["content"].get<std::string>()] = std::stoi(id);
+  for (const Json& decoder : {Json(), Json::object()}) {
+    Json config = read_json("tokenizer_config.json");
+    config["added_tokens_decoder"] = decoder;
+    write("tokenizer_config.json", config.dump());
+    std::filesystem::remove(folder_ / "added_tokens.json");
+    EXPECT_EQ(Tokenizer::load(folder_).encode("<|im_end|>"), (Ids{plain.im_end()})) << "from tokenizer.json";
+    std::filesystem::rename(folder_ / "tokenizer.json", folder_ / "aside");
+    write("added_tokens.json", tokens.dump());
+    const Tokenizer tokenizer = Tokenizer::load(folder_);
+    const Ids ids = tokenizer.encode(text);
+    EXPECT_EQ(ids, (Ids{plain.im_start(), 256, plain.vision_end(), 263}));
+    EXPECT_EQ(tokenizer.decode(ids, true), "ab<tool>");  // special are those that tokenizer_config.json names
+    EXPECT_EQ(older_token_files(folder_), (std::vector{folder_ / "added_tokens.json"}));
+    std::filesystem::rename(folder_ / "aside", folder_ / "tokenizer.json");
+  }
+  EXPECT_EQ(plain.size(), 263);
+}
+
+TEST_F(TokenizerTest, SpecialTokensMayStandInTheVocabulary) {
+  const Tokenizer plain = Tokenizer::load(folder_);
+  Json vocabulary = read_json("vocab.json");
+  const Json decoder_of_config = read_json("tokenizer_config.json")["added_tokens_decoder"];
+  for (const auto& [id, token] : decoder_of_config.items())
+    vocabulary[token["content"].get<std::string>()] = std::stoi(id);
+  write("vocab.json", vocabulary.dump());
+  const Ids expected = plain.encode("<|im_start|>ab<|vision_end|>");
+  EXPECT_EQ(Tokenizer::load(folder_).encode("<|im_start|>ab<|vision_end|>"), expected);  // named twice
+  for (const char* name : {"tokenizer_config.json", "tokenizer.json"}) std::filesystem::remove(folder_ / name);
+  expect_load_error({"<|im_start|>", "none"});
+  write("special_tokens_map.json",
+        Json{{"additional_special_tokens", {"<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"}},
+             {"pad_token", {{"content", "<|endoftext|>"}, {"lstrip", false}}}}
+            .dump());
+  EXPECT_EQ(Tokenizer::load(folder_).encode("<|im_start|>ab<|vision_end|>"), expected);
+  write("added_tokens.json", R"({"<|im_start|>": -1})");
+  expect_load_error({"added_tokens.json", "<|im_start|>", "-1"});
+}
+
+TEST_F(TokenizerTest, NamesOptionsThatAreNotBuilt) {
+  const Json original = read_json("tokenizer_config.json");
+  for (const Json& option : {Json{{"add_prefix_space", true}}, Json{{"add_bos_token", true}},
+                             Json{{"do_lower_case", true}}, Json{{"tokenizer_class", "LlamaTokenizer"}},
+                             Json{{"split_special_tokens", true}}, Json{{"tokenizer_class", "GPT2Tokenizer"}}}) {
+    Json config = original;
+    config.update(option);
+    write("tokenizer_config.json", config.dump());
+    expect_load_error({"tokenizer_config.json", option.begin().key(), option.begin()->dump()});
+  }
+  for (const Json& option :
+       {Json{{"add_bos_token", false}}, Json{{"add_prefix_space", nullptr}}, Json{{"tokenizer_class", nullptr}},
+        Json{{"tokenizer_class", "Qwen2TokenizerFast"}}, Json{{"tokenizer_class", "PreTrainedTokenizerFast"}}}) {
+    Json config = original;
+    config.update(option);
+    write("tokenizer_config.json", config.dump());
+    EXPECT_EQ(Tokenizer::load(folder_).encode("ab"), (Ids{256})) << option;
+  }
+  std::filesystem::remove(folder_ / "tokenizer.json");  // which says how a general tokenizer splits
+  expect_load_error({"tokenizer_class", "PreTrainedTokenizerFast", "tokenizer.json"});
+  write("tokenizer_config.json", "[]");
+  expect_load_error({"tokenizer_config.json", "a JSON object"});
+}
+
+TEST_F(TokenizerTest, NamesPartsOfTokenizerJsonThatAreNotBuilt) {
+  keep_tokenizer_json_only();
+  const Json original = read_json("tokenizer.json");
+  for (const Json& option : {Json{{"byte_fallback", true}}, Json{{"ignore_merges", true}}, Json{{"dropout", 0.1}},
+                             Json{{"unk_token", "<unk>"}}, Json{{"end_of_word_suffix", "</w>"}}}) {
+    Json tokenizer = original;
+    tokenizer["model"].update(option);
+    write("tokenizer.json", tokenizer.dump());
+    expect_load_error({"tokenizer.json: model: ", option.begin().key(), option.begin()->dump()});
+  }
+  for (const Json& part :
+       {Json{{"post_processor", {{"type", "TemplateProcessing"}}}}, Json{{"decoder", {{"type", "Metaspace"}}}},
+        Json{{"normalizer", {{"type", "Lowercase"}}}}, Json{{"pre_tokenizer", {{"type", "Metaspace"}}}}}) {
+    Json tokenizer = original;
+    tokenizer.update(part);
+    write("tokenizer.json", tokenizer.dump());
+    expect_load_error({"tokenizer.json", part.begin()->at("type").get<std::string>()});
+  }
+  Json tokenizer = original;
+  tokenizer["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "NFC"}}}}};
+  tokenizer["post_processor"] = nullptr;
+  tokenizer["model"]["vocab"]["<|im_end|>"] = 260;
+  write("tokenizer.json", tokenizer.dump());
+  EXPECT_EQ(Tokenizer::load(folder_).encode("ab#c"), (Ids{256, 257}));
+}
+
 TEST_F(TokenizerTest, RejectsAnotherTokenizerForm) {
   keep_tokenizer_json_only();
   const Json original = read_json("tokenizer.json");
@@ -139,7 +249,10 @@ TEST_F(TokenizerTest, RejectsAnotherTokenizerForm) {
 TEST_F(TokenizerTest, NamesMissingFiles) {
   keep_tokenizer_json_only();
   std::filesystem::remove(folder_ / "tokenizer.json");
-  expect_load_error({"vocab.json", "merges.txt", "tokenizer.json"});
+  expect_load_error({"vocab.json", "merges.txt", "tokenizer.json", "neither"});
+  write("merges.txt", "");
+  write("tokenizer.model", "");
+  expect_load_error({"got only merges.txt, tokenizer.model"});
 }
 
 TEST_F(TokenizerTest, NamesTheLineOfBadJson) {

@@ -131,5 +131,16 @@ TEST_F(ExportTest, AdaptersThatMergeToAnotherPolicyAreRefused) {
                         {"adapter_config.json", "lora_alpha and target_modules"});
 }
 
+TEST_F(ExportTest, AdaptersThatAReaderWouldMultiplyOtherwiseAreRefused) {
+  adapt_and_export(at::kFloat);
+  for (const nlohmann::json& option :
+       {nlohmann::json{{"use_rslora", true}}, nlohmann::json{{"use_dora", true}},
+        nlohmann::json{{"fan_in_fan_out", true}}, nlohmann::json{{"bias", "all"}},
+        nlohmann::json{{"modules_to_save", {"lm_head"}}}, nlohmann::json{{"alpha_pattern", {{"q_proj", 8}}}},
+        nlohmann::json{{"rank_pattern", {{"q_proj", 1}}}}})
+    expect_config_refused([&](auto& config) { config.update(option); },
+                          {"adapter_config.json: " + option.begin().key(), option.begin()->dump()});
+}
+
 }  // namespace
 }  // namespace diptych

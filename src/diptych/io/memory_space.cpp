@@ -1,0 +1,123 @@
+#include "diptych/io/memory_space.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <sstream>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+
+namespace diptych {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int64_t kUnbounded = std::numeric_limits<int64_t>::max();
+
+/** The number behind a word at the start of a line, as in "MemAvailable:   123 kB"; nothing without such a line. */
+std::optional<int64_t> number_behind(const fs::path& file, const std::string& word) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream parts(line);
+    std::string name;
+    int64_t number = 0;
+    if (parts >> name >> number && name == word) return number;
+  }
+  return std::nullopt;
+}
+
+/** The number that a file holds; nothing for "max" and for no file. */
+std::optional<int64_t> number_in(const fs::path& file) {
+  std::ifstream in(file);
+  int64_t number = 0;
+  return in >> number ? std::optional(number) : std::nullopt;
+}
+
+MemorySpace smaller(const MemorySpace& left, const MemorySpace& right) {
+  return right.bytes < left.bytes ? right : left;
+}
+
+MemorySpace free_in_machine(const fs::path& root) {
+  constexpr int64_t kKilobyte = 1024;
+  const fs::path file = root / "proc/meminfo";
+  const std::optional<int64_t> available = number_behind(file, "MemAvailable:");
+  if (!available) return {kUnbounded, ""};
+  return {(*available + number_behind(file, "SwapFree:").value_or(0)) * kKilobyte, "free in this machine"};
+}
+
+/** The files in which a version of control groups keeps its numbers. */
+struct GroupFiles {
+  fs::path mount;
+  std::string limit, usage;
+  std::string prefix;  // of the numbers in memory.stat that include the groups inside
+};
+
+/** What a group and those around it leave. `group`: its path below the mount. Inside a container the mount may begin at
+ *  that very group, so that the path is not there: then its own files are those of the mount. */
+MemorySpace left_by_group(const GroupFiles& files, const std::string& group) {
+  MemorySpace space{kUnbounded, ""};
+  for (fs::path path = fs::path(group).relative_path();; path = path.parent_path()) {
+    const fs::path folder = files.mount / path;
+    const std::optional<int64_t> limit = number_in(folder / files.limit), usage = number_in(folder / files.usage);
+    if (limit && usage) {
+      int64_t used = *usage;
+      for (const char* pages : {"active_file", "inactive_file"})
+        used -= number_behind(folder / "memory.stat", files.prefix + pages).value_or(0);
+      const int64_t left = std::max<int64_t>(*limit - std::max<int64_t>(used, 0), 0);
+      space = smaller(space, {left, cat("left of the limit of ", folder.string())});
+    }
+    if (path.empty()) return space;
+  }
+}
+
+MemorySpace left_by_groups(const fs::path& root) {
+  const fs::path mount = root / "sys/fs/cgroup";
+  MemorySpace space{kUnbounded, ""};
+  std::ifstream lines(root / "proc/self/cgroup");
+  for (std::string line; std::getline(lines, line);) {  // NUMBER:CONTROLLERS:PATH
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string path = line.substr(second + 1);
+    if (controllers == ",,") {
+      space = smaller(space, left_by_group({mount, "memory.max", "memory.current", ""}, path));
+    } else if (controllers.find(",memory,") != std::string::npos) {
+      space = smaller(
+          space, left_by_group({mount / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"}, path));
+    }
+  }
+  return space;
+}
+
+MemorySpace left_of_addresses(const fs::path& root) {
+  rlimit limit{};
+  const std::optional<int64_t> pages = number_in(root / "proc/self/statm");
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || !pages) return {kUnbounded, ""};
+  const int64_t used = *pages * ::sysconf(_SC_PAGESIZE);
+  return {std::max<int64_t>(static_cast<int64_t>(limit.rlim_cur) - used, 0), "left of the limit of `ulimit -v`"};
+}
+
+std::string gigabytes(int64_t bytes) {
+  return cat(fixed(static_cast<double>(bytes) * 1e-9, bytes < 100'000'000 ? 3 : 1), " GB");
+}
+
+}  // namespace
+
+MemorySpace memory_space(const fs::path& root) {
+  return smaller(smaller(free_in_machine(root), left_by_groups(root)), left_of_addresses(root));
+}
+
+void require_memory(const std::string& where, const std::string& purpose, int64_t bytes, const MemorySpace& space,
+                    const std::string& hint) {
+  if (bytes <= space.bytes) return;
+  throw Error(ExitCode::memory, {where, cat(gigabytes(bytes), " of memory for ", purpose),
+                                 cat(gigabytes(space.bytes), ' ', space.bound), hint});
+}
+
+}  // namespace diptych
