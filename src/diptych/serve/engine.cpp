@@ -6,6 +6,7 @@
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/serve/cache_rows.h"
+#include "diptych/tensor/device.h"
 
 namespace diptych {
 
@@ -416,10 +417,12 @@ void Engine::paint() {
   if (!run_pass(requests, [&] { paint_step(model_, cache_, painting_, counters_); })) painting_ = {};
 }
 
-// If the pass throws, the requests in it fail, and nobody else: the cache is as it was. False then.
+// If the pass throws, the requests in it fail, and nobody else: the cache is as it was. False then. Waits for the device,
+// so that the pass's time and faults are its own.
 bool Engine::run_pass(const std::vector<std::shared_ptr<Request>>& requests, const std::function<void()>& pass) {
   try {
     pass();
+    synchronise(model_.embed_tokens.device());
     return true;
   } catch (const std::exception& error) {
     log_error("a pass of the model failed, and so do the requests in it: " + first_line(error));

@@ -7,17 +7,15 @@
 namespace diptych {
 
 size_t TimeShares::next(const std::vector<bool>& has_work) {
-  std::optional<std::chrono::nanoseconds> least;
-  for (size_t i = 0; i < had_.size(); ++i)
-    if (has_work[i] && busy_[i]) least = std::min(least.value_or(had_[i]), had_[i]);
   std::optional<size_t> chosen;
   for (size_t i = 0; i < had_.size(); ++i) {
     if (!has_work[i]) continue;
-    if (!busy_[i]) had_[i] = std::max(had_[i], least.value_or(had_[i]));
+    if (!busy_[i]) had_[i] = std::max(had_[i], level_);
     if (!chosen || had_[i] < had_[*chosen]) chosen = i;
   }
   busy_ = has_work;
-  return chosen.value();
+  level_ = std::max(level_, had_[chosen.value()]);
+  return *chosen;
 }
 
 std::vector<int64_t> deal(const std::vector<int64_t>& wishes, int64_t budget) {

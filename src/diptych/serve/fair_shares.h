@@ -14,14 +14,15 @@ class TimeShares {
   explicit TimeShares(size_t activities) : had_(activities), busy_(activities) {}
 
   /** The next of the activities with work, of which there is at least one; the first of equals. One that had no work
-   *  before starts level with the least of the others: waiting earns nothing. */
+   *  before starts at least level with the others: waiting earns nothing. */
   size_t next(const std::vector<bool>& has_work);
 
   void charge(size_t activity, std::chrono::nanoseconds time) { had_[activity] += time; }
 
  private:
   std::vector<std::chrono::nanoseconds> had_;
-  std::vector<bool> busy_;  // at the last call of next()
+  std::vector<bool> busy_;             // at the last call of next()
+  std::chrono::nanoseconds level_{0};  // the least that one with work had; never falls, also while nobody works
 };
 
 /** Deals a budget: equal shares, and what the small wishes leave goes to the large ones. Each wish, of at least 1, gets

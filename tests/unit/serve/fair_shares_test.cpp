@@ -56,5 +56,31 @@ TEST(TimeSharesTest, WaitingEarnsNothing) {
   EXPECT_EQ(newcomer, 5);
 }
 
+TEST(TimeSharesTest, WhatOneHadWhileAloneIsForgotten) {
+  TimeShares shares(2);
+  for (int i = 0; i < 100; ++i) shares.charge(shares.next({true, false}), milliseconds(10));
+  for (int i = 0; i < 5; ++i) shares.charge(shares.next({false, true}), milliseconds(10));
+  int first = 0;
+  for (int i = 0; i < 10; ++i) {
+    const size_t next = shares.next({true, true});
+    shares.charge(next, milliseconds(10));
+    first += next == 0 ? 1 : 0;
+  }
+  EXPECT_GE(first, 5);
+  EXPECT_LE(first, 8);
+}
+
+TEST(TimeSharesTest, ComingAndGoingEarnsNothingEither) {
+  TimeShares shares(2);
+  int long_ones = 0;
+  for (int i = 0; i < 100; ++i) {
+    // The long one has work every second time.
+    const size_t next = shares.next({i % 2 == 0, true});
+    shares.charge(next, milliseconds(next == 0 ? 20 : 1));
+    long_ones += next == 0 ? 1 : 0;
+  }
+  EXPECT_LE(long_ones, 6);
+}
+
 }  // namespace
 }  // namespace diptych
