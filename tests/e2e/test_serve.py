@@ -129,7 +129,8 @@ class PlainHttpTest(ServeTest):
             return error
 
         self.assert_mentions(complaint("{nonsense", 400)["message"], "JSON")
-        self.assertEqual(complaint(question(max_tokens=51), 400)["param"], "max_tokens")
+        self.assertEqual(complaint(question(max_tokens=0), 400)["param"], "max_tokens")
+        self.assertEqual(complaint(question(tool_choice="required"), 400)["code"], "unsupported")
         self.assertEqual(complaint(question(temperature="hot"), 400)["param"], "temperature")
         self.assertEqual(complaint(question(text="dog " * 100), 400)["code"], "context_length_exceeded")
         web = question()
@@ -161,6 +162,80 @@ class PlainHttpTest(ServeTest):
         self.chat(question(), 200, Authorization=f"Bearer {KEY}")
         self.assertEqual(self.request("GET", "/health")[0], 200)
         self.assertNotIn(KEY, self.background_output())
+
+    def set_key(self, key):
+        os.environ["DIPTYCH_TEST_KEY"] = key
+        self.addCleanup(os.environ.pop, "DIPTYCH_TEST_KEY", None)
+
+    def test_a_key_may_come_with_a_line_end(self):
+        self.set_key(f" {KEY}\r\n")
+        self.serve("--api-key-env", "DIPTYCH_TEST_KEY")
+        for authorization in (f"Bearer {KEY}", f"bearer {KEY}", f"BEARER  {KEY}"):
+            self.chat(question(), 200, Authorization=authorization)
+        self.chat(question(), 401, Authorization="Bearer ")
+
+    def test_a_key_that_nobody_can_send_ends_the_server_at_its_start(self):
+        for key, fault in (("", "is empty"), (" \t\r\n", "is empty"), ("two\nlines", "control character"),
+                           ("tab\tin it", "control character")):
+            self.set_key(key)
+            output = self.run_program("serve", MODEL, "--api-key-env", "DIPTYCH_TEST_KEY", status=support.USAGE)
+            self.assert_mentions(output, fault)
+            self.assertNotIn("not set", output)
+        self.assert_mentions(self.run_program("serve", MODEL, "--api-key-env", "NOT_SET_ANYWHERE",
+                                              status=support.USAGE), "is not set")
+
+    def test_pages_need_leave(self):
+        self.serve("--allow-origin", "http://localhost:3000", "--allow-origin", "https://chat.example")
+        asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+        for origin in ("http://localhost:3000", "https://chat.example"):
+            status, headers, _ = self.request("OPTIONS", "/v1/chat/completions", headers={"Origin": origin, **asks})
+            self.assertEqual(status, 204)
+            self.assertEqual(headers["Access-Control-Allow-Origin"], origin)
+            for path, body in (("/v1/chat/completions", question()), ("/v1/chat/completions", question(stream=True))):
+                status, headers, _ = self.request("POST", path, json.dumps(body),
+                                                  {"Origin": origin, "Content-Type": "application/json"})
+                self.assertEqual((status, headers["Access-Control-Allow-Origin"]), (200, origin))
+        self.chat(question(), 403, Origin="https://evil.example")
+        self.assertEqual(self.request("OPTIONS", "/v1/models", headers={"Origin": "https://evil.example"})[0], 405)
+
+    def test_no_value_of_a_field_disturbs_a_neighbour(self):
+        self.serve("--max-tokens", 20)
+        neighbour = question(self.image(), max_tokens=8, temperature=1, seed=5)
+        expected = self.chat(neighbour)["choices"]
+        values = [None, True, -1, 0, 1, 1.5, 1e300, -1e300, 1 << 63, 1 << 64, float("nan"), "", "x", "\0", "x" * 10000,
+                  "\ud83d", [], ["a"], [[[]]], {}, {"a": 1}]
+        image = data_uri(self.image())
+        part = {"type": "image_url", "image_url": {"url": image}}
+        bodies = []
+        for field in ("messages", "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "n", "seed",
+                      "stop", "logprobs", "top_logprobs", "stream", "stream_options", "response_format", "tools",
+                      "tool_choice", "logit_bias", "frequency_penalty", "user", "unknown"):
+            bodies.append(("/v1/chat/completions", [{**question(), field: value} for value in values]))
+        for place in ("role", "content", "name", "tool_calls"):
+            bodies.append(("/v1/chat/completions", [{"messages": [{"role": "user", "content": "a", place: value}],
+                                                     "max_tokens": 2} for value in values]))
+        for place in ("type", "text", "image_url"):
+            bodies.append(("/v1/chat/completions", [{"messages": [{"role": "user", "content": [{**part, place: value}]}],
+                                                     "max_tokens": 2} for value in values]))
+        for field in ("prompt", "n", "size", "seed", "think", "max_think_tokens", "steps", "shift", "guidance",
+                      "image_guidance", "response_format", "output_format", "quality", "stream", "image", "mask"):
+            for path in ("/v1/images/generations", "/v1/images/edits"):
+                base = {"prompt": "a cup", "image": image, "steps": 2, "max_think_tokens": 2, "size": "8x8"}
+                bodies.append((path, [{**base, field: value} for value in values]))
+        for path in ("/v1/images/generations", "/v1/images/edits"):
+            bodies.append((path, [{"prompt": "a cup", "image": image, "size": "8x8", "steps": steps, "shift": shift}
+                                  for shift in (0.001, 0.1, 0.3, 0.301, 0.5, 1000) for steps in (1, 30)]))
+
+        def status_of(path, body):
+            return self.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})[0]
+
+        with concurrent.futures.ThreadPoolExecutor(len(values) + 1) as pool:
+            for path, group in bodies:
+                beside = pool.submit(self.chat, neighbour)
+                for body, status in zip(group, pool.map(status_of, [path] * len(group), group)):
+                    self.assertIn(status, (200, 400), str(body)[:500])
+                self.assertEqual(beside.result()["choices"], expected, str(group)[:500])
+        self.assertNotIn("failed", self.background_output())
 
     def test_a_full_queue_says_when_to_come_back(self):
         self.serve("--queue", 1, "--sequences", 1)
@@ -209,8 +284,13 @@ class PlainHttpTest(ServeTest):
         self.run_program("serve", self.folder / "none", status=support.MODEL)
         self.run_program("serve", MODEL, "--api-key-env", "NOT_SET_ANYWHERE", status=support.USAGE)
         self.run_program("serve", MODEL, "--image-context", "all", status=support.USAGE)
+        self.run_program("serve", MODEL, "--allow-origin", "localhost:3000/chat", status=support.USAGE)
+        foreign = self.run_program("serve", MODEL, "--host", "192.0.2.1", status=support.IO)
+        self.assert_mentions(foreign, "192.0.2.1", "--host")
+        self.assertNotIn("--port 0", foreign)
         self.serve()
-        self.assert_mentions(self.run_program("serve", MODEL, "--port", self.port, status=support.IO), self.port)
+        self.assert_mentions(self.run_program("serve", MODEL, "--port", self.port, status=support.IO), self.port,
+                             "another program", "--port 0")
 
 
 class MisbehaviourTest(ServeTest):
@@ -316,6 +396,11 @@ class OpenAiClientTest(ServeTest):
 
     def test_models(self):
         self.assertEqual([model.id for model in self.client.models.list()], ["tiny"])
+        self.assertEqual(self.client.models.retrieve("tiny").id, "tiny")
+        with self.assertRaises(openai.NotFoundError):
+            self.client.models.retrieve("other")
+        with self.assertRaisesRegex(openai.NotFoundError, "did you mean /v1/models"):
+            self.client.with_options(base_url=f"http://127.0.0.1:{self.port}").models.list()
 
     def test_chat_about_an_image_with_logprobs(self):
         body = question(self.image(), logprobs=True, top_logprobs=5)
@@ -368,6 +453,9 @@ class OpenAiClientTest(ServeTest):
         with self.assertRaises(openai.BadRequestError) as caught:
             self.client.chat.completions.create(**question(top_logprobs=3))
         self.assertEqual(caught.exception.param, "top_logprobs")
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.client.images.generate(model="tiny", prompt="a cup", stream=True)
+        self.assertEqual((caught.exception.param, caught.exception.code), ("stream", "unsupported"))
         with self.assertRaises(openai.AuthenticationError):
             self.client.with_options(api_key="wrong").models.list()
 

@@ -93,7 +93,17 @@ const std::vector<std::string_view> kRequestWords = {"\"messages\"",
                                                      "Content-Disposition: form-data; ",
                                                      "boundary=",
                                                      "multipart/form-data; ",
-                                                     "True"};
+                                                     "True",
+                                                     "\"tools\"",
+                                                     "\"tool_choice\"",
+                                                     "\"response_format\"",
+                                                     "\"logit_bias\"",
+                                                     "\"max_tokens\"",
+                                                     "\"shift\"",
+                                                     "\"output_format\"",
+                                                     "-1",
+                                                     "1e300",
+                                                     "null"};
 
 }  // namespace
 

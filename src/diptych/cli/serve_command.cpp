@@ -1,9 +1,11 @@
 #include "diptych/cli/serve_command.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
@@ -24,6 +26,7 @@ struct ServeArguments {
   int port = 8000;
   std::string model_name;
   std::string api_key_variable;
+  std::vector<std::string> origins;
   std::string image_context;
   ComputeOptions compute;
   int64_t max_body_mb = 32;
@@ -36,13 +39,33 @@ struct ServeArguments {
   HttpLimits http;
 };
 
+/** Keys come from files and secret stores with a line end, and no header can hold one. */
 std::string api_key(const ServeArguments& arguments) {
   if (arguments.api_key_variable.empty()) return "";
-  const char* key = std::getenv(arguments.api_key_variable.c_str());
-  if (key == nullptr || *key == '\0')
-    throw Error(ExitCode::usage, {"--api-key-env", "the name of an environment variable that holds a key",
-                                  arguments.api_key_variable + ", which is not set", ""});
-  return key;
+  const auto fail = [&](const std::string& fault) {
+    return Error(ExitCode::usage, {"--api-key-env", "the name of an environment variable that holds a key",
+                                   arguments.api_key_variable + ", which " + fault, ""});
+  };
+  const char* value = std::getenv(arguments.api_key_variable.c_str());
+  if (value == nullptr) throw fail("is not set");
+  const std::string_view key = trimmed(value);
+  if (key.empty()) throw fail("is empty");
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  const auto control = std::ranges::find_if(key, is_control);
+  if (control != key.end())
+    throw fail(cat("has a control character in its middle, character ", control - key.begin() + 1));
+  return std::string(key);
+}
+
+AccessRules access_of(const ServeArguments& arguments) {
+  AccessRules access{api_key(arguments), {}, is_loopback_host(arguments.host)};
+  for (const std::string& origin : arguments.origins) {
+    if (!is_origin(origin))
+      throw Error(ExitCode::usage, {"--allow-origin", "an origin such as http://localhost:3000, or *", origin,
+                                    "an origin has a scheme, a host and perhaps a port, and no path"});
+    access.origins.push_back(ascii_lower(origin));
+  }
+  return access;
 }
 
 ServeSettings settings_of(const ServeArguments& arguments, const ModelConfig& model) {
@@ -68,7 +91,7 @@ std::chrono::milliseconds milliseconds_of(double seconds) {
 }
 
 int serve(ServeArguments arguments) {
-  const std::string key = api_key(arguments);
+  const AccessRules access = access_of(arguments);
   const ModelFolder folder = load_model_folder(arguments.model, arguments.compute);
   const ServeSettings settings = settings_of(arguments, folder.model.config);
   arguments.http.body_bytes = arguments.max_body_mb << 20;
@@ -77,12 +100,13 @@ int serve(ServeArguments arguments) {
   const StopSignals signals;
   Engine engine(folder.model, folder.tokenizer, arguments.engine);
   Api api(engine, settings, folder.model.config, milliseconds_of(arguments.request_timeout));
-  HttpServer server(api, arguments.http, key);
+  HttpServer server(api, arguments.http, access);
   engine.start();
   const int port = server.start(arguments.host, arguments.port);
-  if (key.empty() && arguments.host != "127.0.0.1" && arguments.host != "localhost")
+  if (access.api_key.empty() && !access.loopback)
     log_warning("other machines can reach this server, and it asks for no key: see --api-key-env");
-  std::printf("listening on http://%s:%d\n", arguments.host.c_str(), port);
+  const bool is_ipv6 = arguments.host.find(':') != std::string::npos;
+  std::printf("listening on http://%s%s%s:%d\n", is_ipv6 ? "[" : "", arguments.host.c_str(), is_ipv6 ? "]" : "", port);
   std::fflush(stdout);
 
   while (!stop_requested()) std::this_thread::sleep_for(kLookAtSignals);
@@ -143,6 +167,12 @@ void add_serve(CLI::App& app, int& status) {
       ->type_name("TEXT");
   command->add_option("--api-key-env", arguments->api_key_variable, "environment variable with the key to ask for")
       ->type_name("NAME");
+  command
+      ->add_option(
+          "--allow-origin", arguments->origins,
+          "pages that may use the server from a browser, such as http://localhost:3000; *: all; may be repeated")
+      ->type_name("ORIGIN")
+      ->allow_extra_args(false);
   command
       ->add_option("--image-context", arguments->image_context,
                    "what a chat sees of an image: both (latent and ViT block) or vit [both; BAGEL: vit]")

@@ -10,11 +10,22 @@
 
 namespace diptych {
 
-std::vector<int64_t> text_ids(const Tokenizer& tokenizer, std::string_view text) {
-  std::vector<int64_t> ids = tokenizer.encode(text);
+namespace {
+
+std::vector<int64_t> between_markers(const Tokenizer& tokenizer, std::vector<int64_t> ids) {
   ids.insert(ids.begin(), tokenizer.im_start());
   ids.push_back(tokenizer.im_end());
   return ids;
+}
+
+}  // namespace
+
+std::vector<int64_t> text_ids(const Tokenizer& tokenizer, std::string_view text) {
+  return between_markers(tokenizer, tokenizer.encode(text));
+}
+
+std::vector<int64_t> plain_text_ids(const Tokenizer& tokenizer, std::string_view text) {
+  return between_markers(tokenizer, tokenizer.encode_plain_text(text));
 }
 
 void append_segment(std::vector<Segment>& chain, Segment segment) {

@@ -17,6 +17,9 @@ struct ContextPart {
 /** Ids of a text segment: im_start, the text, im_end (bagel.md 4: no roles, no template). */
 std::vector<int64_t> text_ids(const Tokenizer& tokenizer, std::string_view text);
 
+/** The same of a text that a stranger wrote: special tokens in it are plain text. */
+std::vector<int64_t> plain_text_ids(const Tokenizer& tokenizer, std::string_view text);
+
 /** Puts a segment behind the last one of a chain: it continues its positions and sees all of it. */
 void append_segment(std::vector<Segment>& chain, Segment segment);
 

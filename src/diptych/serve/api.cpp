@@ -114,10 +114,20 @@ ApiReply Api::edit(std::string_view body, std::string_view content_type, const C
   return paint(parse_edit(body, content_type, settings_, model_), gone);
 }
 
+nlohmann::json Api::model_json() const {
+  return {{"id", settings_.model_name}, {"object", "model"}, {"created", started_}, {"owned_by", "diptych"}};
+}
+
 ApiReply Api::models() const {
-  const nlohmann::json model{
-      {"id", settings_.model_name}, {"object", "model"}, {"created", started_}, {"owned_by", "diptych"}};
-  return {.body = dump_json({{"object", "list"}, {"data", nlohmann::json::array({model})}}), .stream = {}};
+  return {.body = dump_json({{"object", "list"}, {"data", nlohmann::json::array({model_json()})}}), .stream = {}};
+}
+
+ApiReply Api::model(const std::string& name) const {
+  if (name != settings_.model_name)
+    throw ApiError(404, "invalid_request_error",
+                   cat("there is no model '", name, "', only '", settings_.model_name, "'"), "model",
+                   "model_not_found");
+  return {.body = dump_json(model_json()), .stream = {}};
 }
 
 void Api::count(const std::string& path, int status, std::chrono::duration<double> time) {
@@ -138,12 +148,14 @@ ApiReply Api::metrics() const {
              total(counters.cached_tokens)) +
       metric("diptych_sampled_tokens_total", "counter", "Tokens written.", total(counters.sampled_tokens)) +
       metric("diptych_images_total", "counter", "Images painted.", total(counters.images)) +
-      metric("diptych_text_passes_total", "counter", "Passes over all texts.", total(counters.text_passes)) +
+      metric("diptych_text_passes_total", "counter", "Passes over texts.", total(counters.text_passes)) +
       metric("diptych_paint_passes_total", "counter", "Denoising steps of a batch.", total(counters.paint_passes)) +
       metric("diptych_compactions_total", "counter", "Recyclings of the cache.", total(counters.compactions)) +
       metric("diptych_waiting_requests", "gauge", "Requests in the queue.", number(load.waiting)) +
       metric("diptych_active_requests", "gauge", "Requests under way.", number(load.active)) +
       metric("diptych_cache_rows", "gauge", "Rows of the cache in use or to be recycled.", number(load.cache_rows)) +
+      metric("diptych_cache_capacity_rows", "gauge", "Rows that the cache has memory for.",
+             number(load.cache_capacity)) +
       metric("diptych_prefix_rows", "gauge", "Rows kept for later requests.", number(load.prefix_rows));
   const std::lock_guard lock(mutex_);
   std::string requests = "# HELP diptych_requests_total Requests answered.\n# TYPE diptych_requests_total counter\n";

@@ -34,12 +34,14 @@ class Api {
   ApiReply generation(std::string_view body, const ClientGone& gone);
   ApiReply edit(std::string_view body, std::string_view content_type, const ClientGone& gone);
   ApiReply models() const;
+  ApiReply model(const std::string& name) const;  // throws ApiError (404) for another name than the model's
   ApiReply metrics() const;
 
   /** For metrics(): a request was answered. */
   void count(const std::string& path, int status, std::chrono::duration<double> time);
 
  private:
+  nlohmann::json model_json() const;
   std::shared_ptr<Mailbox> submit(Job job);
   ApiReply paint(Job job, const ClientGone& gone);
   ReplyHead head(const char* kind);

@@ -14,7 +14,8 @@ struct ChatCall {
 };
 
 /** Reads a request. Texts and images of all messages become parts in order, without roles; empty texts are left out.
- *  Unknown fields are ignored. Throws ApiError. */
+ *  Unknown fields are ignored, as vLLM and SGLang do, but not those of unsupported_fields.h. max_tokens above the
+ *  server's becomes the server's. Throws ApiError. */
 ChatCall parse_chat(std::string_view body, const ServeSettings& settings);
 
 }  // namespace diptych

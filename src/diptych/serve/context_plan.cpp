@@ -1,5 +1,7 @@
 #include "diptych/serve/context_plan.h"
 
+#include <utility>
+
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 #include "diptych/io/resize.h"
@@ -46,36 +48,38 @@ ContextPlan plan_context(const ModelConfig& config, const Tokenizer& tokenizer, 
                          ImageContext image_context) {
   ContextPlan plan;
   std::string key = cat("blocks ", static_cast<int>(image_context));
-  size_t begin = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
     key = hash_bytes(key + "\n" + part_hash(parts[i]));
     if (!parts[i].image) {
-      const std::vector<int64_t> ids = text_ids(tokenizer, parts[i].text);
+      const std::vector<int64_t> ids = plain_text_ids(tokenizer, parts[i].text);
       plan.tail.insert(plan.tail.end(), ids.begin(), ids.end());
+      plan.last_text = static_cast<int64_t>(ids.size());
       continue;
     }
     const int64_t rows = static_cast<int64_t>(plan.tail.size()) + image_rows(config, *parts[i].image, image_context);
-    plan.prefix.push_back({begin, i + 1, rows, key});
+    plan.prefix.push_back({std::exchange(plan.tail, {}), i, rows, key});
     plan.rows += rows;
-    plan.tail.clear();
-    begin = i + 1;
+    plan.last_text = 0;
   }
   plan.rows += static_cast<int64_t>(plan.tail.size());
   return plan;
 }
 
-std::vector<std::vector<Segment>> piece_segments(const Bagel& model, const Tokenizer& tokenizer,
-                                                 const std::vector<std::pair<const Job*, PrefixPiece>>& pieces) {
+std::vector<int64_t> text_ids(const ContextPlan& plan) {
+  std::vector<int64_t> ids;
+  for (const PrefixPiece& piece : plan.prefix) ids.insert(ids.end(), piece.text.begin(), piece.text.end());
+  ids.insert(ids.end(), plan.tail.begin(), plan.tail.end());
+  return ids;
+}
+
+std::vector<std::vector<Segment>> image_segments(const Bagel& model,
+                                                 const std::vector<std::pair<const Job*, const PrefixPiece*>>& pieces) {
   std::vector<Image> images;
-  for (const auto& [job, piece] : pieces) images.push_back(*job->context[piece.end - 1].image);
+  for (const auto& [job, piece] : pieces) images.push_back(*job->context[piece->image].image);
   const std::vector<EncodedImage> encoded = encode_images(model, images, std::vector<StreamKey>(images.size()));
   std::vector<std::vector<Segment>> chains(pieces.size());
-  for (size_t k = 0; k < pieces.size(); ++k) {
-    const auto& [job, piece] = pieces[k];
-    for (size_t i = piece.begin; i + 1 < piece.end; ++i)
-      append_text(chains[k], text_ids(tokenizer, job->context[i].text));
-    append_image_blocks(chains[k], model, encoded[k], job->image_context);
-  }
+  for (size_t k = 0; k < pieces.size(); ++k)
+    append_image_blocks(chains[k], model, encoded[k], pieces[k].first->image_context);
   return chains;
 }
 

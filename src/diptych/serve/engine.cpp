@@ -1,31 +1,65 @@
 #include "diptych/serve/engine.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/serve/cache_rows.h"
+#include "diptych/tensor/device.h"
 
 namespace diptych {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+// What shares the time, in the order of TimeShares.
+constexpr size_t kRead = 0;
+constexpr size_t kWrite = 1;
+constexpr size_t kPaint = 2;
+constexpr size_t kActivities = 3;
 
-// The rest of the rows is what gets appended between two compactions, so that these stay cheap.
+// A quarter of the rows is for what gets appended between two compactions, so that these stay cheap, and for the steps
+// of painting.
 int64_t most_live_rows(const EngineLimits& limits) {
   return limits.cache_rows / 4 * 3;
+}
+
+// Of one image's step. A batch has at most half of it, if that is more than one image.
+int64_t most_step_rows(const EngineLimits& limits) {
+  return limits.cache_rows / 4;
 }
 
 bool uses_dropped_contexts(const Job& job) {
   return job.paint && job.paint->guidance.text_scale > 1;
 }
 
-// Of a request without its prefix, at most.
-int64_t rows_behind_prefix(const Job& job, const ContextPlan& plan) {
-  const auto tail = static_cast<int64_t>(plan.tail.size());
-  const int64_t text = job.text ? job.text->sampling.max_tokens + 2 : 0;
-  return tail * (uses_dropped_contexts(job) ? 3 : 1) + job.count * text;
+// Ids of the context without the prompt, for guidance: what precedes it (bagel.md 8.1). Behind an image the context is
+// that of the prefix.
+std::vector<int64_t> text_dropped_ids(const ContextPlan& plan) {
+  return {plan.tail.begin(), plan.tail.end() - plan.last_text};
+}
+
+// Ids of the context without the images: all texts (bagel.md 8.1).
+std::vector<int64_t> image_dropped_ids(const Job& job, const ContextPlan& plan) {
+  return job.paint->guidance.image_scale > 1 ? text_ids(plan) : std::vector<int64_t>();
+}
+
+// Of a request behind its prefix, without what it samples.
+int64_t rows_of_prompt(const Job& job, const ContextPlan& plan) {
+  size_t rows = plan.tail.size();
+  if (uses_dropped_contexts(job)) {
+    rows += image_dropped_ids(job, plan).size();
+    if (plan.prefix.empty()) rows += text_dropped_ids(plan).size();
+  }
+  return static_cast<int64_t>(rows);
+}
+
+Sequence sequence_of(const std::shared_ptr<Request>& request, const CachedContext& context, std::vector<int64_t> ids) {
+  Sequence sequence;
+  sequence.request = request;
+  sequence.context = context;
+  sequence.pending = std::move(ids);
+  return sequence;
 }
 
 // First line of the message: torch appends a stack trace.
@@ -36,12 +70,14 @@ std::string first_line(const std::exception& error) {
 
 }  // namespace
 
-Engine::Engine(const Bagel& model, const Tokenizer& tokenizer, const EngineLimits& limits)
+Engine::Engine(const Bagel& model, const Tokenizer& tokenizer, const EngineLimits& limits, Now now)
     : model_(model),
       tokenizer_(tokenizer),
       limits_(limits),
       token_bytes_(token_bytes_table(tokenizer, model.config.vocabulary)),
-      cache_(make_cache(model)) {
+      now_(std::move(now)),
+      cache_(make_cache(model)),
+      shares_(kActivities) {
   reserve_rows(cache_, limits.cache_rows);
 }
 
@@ -57,14 +93,25 @@ void Engine::submit(Job job, std::shared_ptr<Mailbox> mailbox, Clock::time_point
     throw invalid_request(
         cat("the prompt has ", request->plan.rows, " tokens; with its answer it may have ", limits_.max_context), "",
         "context_length_exceeded");
-  if (job.text) job.text->sampling.max_tokens = std::min(job.text->sampling.max_tokens, room);
-  request->own_rows = rows_behind_prefix(job, request->plan);
-  request->open = job.count;
+  const int64_t prompt_rows = rows_of_prompt(job, request->plan);
   const int64_t prefix_rows = request->plan.rows - static_cast<int64_t>(request->plan.tail.size());
-  if (prefix_rows + request->own_rows > most_live_rows(limits_) || job.count > limits_.sequences)
-    throw invalid_request(cat("prompt, n and max_tokens together need ", prefix_rows + request->own_rows,
-                              " rows of the cache and ", job.count, " sequences; this server has ",
-                              most_live_rows(limits_), " and ", limits_.sequences));
+  const int64_t cache_room = most_live_rows(limits_) - prefix_rows - prompt_rows;  // for all texts
+  const int64_t text_room = cache_room / job.count - 2;
+  if ((job.text ? text_room < 1 : cache_room < 0) || job.count > limits_.sequences)
+    throw invalid_request(cat("the prompt needs ", prefix_rows + prompt_rows, " rows of the cache, and n is ",
+                              job.count, "; this server has ", most_live_rows(limits_), " rows and ", limits_.sequences,
+                              " sequences"));
+  if (job.paint && rows_of_step(*job.paint) > most_step_rows(limits_))
+    throw invalid_request(cat("painting an image of this size needs ", rows_of_step(*job.paint),
+                              " rows of the cache; this server has ", most_step_rows(limits_), " for it"),
+                          "size");
+  request->own_rows = prompt_rows;
+  if (job.text) {
+    int64_t& max_tokens = job.text->sampling.max_tokens;
+    max_tokens = std::min({max_tokens, room, text_room});
+    request->own_rows += job.count * (max_tokens + 2);
+  }
+  request->open = job.count;
   request->job = std::move(job);
   request->mailbox = std::move(mailbox);
   request->deadline = deadline;
@@ -109,8 +156,8 @@ void Engine::run() {
     try {
       busy = round();
     } catch (const std::exception& error) {
-      log_error("a pass of the model failed, and so do the requests in it: " + first_line(error));
-      fail_all({500, "server_error", "the model failed on this request or on one beside it"});
+      log_error("the server failed, and so do all requests under way: " + first_line(error));
+      fail_all({500, "server_error", "the server failed on this request or on one beside it"});
     }
   }
 }
@@ -118,11 +165,23 @@ void Engine::run() {
 bool Engine::round() {
   end_overdue();
   admit();
-  write();
-  paint();
+  const auto is_read = [](const auto& entry) { return entry.second.text.whole; };
+  const auto is_prompt = [](const Sequence& sequence) { return sequence.reading; };
+  const bool reads = std::ranges::any_of(unread_, is_read) || std::ranges::any_of(sequences_, is_prompt);
+  const bool writes = !std::ranges::all_of(sequences_, is_prompt);
+  const bool paints = !painting_.chains.empty() || std::ranges::any_of(to_paint_, can_be_painted);
+  if (reads || writes || paints) {
+    const size_t activity = shares_.next({reads, writes, paints});
+    const Clock::time_point start = now_();
+    if (activity == kRead) read();
+    if (activity == kWrite) write();
+    if (activity == kPaint) paint();
+    shares_.charge(activity, now_() - start);
+  }
   forget_ended();
   const std::lock_guard lock(mutex_);
-  load_ = {static_cast<int64_t>(waiting_.size()), static_cast<int64_t>(active_.size()), cache_.used, prefixes_.rows()};
+  load_ = {static_cast<int64_t>(waiting_.size()), static_cast<int64_t>(active_.size()), cache_.used, prefixes_.rows(),
+           cache_.keys.front().size(0)};
   if (waiting_.empty() && active_.empty()) changed_.notify_all();
   return !waiting_.empty() || !active_.empty();
 }
@@ -150,25 +209,20 @@ int64_t Engine::active_choices() const {
 }
 
 void Engine::admit() {
-  std::vector<std::shared_ptr<Request>> admitted;
-  int64_t rows_read = 0;
-  while (const std::shared_ptr<Request> request = next_waiting(rows_read)) {
-    rows_read += request->plan.rows;
+  while (const std::shared_ptr<Request> request = next_waiting()) {
+    for (int64_t k = 0; k < request->prefix_pieces; ++k)
+      request->cached_tokens += request->plan.prefix[static_cast<size_t>(k)].rows;
     active_.push_back(request);
-    admitted.push_back(request);
   }
-  if (admitted.empty()) return;
-  read_prefixes(admitted);
-  for (const std::shared_ptr<Request>& request : admitted) begin(request);
+  follow_prefixes();
 }
 
 // Takes the head of the queue if it fits beside what is under way, else nothing: no job overtakes another.
-std::shared_ptr<Request> Engine::next_waiting(int64_t rows_read) {
+std::shared_ptr<Request> Engine::next_waiting() {
   const std::lock_guard lock(mutex_);
   if (waiting_.empty()) return nullptr;
   std::shared_ptr<Request> request = waiting_.front();
   if (active_choices() + request->job.count > limits_.sequences) return nullptr;
-  if (rows_read > 0 && rows_read + request->plan.rows > limits_.prefill_tokens) return nullptr;
   if (!reserve(*request)) return nullptr;
   waiting_.pop_front();
   ++load_.active;  // so that drain() waits for it
@@ -180,7 +234,7 @@ bool Engine::reserve(Request& request) {
   int64_t taken = 0;
   for (const std::shared_ptr<Request>& other : active_) {
     taken += other->own_rows;
-    // Admitted in this round, with pieces still to be read.
+    // With pieces still to be read.
     const size_t known = static_cast<size_t>(other->prefix_pieces);
     for (size_t k = known; k < other->plan.prefix.size(); ++k) taken += other->plan.prefix[k].rows;
   }
@@ -202,105 +256,188 @@ bool Engine::reserve(Request& request) {
   return false;
 }
 
-// Piece by piece, each distinct one once, those of all requests in one pass.
-void Engine::read_prefixes(const std::vector<std::shared_ptr<Request>>& requests) {
-  for (const std::shared_ptr<Request>& request : requests)
-    for (int64_t k = 0; k < request->prefix_pieces; ++k)
-      request->cached_tokens += request->plan.prefix[static_cast<size_t>(k)].rows;
-  for (;;) {
-    std::vector<std::pair<const Job*, PrefixPiece>> missing;
-    std::map<std::string, std::shared_ptr<Prefix>> fresh;
-    std::vector<std::pair<Request*, std::shared_ptr<Prefix>>> readers;
-    int64_t rows = 0;
-    for (const std::shared_ptr<Request>& request : requests) {
-      if (request->prefix_pieces == static_cast<int64_t>(request->plan.prefix.size())) continue;
-      const PrefixPiece& piece = request->plan.prefix[static_cast<size_t>(request->prefix_pieces)];
-      std::shared_ptr<Prefix>& prefix = fresh[piece.key];
-      if (prefix == nullptr) {
-        prefix = std::make_shared<Prefix>(Prefix{piece.key, {}, piece.rows, request->prefix});
-        missing.emplace_back(&request->job, piece);
-        rows += piece.rows;
-      } else {
-        request->cached_tokens += piece.rows;
-      }
-      readers.emplace_back(request.get(), prefix);
+// Moves each request along the pieces of its prefix that are read. Behind the last one it begins; a piece that nobody
+// reads yet it reads itself.
+void Engine::follow_prefixes() {
+  for (const std::shared_ptr<Request>& request : active_) {
+    if (request->begun || request->ended) continue;
+    const std::vector<PrefixPiece>& pieces = request->plan.prefix;
+    size_t k = static_cast<size_t>(request->prefix_pieces);
+    for (; k < pieces.size(); ++k) {
+      std::shared_ptr<Prefix> found = prefixes_.find(pieces[k].key);
+      if (found == nullptr) break;
+      request->prefix = std::move(found);
+      request->cached_tokens += pieces[k].rows;
     }
-    if (missing.empty()) return;
-    make_room(rows);
-    std::vector<CachedContext> contexts;
-    for (const auto& [job, piece] : missing) {
-      const std::shared_ptr<Prefix>& parent = fresh[piece.key]->parent;
-      contexts.push_back(parent == nullptr ? CachedContext() : parent->context);
-    }
-    prefill(model_, cache_, piece_segments(model_, tokenizer_, missing), contexts);
-    for (size_t k = 0; k < missing.size(); ++k) {
-      const std::shared_ptr<Prefix>& prefix = fresh[missing[k].second.key];
-      prefix->context = std::move(contexts[k]);
-      prefixes_.insert(prefix);
-    }
-    for (const auto& [request, prefix] : readers) {
-      request->prefix = prefix;
-      ++request->prefix_pieces;
-    }
+    request->prefix_pieces = static_cast<int64_t>(k);
+    if (k == pieces.size())
+      begin(request);
+    else if (!unread_.contains(pieces[k].key))
+      read_piece(request, pieces[k]);
   }
 }
 
-// Without the prompt: the images and what precedes them. Without the images: all texts (bagel.md 8.1).
-void Engine::read_dropped_contexts(Request& request) {
-  std::vector<std::vector<Segment>> chains(2);
-  const std::vector<ContextPart>& parts = request.job.context;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].image) continue;
-    const std::vector<int64_t> ids = text_ids(tokenizer_, parts[i].text);
-    if (request.prefix == nullptr && i + 1 < parts.size()) append_text(chains[0], ids);
-    if (request.job.paint->guidance.image_scale > 1) append_text(chains[1], ids);
-  }
-  make_room(2 * static_cast<int64_t>(request.plan.rows));
-  std::vector<CachedContext> contexts(2);
-  prefill(model_, cache_, chains, contexts);
-  request.text_dropped = request.prefix != nullptr ? request.prefix->context : std::move(contexts[0]);
-  request.image_dropped = std::move(contexts[1]);
+void Engine::read_piece(const std::shared_ptr<Request>& request, const PrefixPiece& piece) {
+  UnreadPiece& unread = unread_[piece.key];
+  unread.reader = request;
+  if (request->prefix != nullptr) unread.text.context = request->prefix->context;
+  if (piece.text.empty()) return;
+  unread.text.whole = false;
+  Sequence sequence = sequence_of(request, unread.text.context, piece.text);
+  sequence.closing = true;
+  sequence.read = &unread.text;
+  sequences_.push_back(std::move(sequence));
 }
 
+// What is behind the prefix, and the contexts of guidance.
 void Engine::begin(const std::shared_ptr<Request>& request) {
-  if (uses_dropped_contexts(request->job)) read_dropped_contexts(*request);
-  Sequence sequence;
-  sequence.request = request;
+  const ContextPlan& plan = request->plan;
+  request->begun = true;
+  if (uses_dropped_contexts(request->job)) {
+    if (request->prefix != nullptr)
+      request->text_dropped.context = request->prefix->context;
+    else
+      read_dropped(request, request->text_dropped, text_dropped_ids(plan));
+    read_dropped(request, request->image_dropped, image_dropped_ids(request->job, plan));
+  }
+  Sequence sequence =
+      sequence_of(request, request->prefix != nullptr ? request->prefix->context : CachedContext(), plan.tail);
   for (int64_t choice = 0; choice < request->job.count; ++choice) sequence.choices.push_back(choice);
-  if (request->prefix != nullptr) sequence.context = request->prefix->context;
-  sequence.pending = request->plan.tail;
   sequence.closing = !request->job.text;
   if (request->job.text) {
     sequence.pending.push_back(model_.special.im_start);
     sequence.text = TextAssembler(request->job.text->stops);
   }
   sequences_.push_back(std::move(sequence));
-  counters_.prompt_tokens += request->plan.rows;
+  counters_.prompt_tokens += plan.rows;
   counters_.cached_tokens += request->cached_tokens;
-  request->mailbox->push(JobStarted{request->plan.rows, request->cached_tokens});
+  request->mailbox->push(JobStarted{plan.rows, request->cached_tokens});
+}
+
+void Engine::read_dropped(const std::shared_ptr<Request>& request, ContextRead& read, const std::vector<int64_t>& ids) {
+  if (ids.empty()) return;
+  read.whole = false;
+  Sequence sequence = sequence_of(request, {}, ids);
+  sequence.closing = true;
+  sequence.read = &read;
+  sequences_.push_back(std::move(sequence));
+}
+
+// Images as far as the limit allows, at least one; then a part of each text, the same of all that are long.
+void Engine::read() {
+  int64_t rows_left = limits_.prefill_tokens;
+  while (rows_left > 0 && read_images(rows_left)) follow_prefixes();
+  std::vector<Sequence*> prompts;
+  std::vector<int64_t> wishes;
+  for (Sequence& sequence : sequences_) {
+    sequence.part = 0;
+    if (!sequence.reading) continue;
+    prompts.push_back(&sequence);
+    wishes.push_back(static_cast<int64_t>(sequence.pending.size()));
+  }
+  const std::vector<int64_t> parts = deal(wishes, limits_.prefill_tokens);
+  for (size_t k = 0; k < prompts.size(); ++k) prompts[k]->part = parts[k];
+  pass_texts();
+}
+
+// One pass over images whose texts in front are read, each distinct beginning once; false if there is none.
+bool Engine::read_images(int64_t& rows_left) {
+  std::vector<std::shared_ptr<Request>> readers;
+  std::vector<std::pair<const Job*, const PrefixPiece*>> pieces;
+  std::vector<CachedContext> contexts;
+  int64_t rows = 0;
+  for (const std::shared_ptr<Request>& request : active_) {
+    if (request->begun || request->ended) continue;
+    const PrefixPiece& piece = request->plan.prefix[static_cast<size_t>(request->prefix_pieces)];
+    const UnreadPiece& unread = unread_.at(piece.key);
+    if (unread.reader != request || !unread.text.whole) continue;
+    const int64_t image_rows = piece.rows - static_cast<int64_t>(piece.text.size());
+    if (!pieces.empty() && rows + image_rows > rows_left) break;
+    rows += image_rows;
+    readers.push_back(request);
+    pieces.emplace_back(&request->job, &piece);
+  }
+  if (pieces.empty()) return false;
+  rows_left -= rows;
+  make_room(rows);
+  for (const auto& [job, piece] : pieces) contexts.push_back(unread_.at(piece->key).text.context);
+  const bool is_read = run_pass(readers, [&] { prefill(model_, cache_, image_segments(model_, pieces), contexts); });
+  for (size_t k = 0; is_read && k < readers.size(); ++k) {
+    Request& reader = *readers[k];
+    reader.prefix = std::make_shared<Prefix>(
+        Prefix{pieces[k].second->key, std::move(contexts[k]), pieces[k].second->rows, std::move(reader.prefix)});
+    ++reader.prefix_pieces;
+    prefixes_.insert(reader.prefix);
+    unread_.erase(pieces[k].second->key);
+  }
+  return true;
 }
 
 void Engine::write() {
-  if (sequences_.empty()) return;
+  for (Sequence& sequence : sequences_)
+    sequence.part = sequence.reading ? 0 : static_cast<int64_t>(sequence.pending.size());
+  pass_texts();
+}
+
+// One pass over the sequences that have a part in it.
+void Engine::pass_texts() {
   int64_t rows = 0;
-  for (const Sequence& sequence : sequences_) rows += static_cast<int64_t>(sequence.pending.size());
+  for (const Sequence& sequence : sequences_) rows += sequence.part;
+  if (rows == 0) return;
   make_room(rows);
+  std::vector<Sequence> sequences;
+  std::vector<Sequence> others;
+  std::vector<std::shared_ptr<Request>> requests;
+  for (Sequence& sequence : sequences_) {
+    if (sequence.part > 0) requests.push_back(sequence.request);
+    (sequence.part > 0 ? sequences : others).push_back(std::move(sequence));
+  }
+  sequences_ = std::move(others);
   std::vector<Sequence> closed;
-  write_step(model_, token_bytes_, cache_, sequences_, closed, counters_);
-  for (Sequence& sequence : closed)
+  const bool passed =
+      run_pass(requests, [&] { write_step(model_, token_bytes_, cache_, sequences, closed, counters_); });
+  if (!passed) return;
+  std::ranges::move(sequences, std::back_inserter(sequences_));
+  for (Sequence& sequence : closed) {
+    if (sequence.read != nullptr) {
+      *sequence.read = {std::move(sequence.context), /*whole=*/true};
+      continue;
+    }
     for (const int64_t choice : sequence.choices)
       to_paint_.push_back({sequence.request, choice, sequence.context, sequence.thinking, sequence.sampled});
+  }
 }
 
 void Engine::paint() {
-  if (painting_.chains.empty() && !to_paint_.empty()) painting_ = start_batch(model_, to_paint_, limits_.images);
-  if (!painting_.chains.empty()) paint_step(model_, cache_, painting_, counters_);
+  if (painting_.chains.empty()) painting_ = take_batch(to_paint_, limits_.images, most_step_rows(limits_) / 2);
+  std::vector<std::shared_ptr<Request>> requests;
+  for (const PaintChain& chain : painting_.chains) requests.push_back(chain.request);
+  const int64_t rows = rows_of_step(*requests.front()->job.paint) * static_cast<int64_t>(requests.size());
+  make_room(rows);
+  if (!run_pass(requests, [&] { paint_step(model_, cache_, painting_, counters_); })) painting_ = {};
+}
+
+// If the pass throws, the requests in it fail, and nobody else: the cache is as it was. False then. Waits for the device,
+// so that the pass's time and faults are its own.
+bool Engine::run_pass(const std::vector<std::shared_ptr<Request>>& requests, const std::function<void()>& pass) {
+  try {
+    pass();
+    synchronise(model_.embed_tokens.device());
+    return true;
+  } catch (const std::exception& error) {
+    log_error("a pass of the model failed, and so do the requests in it: " + first_line(error));
+    for (const std::shared_ptr<Request>& request : requests)
+      if (!request->ended)
+        fail(*request, {500, "server_error", "the model failed on this request or on one in the same pass"});
+  }
+  return false;
 }
 
 void Engine::forget_ended() {
   std::erase_if(sequences_, [](const Sequence& sequence) { return sequence.request->ended; });
   std::erase_if(to_paint_, [](const PaintChain& chain) { return chain.request->ended; });
   drop_ended(painting_);
+  std::erase_if(unread_, [](const auto& entry) { return entry.second.reader->ended; });
   std::erase_if(active_, [](const std::shared_ptr<Request>& request) { return request->ended; });
 }
 
@@ -308,9 +445,10 @@ void Engine::make_room(int64_t rows) {
   if (cache_.used + rows <= limits_.cache_rows) return;
   std::vector<CachedContext*> contexts = prefixes_.contexts();
   for (const std::shared_ptr<Request>& request : active_) {
-    contexts.push_back(&request->text_dropped);
-    contexts.push_back(&request->image_dropped);
+    contexts.push_back(&request->text_dropped.context);
+    contexts.push_back(&request->image_dropped.context);
   }
+  for (auto& [key, unread] : unread_) contexts.push_back(&unread.text.context);
   for (Sequence& sequence : sequences_) contexts.push_back(&sequence.context);
   for (PaintChain& chain : to_paint_) contexts.push_back(&chain.context);
   for (PaintChain& chain : painting_.chains) contexts.push_back(&chain.context);
@@ -327,12 +465,13 @@ void Engine::fail_all(const ApiError& error) {
   for (const std::shared_ptr<Request>& request : active_)
     if (!request->ended) fail(*request, error);
   active_.clear();
+  unread_.clear();
   sequences_.clear();
   to_paint_.clear();
   painting_ = {};
   prefixes_ = {};
   cache_.used = 0;
-  load_ = {static_cast<int64_t>(waiting_.size()), 0, 0, 0};
+  load_ = {static_cast<int64_t>(waiting_.size()), 0, 0, 0, cache_.keys.front().size(0)};
   changed_.notify_all();
 }
 

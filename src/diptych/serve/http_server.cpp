@@ -3,13 +3,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <memory>
 
-#include "diptych/base/error.h"
+#include "diptych/base/ascii.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
+#include "diptych/serve/bind_fault.h"
 #include "diptych/serve/http_stream.h"
 
 namespace diptych {
@@ -33,6 +36,10 @@ constexpr const char* kEdits = "/v1/images/edits";
 constexpr const char* kModels = "/v1/models";
 constexpr const char* kMetrics = "/metrics";
 constexpr const char* kHealth = "/health";
+constexpr std::array kPostPaths = {kChat, kGenerations, kEdits};
+constexpr std::array kGetPaths = {kModels, kMetrics, kHealth};
+
+constexpr const char* kPreflightAge = "600";  // seconds that a browser may remember
 
 /** The connection that the current thread serves. */
 struct Connection {
@@ -108,6 +115,50 @@ std::string read_body(const httplib::ContentReader& reader, int64_t most) {
   throw ApiError(408, "invalid_request_error", "the body did not arrive in time, or not in one piece");
 }
 
+bool is_model(std::string_view path) {
+  return path.starts_with(kModels) && path.size() > std::string_view(kModels).size() + 1 &&
+         path[std::string_view(kModels).size()] == '/';
+}
+
+bool is_post(std::string_view path) {
+  return std::ranges::count(kPostPaths, path) > 0;
+}
+
+bool is_endpoint(std::string_view path) {
+  return is_post(path) || std::ranges::count(kGetPaths, path) > 0 || is_model(path);
+}
+
+/** Of a client whose base URL lacks the /v1, has it twice, or has slashes too many. */
+ApiError unknown_endpoint(const std::string& path) {
+  std::string meant;
+  if (is_endpoint("/v1" + path)) meant = "/v1" + path;
+  std::string_view plain = path;
+  while (plain.ends_with('/')) plain.remove_suffix(1);
+  for (const char* known : {kChat, kGenerations, kEdits, kModels})
+    if (meant.empty() && plain.ends_with(std::string_view(known).substr(3))) meant = known;
+  return {404, "invalid_request_error",
+          cat("there is no such endpoint", meant.empty() ? "" : cat(": did you mean ", meant, "?")), "", "unknown_url"};
+}
+
+/** The type of a request's body without its parameters, in small letters. */
+std::string media_type(const httplib::Request& request) {
+  const std::string form = request.get_header_value(kFormType);
+  const std::string type = form.empty() ? request.get_header_value("Content-Type") : form;
+  return ascii_lower(trimmed(std::string_view(type).substr(0, type.find(';'))));
+}
+
+/** JSON, or a form where the endpoint takes one. `curl -d` calls JSON a form too, and some clients nothing at all; a
+ * page that does so to get by without a preflight is told by its Origin. */
+void check_media_type(const httplib::Request& request) {
+  const std::string type = media_type(request);
+  const bool is_json = type.empty() || type == "application/json" || type.ends_with("+json") ||
+                       type == "application/x-www-form-urlencoded";
+  const bool takes_form = request.path == kEdits;
+  if (is_json || (takes_form && type == "multipart/form-data")) return;
+  throw ApiError(415, "invalid_request_error",
+                 cat("the body must be application/json", takes_form ? " or multipart/form-data" : "", ", not ", type));
+}
+
 void put(const ApiReply& reply, httplib::Response& response) {
   response.status = reply.status;
   if (reply.status == 429 || reply.status == 503) response.set_header("Retry-After", "1");
@@ -116,17 +167,10 @@ void put(const ApiReply& reply, httplib::Response& response) {
 
 }  // namespace
 
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  unsigned char difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i] ^ (b.empty() ? '\0' : b[i % b.size()]));
-  return difference == 0;
-}
-
 class HttpServer::Listener : public httplib::Server {
  public:
-  Listener(Api& api, const HttpLimits& limits, const std::string& api_key)
-      : api_(api), limits_(limits), authorization_(api_key.empty() ? "" : "Bearer " + api_key) {
+  Listener(Api& api, const HttpLimits& limits, AccessRules access)
+      : api_(api), limits_(limits), access_(std::move(access)) {
     new_task_queue = [] { return new ThreadPerConnection; };
     set_tcp_nodelay(true);
     // Not SO_REUSEPORT, httplib's own choice: with it, two servers could share a port without noticing.
@@ -135,11 +179,15 @@ class HttpServer::Listener : public httplib::Server {
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      return admit(request, response) ? HandlerResponse::Unhandled : HandlerResponse::Handled;
+      return answer(request, response) ? HandlerResponse::Handled : HandlerResponse::Unhandled;
     });
     set_error_handler([](const httplib::Request&, httplib::Response& response) {
-      if (response.body.empty())
-        put(error_reply({response.status, "invalid_request_error", "the request is not valid HTTP"}), response);
+      if (!response.body.empty()) return;
+      connection->must_close = true;
+      const bool late = connection->stream.late();
+      put(error_reply({late ? 408 : response.status, "invalid_request_error",
+                       late ? "the headers did not arrive in time" : "the request is not valid HTTP"}),
+          response);
     });
     set_exception_handler([](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
       put(error_reply({500, "server_error", "internal error"}), response);
@@ -164,36 +212,60 @@ class HttpServer::Listener : public httplib::Server {
  private:
   using PostFunction = std::function<ApiReply(const std::string& type, const std::string& body, const ClientGone&)>;
 
-  // Checks that need no body. A refused request is not read further.
-  bool admit(const httplib::Request& request, httplib::Response& response) {
+  // Answers what needs no body: false if the request is for a handler. A refused request is not read further.
+  bool answer(const httplib::Request& request, httplib::Response& response) {
+    const std::string origin = allowed_origin(access_, request.get_header_value("Origin"));
+    if (!origin.empty()) response.set_header("Access-Control-Allow-Origin", origin);
+    if (!access_.origins.empty()) response.set_header("Vary", "Origin");
+    const bool has_body = request.has_header("Content-Length") || request.has_header("Transfer-Encoding");
+    if (has_body && !is_post(request.path)) connection->must_close = true;  // nobody will read it
     try {
+      if (!is_endpoint(request.path)) throw unknown_endpoint(request.path);
+      if (request.method == "OPTIONS" && !origin.empty()) {
+        allow_page(request, response);
+        return true;
+      }
       check(request);
-      return true;
+      if (!is_model(request.path)) return false;
+      put(api_.model(request.path.substr(std::string_view(kModels).size() + 1)), response);
+      api_.count(kModels, response.status, Clock::duration(0));
     } catch (const ApiError& error) {
-      connection->must_close = connection->must_close || request.method != "GET";
+      connection->must_close = connection->must_close || (request.method != "GET" && request.method != "HEAD");
       if (error.status == 401) response.set_header("WWW-Authenticate", "Bearer");
+      if (error.status == 405) response.set_header("Allow", is_post(request.path) ? "POST" : "GET, HEAD");
       put(error_reply(error), response);
-      return false;
     }
+    return true;
+  }
+
+  // The answer to a preflight: the page may send what it asks for. It comes without the key.
+  static void allow_page(const httplib::Request& request, httplib::Response& response) {
+    response.status = 204;
+    response.set_header("Access-Control-Allow-Methods", is_post(request.path) ? "POST" : "GET, HEAD");
+    const std::string headers = request.get_header_value("Access-Control-Request-Headers");
+    if (!headers.empty()) response.set_header("Access-Control-Allow-Headers", headers);
+    response.set_header("Access-Control-Max-Age", kPreflightAge);
   }
 
   void check(const httplib::Request& request) const {
     const std::string& path = request.path;
-    const bool is_post = path == kChat || path == kGenerations || path == kEdits;
-    const bool is_get = path == kModels || path == kMetrics || path == kHealth;
-    if (!is_post && !is_get)
-      throw ApiError(404, "invalid_request_error", "there is no such endpoint", "", "unknown_url");
-    if (request.method != (is_post ? "POST" : "GET"))
-      throw ApiError(405, "invalid_request_error", cat("use ", is_post ? "POST" : "GET", " on this endpoint"));
-    if (path != kHealth && !authorization_.empty() &&
-        !equal_in_constant_time(request.get_header_value("Authorization"), authorization_))
-      throw ApiError(401, "authentication_error", "the API key is missing or wrong", "", "invalid_api_key");
+    const std::string& method = request.method;
+    if (is_post(path) ? method != "POST" : method != "GET" && method != "HEAD")
+      throw ApiError(405, "invalid_request_error",
+                     method == "OPTIONS" && request.has_header("Origin")
+                         ? "pages of this origin may not use this server: see its option --allow-origin"
+                         : cat("use ", is_post(path) ? "POST" : "GET", " on this endpoint"));
+    if (path != kHealth)
+      check_access(access_, {request.get_header_value("Authorization"), request.get_header_value("Origin"),
+                             request.get_header_value("Host")});
     if (refusing_) throw ApiError(503, "server_error", "the server is shutting down", "", "shutting_down");
+    if (!is_post(path)) return;
     const std::string encoding = request.get_header_value("Content-Encoding");
     if (!encoding.empty() && encoding != "identity")
       throw ApiError(415, "invalid_request_error", "compressed bodies are not supported");
+    check_media_type(request);
     // Such a body would end with the connection, for which the client waits too.
-    if (is_post && !request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
+    if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
       throw ApiError(411, "invalid_request_error", "the request has no body: expected one, with Content-Length");
     if (request.has_header("Content-Length") && announced_bytes(request) > limits_.body_bytes)
       throw too_large(limits_.body_bytes);
@@ -273,13 +345,13 @@ class HttpServer::Listener : public httplib::Server {
 
   Api& api_;
   const HttpLimits limits_;
-  const std::string authorization_;
+  const AccessRules access_;
   std::atomic<int64_t> connections_ = 0;
   std::atomic<bool> refusing_ = false;
 };
 
-HttpServer::HttpServer(Api& api, const HttpLimits& limits, const std::string& api_key)
-    : listener_(std::make_unique<Listener>(api, limits, api_key)) {}
+HttpServer::HttpServer(Api& api, const HttpLimits& limits, AccessRules access)
+    : listener_(std::make_unique<Listener>(api, limits, std::move(access))) {}
 
 HttpServer::~HttpServer() {
   stop();
@@ -287,9 +359,7 @@ HttpServer::~HttpServer() {
 
 int HttpServer::start(const std::string& host, int port) {
   const int bound = port == 0 ? listener_->bind_to_any_port(host) : listener_->bind_to_port(host, port) ? port : -1;
-  if (bound < 0)
-    throw Error(ExitCode::io, {cat(host, ":", port), "an address and a free port of this machine",
-                               "one that cannot be bound", "--port 0 takes any free port"});
+  if (bound < 0) throw bind_fault(host, port);
   listener_->widen_backlog();
   const auto ended = std::make_shared<std::atomic<bool>>(false);
   thread_ = std::thread([this, ended] {

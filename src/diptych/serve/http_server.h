@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "diptych/serve/access.h"
 #include "diptych/serve/api.h"
 
 namespace diptych {
@@ -14,14 +15,15 @@ struct HttpLimits {
   std::chrono::milliseconds request_time{60000};  // from the first to the last byte of a request
 };
 
-/** Serves POST /v1/chat/completions, /v1/images/generations, /v1/images/edits and GET /v1/models, /metrics, /health,
- *  the first five only with `Authorization: Bearer KEY` where there is a key. */
+/** Serves POST /v1/chat/completions, /v1/images/generations and /v1/images/edits, and GET and HEAD /v1/models,
+ *  /v1/models/NAME, /metrics and /health; all but the last as far as `access` lets them. Answers the preflights of
+ * pages that are allowed. */
 class HttpServer {
  public:
-  HttpServer(Api& api, const HttpLimits& limits, const std::string& api_key);
+  HttpServer(Api& api, const HttpLimits& limits, AccessRules access);
   ~HttpServer();
 
-  /** Binds and serves in the background; port 0 takes a free one. Returns the port. Throws Error(io). */
+  /** Binds and serves in the background; port 0 takes a free one. Returns the port. Throws bind_fault(). */
   int start(const std::string& host, int port);
 
   /** New connections and requests get 503 from here on; those under way go on. */
@@ -35,8 +37,5 @@ class HttpServer {
   std::unique_ptr<Listener> listener_;
   std::thread thread_;
 };
-
-/** Whether the texts are equal, in a time that tells nothing about where they differ. */
-bool equal_in_constant_time(std::string_view a, std::string_view b);
 
 }  // namespace diptych

@@ -18,6 +18,9 @@ class HttpStream : public httplib::Stream {
   /** Waits for the first byte of a request; false if none comes within `idle`, the client leaves or `stop` is set. */
   bool await_request(std::chrono::milliseconds idle, const std::atomic<bool>& stop);
 
+  /** Whether the time for the request at hand is over. */
+  bool late() const { return time_left() <= std::chrono::milliseconds(0); }
+
   /** Whether the client has closed its side. */
   bool client_gone() const;
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/io/resize.h"
@@ -9,12 +10,12 @@
 #include "diptych/serve/json_fields.h"
 #include "diptych/serve/multipart.h"
 #include "diptych/serve/request_image.h"
+#include "diptych/serve/request_images.h"
+#include "diptych/serve/unsupported_fields.h"
 
 namespace diptych {
 
 namespace {
-
-constexpr size_t kMostImages = 16;
 
 struct PixelSize {
   int64_t width = 0;
@@ -41,15 +42,25 @@ int64_t latent_side(int64_t pixels, const ModelConfig& model) {
   return pixels / unit;
 }
 
+/** The grid of a request, sound or refused: the engine paints several requests' images in one pass. */
+std::vector<double> flow_times(int64_t updates, double shift) {
+  std::vector<double> times = timestep_grid(updates + 1, shift);
+  bool falls = times.front() == 1 && times.back() == 0;
+  for (size_t k = 0; k + 1 < times.size(); ++k) falls = falls && times[k + 1] < times[k];
+  if (!falls)
+    throw invalid_request(cat("'shift' ", shift, " leaves no flow times from 1 to 0 for ", updates, " steps"), "shift");
+  return times;
+}
+
 PaintStage paint_stage(const nlohmann::json& object, PixelSize size, const ServeSettings& settings,
                        const ModelConfig& model) {
   const std::string asked = string_field(object, "size", "auto");
-  if (asked != "auto") size = parse_size(asked);
+  if (asked != "auto" && !asked.empty()) size = parse_size(asked);
   PaintStage stage;
   stage.grid_height = latent_side(size.height, model);
   stage.grid_width = latent_side(size.width, model);
   const int64_t updates = integer_field(object, "steps", settings.updates, 1, 1000);
-  stage.times = timestep_grid(updates + 1, number_field(object, "shift", settings.shift, 1e-3, 1e3));
+  stage.times = flow_times(updates, number_field(object, "shift", settings.shift, 1e-3, 1e3));
   stage.guidance.text_scale = number_field(object, "guidance", 1, 1, 100);
   stage.guidance.image_scale = number_field(object, "image_guidance", 1, 1, 100);
   return stage;
@@ -60,16 +71,14 @@ TextStage think_stage(const nlohmann::json& object, const ServeSettings& setting
   stage.sampling.temperature = number_field(object, "temperature", 1, 0, 100);
   stage.sampling.top_p = number_field(object, "top_p", 1, 0, 1);
   stage.sampling.top_k = std::max<int64_t>(0, integer_field(object, "top_k", 0, -1, INT32_MAX));
-  stage.sampling.max_tokens = integer_field(object, "max_think_tokens", settings.think_tokens, 1,
+  stage.sampling.max_tokens = clamped_field(object, "max_think_tokens", settings.think_tokens, 1,
                                             std::max(settings.max_tokens, settings.think_tokens));
   return stage;
 }
 
 Job paint_job(const nlohmann::json& object, std::vector<Image> images, PixelSize size, bool think,
               const ServeSettings& settings, const ModelConfig& model) {
-  const std::string format = string_field(object, "response_format", "b64_json");
-  if (format != "b64_json")
-    throw invalid_request("'response_format' must be b64_json: this server stores no images", "response_format");
+  refuse_unsupported_image_fields(object);
   const std::string prompt = string_field(object, "prompt", "");
   if (prompt.empty()) throw invalid_request("'prompt' must be a string with at least one character", "prompt");
   Job job;
@@ -92,21 +101,23 @@ struct EditInput {
 
 /** Form fields are texts; those that are JSON numbers or booleans in the JSON form become such here. */
 nlohmann::json typed(const std::string& name, std::string_view content) {
-  if (name == "prompt" || name == "size" || name == "response_format") return std::string(content);
+  if (name == "prompt" || name == "size" || name == "mask") return std::string(content);
   if (content == "True") return true;
   if (content == "False") return false;
   const nlohmann::json value = nlohmann::json::parse(content.substr(0, 64), nullptr, /*allow_exceptions=*/false);
   return value.is_number() || value.is_boolean() ? value : nlohmann::json(std::string(content));
 }
 
-EditInput read_form(std::string_view body, std::string_view content_type, int64_t max_pixels) {
+EditInput read_form(std::string_view body, std::string_view content_type, const ServeSettings& settings) {
   EditInput input;
+  RequestImages images(settings);
   input.fields = nlohmann::json::object();
   for (const FormPart& part : parse_multipart(body, content_type)) {
     if (part.name == "image" || part.name == "image[]") {
-      if (input.images.size() == kMostImages) throw invalid_request(cat("more than ", kMostImages, " images"), "image");
       const auto* bytes = reinterpret_cast<const uint8_t*>(part.content.data());
-      input.images.push_back(image_of_bytes({bytes, part.content.size()}, "image", max_pixels));
+      input.images.push_back(images.take("image", [&](int64_t most) {
+        return image_of_bytes({bytes, part.content.size()}, "image", most);
+      }));
     } else {
       input.fields[part.name] = typed(part.name, part.content);
     }
@@ -114,16 +125,17 @@ EditInput read_form(std::string_view body, std::string_view content_type, int64_
   return input;
 }
 
-EditInput read_json(std::string_view body, int64_t max_pixels) {
+EditInput read_json(std::string_view body, const ServeSettings& settings) {
   EditInput input{parse_object(body), {}};
+  RequestImages images(settings);
   const nlohmann::json* value = find_field(input.fields, "images");
   if (value == nullptr) value = find_field(input.fields, "image");
   if (value == nullptr) return input;
   const nlohmann::json list = value->is_array() ? *value : nlohmann::json::array({*value});
-  if (list.size() > kMostImages) throw invalid_request(cat("more than ", kMostImages, " images"), "image");
   for (const nlohmann::json& item : list) {
     const bool wrapped = item.is_object() && item.contains("image_url");
-    input.images.push_back(image_of_json(wrapped ? item["image_url"] : item, "image", max_pixels));
+    const nlohmann::json& image = wrapped ? item["image_url"] : item;
+    input.images.push_back(images.take("image", [&](int64_t most) { return image_of_json(image, "image", most); }));
   }
   return input;
 }
@@ -136,11 +148,10 @@ Job parse_generation(std::string_view body, const ServeSettings& settings, const
 
 Job parse_edit(std::string_view body, std::string_view content_type, const ServeSettings& settings,
                const ModelConfig& model) {
-  EditInput input = content_type.starts_with("multipart/form-data")
-                        ? read_form(body, content_type, settings.max_image_pixels)
-                        : read_json(body, settings.max_image_pixels);
+  EditInput input = ascii_lower(content_type).starts_with("multipart/form-data")
+                        ? read_form(body, content_type, settings)
+                        : read_json(body, settings);
   if (input.images.empty()) throw invalid_request("an edit needs at least one 'image'", "image");
-  if (input.fields.contains("mask")) throw invalid_request("masks are not supported", "mask");
   const ImageTransformConfig& transform = model.vae_transform;
   const auto [width, height] = resized_size(input.images.front().width, input.images.front().height,
                                             {transform.max_long, transform.min_short, transform.stride});

@@ -8,7 +8,8 @@
 namespace diptych {
 
 /** Reads {"prompt", "n", "size", "seed", "response_format", "think", "steps", "shift", "guidance", "temperature",
- *  "top_p", "top_k", "max_think_tokens"}. Unknown fields are ignored. Throws ApiError. */
+ *  "top_p", "top_k", "max_think_tokens"}. Unknown fields are ignored, but not those of unsupported_fields.h. Throws
+ *  ApiError. */
 Job parse_generation(std::string_view body, const ServeSettings& settings, const ModelConfig& model);
 
 /** The same with images in front of the prompt, as JSON ("image" or "images": data URIs) or as a form (files "image" or

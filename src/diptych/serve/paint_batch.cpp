@@ -1,5 +1,7 @@
 #include "diptych/serve/paint_batch.h"
 
+#include <algorithm>
+
 #include "diptych/flow/sde_step.h"
 #include "diptych/rollout/image_sampler.h"
 #include "diptych/text/unicode.h"
@@ -20,12 +22,18 @@ bool paints_alike(const PaintStage& a, const PaintStage& b) {
 ImageTask task_of(const PaintChain& chain) {
   ImageTask task;
   task.context = chain.context;
-  task.text_dropped = chain.request->text_dropped;
-  task.image_dropped = chain.request->image_dropped;
+  task.text_dropped = chain.request->text_dropped.context;
+  task.image_dropped = chain.request->image_dropped.context;
   task.grid_height = stage_of(chain).grid_height;
   task.grid_width = stage_of(chain).grid_width;
   task.key = {.seed = chain.request->job.seed, .sample = static_cast<uint64_t>(chain.choice)};
   return task;
+}
+
+Tensor start_noise(const Bagel& model, const std::vector<ImageTask>& tasks) {
+  std::vector<Tensor> starts;
+  for (const ImageTask& task : tasks) starts.push_back(initial_noise(task, model.vae2llm.weight.size(1)));
+  return at::cat(starts).to(model.embed_tokens.device());
 }
 
 void hand_on(const Bagel& model, PaintBatch& batch, EngineCounters& counters) {
@@ -54,22 +62,30 @@ void hand_on(const Bagel& model, PaintBatch& batch, EngineCounters& counters) {
 
 }  // namespace
 
-PaintBatch start_batch(const Bagel& model, std::deque<PaintChain>& waiting, int64_t most) {
+int64_t rows_of_step(const PaintStage& stage) {
+  const Guidance& guidance = stage.guidance;
+  const int64_t branches = guidance.text_scale <= 1 ? 1 : guidance.image_scale <= 1 ? 2 : 3;
+  return branches * (stage.grid_height * stage.grid_width + 2);
+}
+
+bool can_be_painted(const PaintChain& chain) {
+  return chain.request->text_dropped.whole && chain.request->image_dropped.whole;
+}
+
+PaintBatch take_batch(std::deque<PaintChain>& waiting, int64_t images, int64_t rows) {
   PaintBatch batch;
   std::deque<PaintChain> others;
   for (PaintChain& chain : waiting) {
-    const bool joins = batch.chains.empty() || (static_cast<int64_t>(batch.chains.size()) < most &&
-                                                paints_alike(stage_of(batch.chains.front()), stage_of(chain)));
+    const auto taken = static_cast<int64_t>(batch.chains.size());
+    const bool joins = can_be_painted(chain) &&
+                       (taken == 0 || (taken < images && (taken + 1) * rows_of_step(stage_of(chain)) <= rows &&
+                                       paints_alike(stage_of(batch.chains.front()), stage_of(chain))));
     if (joins)
       batch.chains.push_back(std::move(chain));
     else
       others.push_back(std::move(chain));
   }
   waiting = std::move(others);
-  std::vector<Tensor> starts;
-  for (const PaintChain& chain : batch.chains)
-    starts.push_back(initial_noise(task_of(chain), model.vae2llm.weight.size(1)));
-  batch.x = at::cat(starts).to(model.embed_tokens.device());
   return batch;
 }
 
@@ -78,6 +94,7 @@ void paint_step(const Bagel& model, KvCache& cache, PaintBatch& batch, EngineCou
   const PaintStage& stage = stage_of(batch.chains.front());
   std::vector<ImageTask> tasks;
   for (const PaintChain& chain : batch.chains) tasks.push_back(task_of(chain));
+  if (batch.step == 0) batch.x = start_noise(model, tasks);
   const StepCoefficients coefficients = sde_coefficients(stage.times, batch.step, /*noise_level=*/0);
   const Tensor v = denoise_velocity(model, cache, tasks, batch.x, coefficients.t, stage.guidance);
   batch.x = step_mean(batch.x, v.to(batch.x.dtype()), coefficients);
@@ -86,18 +103,20 @@ void paint_step(const Bagel& model, KvCache& cache, PaintBatch& batch, EngineCou
 }
 
 void drop_ended(PaintBatch& batch) {
-  if (batch.chains.empty()) return;
-  const PaintStage& stage = stage_of(batch.chains.front());
-  const std::vector<Tensor> latents = batch.x.split(stage.grid_height * stage.grid_width);
-  std::vector<PaintChain> chains;
-  std::vector<Tensor> kept;
+  const auto has_ended = [](const PaintChain& chain) { return chain.request->ended; };
+  if (std::ranges::none_of(batch.chains, has_ended)) return;
+  const int64_t tokens = batch.x.size(0) / static_cast<int64_t>(batch.chains.size());
+  const std::vector<Tensor> latents = batch.x.split(tokens);
+  PaintBatch kept;
+  std::vector<Tensor> states;
   for (size_t i = 0; i < latents.size(); ++i) {
-    if (batch.chains[i].request->ended) continue;
-    chains.push_back(std::move(batch.chains[i]));
-    kept.push_back(latents[i]);
+    if (has_ended(batch.chains[i])) continue;
+    kept.chains.push_back(std::move(batch.chains[i]));
+    states.push_back(latents[i]);
   }
-  if (kept.size() < latents.size()) batch.x = kept.empty() ? Tensor() : at::cat(kept);
-  batch.chains = std::move(chains);
+  if (!states.empty()) kept.x = at::cat(states);
+  kept.step = kept.chains.empty() ? 0 : batch.step;
+  batch = std::move(kept);
 }
 
 }  // namespace diptych

@@ -10,6 +10,12 @@
 
 namespace diptych {
 
+/** A context on its way into the cache. */
+struct ContextRead {
+  CachedContext context;
+  bool whole = true;
+};
+
 struct Request {
   Job job;
   ContextPlan plan;
@@ -19,8 +25,9 @@ struct Request {
   std::shared_ptr<Prefix> prefix;  // null where the context has no image
   int64_t prefix_pieces = 0;       // pieces of the plan that `prefix` holds
   int64_t cached_tokens = 0;       // of the prefix, found in the cache
-  CachedContext text_dropped;      // of guidance; empty where it needs none
-  CachedContext image_dropped;
+  ContextRead text_dropped;        // of guidance; empty where it needs none
+  ContextRead image_dropped;
+  bool begun = false;  // its prefix is read, and the rest is under way
   int64_t open = 0;    // texts or images still to come
   bool ended = false;  // nothing more is owed: its sequences and images are dropped
 };

@@ -6,6 +6,7 @@ namespace diptych {
 
 ServeSettings default_settings(const ModelConfig& model) {
   ServeSettings settings;
+  settings.image_transform = model.vae_transform;
   settings.image_size = model.vae_transform.max_long;
   if (model.max_latent_size >= ModelConfig().max_latent_size) {
     settings.image_context = ImageContext::vit;

@@ -10,12 +10,13 @@ namespace diptych {
 
 namespace {
 
-// Reads what is pending; returns the last und row of each sequence.
+// Reads a part of what is pending; returns the last und row of each sequence.
 std::vector<int64_t> read_pending(const Bagel& model, KvCache& cache, std::vector<Sequence>& sequences,
                                   PackOutput& output) {
   std::vector<Segment> segments;
   for (const Sequence& sequence : sequences) {
-    segments.push_back(text_segment(sequence.pending, -1, sequence.context.position));
+    const std::vector<int64_t> part(sequence.pending.begin(), sequence.pending.begin() + sequence.part);
+    segments.push_back(text_segment(part, -1, sequence.context.position));
     segments.back().cached = sequence.context.rows;
   }
   output = forward(model, segments, &cache);
@@ -24,6 +25,9 @@ std::vector<int64_t> read_pending(const Bagel& model, KvCache& cache, std::vecto
     CachedContext& context = sequences[k].context;
     for (const int64_t row : cache_rows(output, k)) context.rows.push_back(row);
     context.position = next_position(segments[k]);
+    std::vector<int64_t>& pending = sequences[k].pending;
+    pending.erase(pending.begin(), pending.begin() + sequences[k].part);
+    if (pending.empty()) sequences[k].reading = false;
     last.push_back(output.layout.segments[k].text_begin + output.layout.segments[k].text_count - 1);
   }
   return last;
@@ -35,11 +39,17 @@ struct Draw {
   int64_t row = 0;
 };
 
-// Sequences that sample, one per choice; the others move to `closed`.
+// Sequences that sample, one per choice. Those that were closing move to `closed`, and those whose prompt has parts
+// left stay.
 std::vector<Draw> part_choices(std::vector<Sequence>& sequences, const std::vector<int64_t>& last,
                                std::vector<Sequence>& closed) {
   std::vector<Draw> draws;
+  std::vector<Sequence> reading;
   for (size_t k = 0; k < sequences.size(); ++k) {
+    if (sequences[k].reading) {
+      reading.push_back(std::move(sequences[k]));
+      continue;
+    }
     if (sequences[k].closing) {
       closed.push_back(std::move(sequences[k]));
       continue;
@@ -51,7 +61,7 @@ std::vector<Draw> part_choices(std::vector<Sequence>& sequences, const std::vect
       draws.push_back({std::move(own), last[k]});
     }
   }
-  sequences.clear();
+  sequences = std::move(reading);
   return draws;
 }
 

@@ -103,14 +103,27 @@ void Tokenizer::encode_plain(std::string_view text, std::vector<int64_t>* ids) c
   for (const std::string_view piece : pretokenize(normalized)) encoder_.encode(piece, ids);
 }
 
+bool Tokenizer::is_control(const AddedToken& added) const {
+  const std::array markers = {im_start_, im_end_, vision_start_, vision_end_, endoftext_};
+  return added.special || std::find(markers.begin(), markers.end(), added.id) != markers.end();
+}
+
 std::vector<int64_t> Tokenizer::encode(std::string_view text) const {
+  return encode(text, /*with_control=*/true);
+}
+
+std::vector<int64_t> Tokenizer::encode_plain_text(std::string_view text) const {
+  return encode(text, /*with_control=*/false);
+}
+
+std::vector<int64_t> Tokenizer::encode(std::string_view text, bool with_control) const {
   const std::string valid = repair_utf8(text);
   const std::string_view rest(valid);
   std::vector<int64_t> ids;
   std::size_t plain_start = 0;
   for (std::size_t position = 0; position < rest.size();) {
     const AddedToken* added = added_token_at(rest.substr(position));
-    if (added == nullptr) {
+    if (added == nullptr || (!with_control && is_control(*added))) {
       ++position;
       continue;
     }

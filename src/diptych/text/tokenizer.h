@@ -24,6 +24,10 @@ class Tokenizer {
    *  between them is normalised to NFC, pre-tokenized and merged. Invalid UTF-8 is read as U+FFFD (repair_utf8). */
   std::vector<int64_t> encode(std::string_view text) const;
 
+  /** The same of a text that a stranger wrote: the added tokens that are marked special, and the five below, are read
+   * as the characters they consist of. */
+  std::vector<int64_t> encode_plain_text(std::string_view text) const;
+
   /** The text of the ids; parts that are no valid UTF-8 become U+FFFD (repair_utf8). `skip_special` leaves out the
    * added tokens that are marked special. Throws Error(data) on an id without a token. */
   std::string decode(std::span<const int64_t> ids, bool skip_special = false) const;
@@ -49,6 +53,8 @@ class Tokenizer {
 
   const Token& find(int64_t id) const;
   const AddedToken* added_token_at(std::string_view text) const;
+  bool is_control(const AddedToken& added) const;
+  std::vector<int64_t> encode(std::string_view text, bool with_control) const;
   void encode_plain(std::string_view text, std::vector<int64_t>* ids) const;
 
   std::vector<Token> tokens_;      // by id

@@ -124,9 +124,12 @@ TEST(ChatRequestTest, WrongFieldsAreNamed) {
   expect_field_refused(R"("temperature":-1)", "temperature");
   expect_field_refused(R"("top_p":1.5)", "top_p");
   expect_field_refused(R"("max_tokens":0)", "max_tokens");
-  expect_field_refused(R"("max_tokens":101)", "max_tokens");
   expect_field_refused(R"("max_tokens":1.5)", "max_tokens");
-  expect_field_refused(R"("max_tokens":18446744073709551615)", "max_tokens");
+  expect_field_refused(R"("max_tokens":-2)", "max_tokens");
+  expect_field_refused(R"("max_tokens":1e300,"max_completion_tokens":0)", "max_completion_tokens");
+  expect_field_refused(R"("max_tokens":true)", "max_tokens");
+  expect_field_refused(R"("n":1.5)", "n");
+  expect_field_refused(R"("n":1e300)", "n");
   expect_field_refused(R"("n":5)", "n");
   expect_field_refused(R"("n":[])", "n");
   expect_field_refused(R"("seed":1.5)", "seed");
@@ -136,7 +139,103 @@ TEST(ChatRequestTest, WrongFieldsAreNamed) {
   expect_field_refused(R"("logprobs":true,"top_logprobs":21)", "top_logprobs");
   expect_field_refused(R"("top_logprobs":2)", "top_logprobs");
   expect_field_refused(R"("stop":[1])", "stop");
-  expect_field_refused(R"("stop":"")", "stop");
+  expect_field_refused(R"("stop":[""])", "stop");
+  expect_field_refused(R"("seed":18446744073709551616)", "seed");
+}
+
+TEST(ChatRequestTest, NumbersWithoutAFractionAreIntegers) {
+  const ChatCall call =
+      parse_with(R"("max_tokens":51.0,"n":2.0,"seed":-7.0,"logprobs":true,"top_logprobs":5e0,"top_k":40.0)");
+  EXPECT_EQ(call.job.text->sampling.max_tokens, 51);
+  EXPECT_EQ(call.job.count, 2);
+  EXPECT_EQ(call.job.seed, static_cast<uint64_t>(-7));
+  EXPECT_EQ(call.job.text->top_logprobs, 5);
+  EXPECT_EQ(call.job.text->sampling.top_k, 40);
+  EXPECT_EQ(parse_with(R"("seed":9007199254740992.0)").job.seed, uint64_t{1} << 53);
+}
+
+TEST(ChatRequestTest, LargeMaxTokensBecomesTheServers) {
+  for (const char* most : {"32000", "101", "1e300", "18446744073709551615", "4294967296.0", "-1", "-1.0", "null"})
+    EXPECT_EQ(parse_with(R"("max_tokens":)" + std::string(most)).job.text->sampling.max_tokens, 100) << most;
+  EXPECT_EQ(parse_with(R"("max_completion_tokens":-1,"max_tokens":7)").job.text->sampling.max_tokens, 7);
+}
+
+TEST(ChatRequestTest, EmptyValuesAskForNothing) {
+  const ChatCall call = parse_with(
+      R"("stop":"","seed":null,"n":null,"temperature":null,"top_p":null,"top_k":-1,"stream":null,"stream_options":null,)"
+      R"("logprobs":null,"top_logprobs":null)");
+  EXPECT_TRUE(call.job.text->stops.empty());
+  EXPECT_EQ(call.job.text->sampling.temperature, 1);
+  EXPECT_TRUE(parse_with(R"("stop":[])").job.text->stops.empty());
+  EXPECT_NE(parse_with(R"("seed":-1)").job.seed, parse_with(R"("seed":-1)").job.seed);
+}
+
+TEST(ChatRequestTest, FieldsThatWouldChangeTheAnswerAreRefused) {
+  const auto refuse = [](const std::string& fields, const std::string& param) {
+    expect_field_refused(fields, param);
+    try {
+      parse_with(fields);
+    } catch (const ApiError& error) {
+      EXPECT_EQ(error.code, "unsupported");
+    }
+  };
+  refuse(R"("response_format":{"type":"json_object"})", "response_format");
+  refuse(R"("response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{}}})", "response_format");
+  refuse(R"("logit_bias":{"5":100})", "logit_bias");
+  refuse(R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"required")", "tools");
+  refuse(R"("tools":[{"type":"function","function":{"name":"f"}}])", "tools");
+  refuse(R"("tool_choice":"required")", "tool_choice");
+  refuse(R"("tool_choice":{"type":"function","function":{"name":"f"}})", "tool_choice");
+  refuse(R"("functions":[{"name":"f"}])", "functions");
+  refuse(R"("function_call":{"name":"f"})", "function_call");
+  refuse(R"("frequency_penalty":0.5)", "frequency_penalty");
+  refuse(R"("presence_penalty":-1)", "presence_penalty");
+  refuse(R"("repetition_penalty":1.1)", "repetition_penalty");
+  refuse(R"("min_p":0.05)", "min_p");
+  refuse(R"("modalities":["text","audio"])", "modalities");
+  refuse(R"("audio":{"voice":"alloy","format":"wav"})", "audio");
+  refuse(R"("web_search_options":{"search_context_size":"low"})", "web_search_options");
+  refuse(R"("guided_choice":["yes","no"])", "guided_choice");
+  refuse(R"("structured_outputs":{"choice":["yes","no"]})", "structured_outputs");
+  refuse(R"("stop_token_ids":[7])", "stop_token_ids");
+  refuse(R"("ignore_eos":true)", "ignore_eos");
+  expect_refused(R"({"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]}]})",
+                 "messages[0].tool_calls");
+}
+
+TEST(ChatRequestTest, TheirDefaultsAreNot) {
+  EXPECT_NO_THROW(parse_with(
+      R"("response_format":{"type":"text"},"tools":[],"tool_choice":"none","functions":[],"function_call":"auto",)"
+      R"("frequency_penalty":0,"presence_penalty":0.0,"repetition_penalty":1,"logit_bias":{},"modalities":["text"],)"
+      R"("audio":null,"web_search_options":null,"min_p":0,"stop_token_ids":[],"guided_json":"","ignore_eos":false,)"
+      R"("parallel_tool_calls":true,"store":true,"metadata":{"a":"b"},"user":"me","service_tier":"auto",)"
+      R"("reasoning_effort":"low","best_of":1)"));
+  EXPECT_NO_THROW(parse_with(R"("tool_choice":"auto","logit_bias":{"5":0},"response_format":null)"));
+  EXPECT_NO_THROW(parse_with(R"("tools":[{"type":"function"}],"tool_choice":"none")"));
+}
+
+TEST(ChatRequestTest, ErrorsTellValueAndPlace) {
+  const auto message = [](const std::string& body) {
+    try {
+      parse(body);
+    } catch (const ApiError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto mentions = [&](const std::string& body, const char* text) {
+    EXPECT_NE(message(body).find(text), std::string::npos) << text << " in " << message(body).substr(0, 500);
+    EXPECT_LT(message(body).size(), 500U);
+  };
+  const std::string hi = R"({"messages":[{"role":"user","content":"hi"}],)";
+  mentions(hi + R"("seed":1.5})", "1.5");
+  mentions(hi + R"("temperature":"hot"})", "\"hot\"");
+  mentions(hi + R"("n":[)" + std::string(10000, ' ') + R"("a"]})", "[\"a\"]");
+  mentions(hi + R"("n":")" + std::string(10000, 'x') + R"("})", "xxx...");
+  mentions("{\n \"messages\": NaN}", "line 2, column 14");
+  mentions(hi + R"("user":"\ud83d"})", "column 60");
+  mentions(hi + R"("user":")" + std::string(10000, 'x') + "\xff\"}", "column 10054");
+  mentions(R"({"messages":[{"role":"tool","content":"x"}]})", "tool");
 }
 
 TEST(ChatRequestTest, WrongMessagesAreNamed) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <utility>
 
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/rollout/image_sampler.h"
@@ -380,6 +381,125 @@ TEST_F(EngineTest, NumbersThatAreNotFiniteFailTheirJobAlone) {
   const auto good = submit(engine, chat({text_part("two")}, 1));
   while (engine.round()) continue;
   expect_equal(listen(*good, 1), alone(chat({text_part("two")}, 1)));
+}
+
+TEST_F(EngineTest, ALongPromptStopsNobody) {
+  EngineLimits parts;
+  parts.prefill_tokens = 16;
+  const Job first = chat({text_part(std::string(400, 'x')), text_part(std::string(300, 'y'))}, 1);
+  const Job second = chat({text_part(std::string(300, 'z')), image_part(1), text_part("red")}, 2);
+  // Each pass takes as long as any other, so that the turns are known.
+  int64_t passes = 0;
+  Engine engine(made_.model, made_.tokenizer, parts, [&] { return Clock::time_point(std::chrono::seconds(passes++)); });
+  const auto long_text = submit(engine, first);
+  const auto long_beginning = submit(engine, second);
+  engine.round();
+  const Job question = chat({image_part(1), text_part("two")}, 3);
+  const auto short_one = submit(engine, question);
+  const int64_t tokens = question.text->sampling.max_tokens;
+  // A few parts of the prompt, and every second pass a token.
+  for (int64_t round = 0; round < 10 + 2 * tokens; ++round) engine.round();
+  expect_equal(listen(*short_one, 1), alone(question));
+  EXPECT_EQ(listen(*long_text, 1).ended, 0U);
+  EXPECT_EQ(engine.load().active, 2);
+  int64_t rounds = 0;
+  while (engine.round()) ++rounds;
+  EXPECT_GT(rounds, 10);
+  const auto long_again = submit(engine, first);
+  while (engine.round()) continue;
+  expect_equal(listen(*long_again, 1), alone(first));
+  expect_equal(listen(*long_beginning, 1), alone(second));
+}
+
+TEST_F(EngineTest, TextsHaveAsMuchTimeAsImages) {
+  Engine* clocked = nullptr;
+  const auto now = [&] {
+    const EngineCounters& counters = clocked->counters();
+    return Clock::time_point(std::chrono::milliseconds(counters.text_passes + 20 * counters.paint_passes));
+  };
+  Engine engine(made_.model, made_.tokenizer, limits_, now);
+  clocked = &engine;
+  Job text = chat({text_part("two")}, 1, /*temperature=*/100);
+  text.text->sampling.max_tokens = 100;
+  Job image = painting({text_part("a photo")}, 2, /*think=*/false);
+  image.paint->times = timestep_grid(101, 1);
+  const auto painted = submit(engine, image);
+  while (engine.counters().paint_passes < 2) engine.round();
+  const auto written = submit(engine, text);
+  size_t tokens = 0;
+  int64_t steps = 0;
+  for (bool done = false; !done; tokens += listen(*written, 1).scores[0].size()) {
+    engine.round();
+    steps = engine.counters().paint_passes;
+    done = engine.load().active < 2;
+  }
+  // 20 tokens in the time of a step: few steps, though the image needs 100.
+  ASSERT_GT(tokens, 40U);
+  EXPECT_LE(steps, 2 + 2 + static_cast<int64_t>(tokens) / 20);
+  EXPECT_GE(steps, 2 + static_cast<int64_t>(tokens) / 20 - 1);
+}
+
+TEST_F(EngineTest, AFailedPassFailsItsJobsAlone) {
+  Engine engine(made_.model, made_.tokenizer, limits_);
+  const Job question = chat({image_part(1), text_part("red")}, 1);
+  const auto first = submit(engine, question);
+  while (engine.round()) continue;
+  const int64_t prefix_rows = engine.load().prefix_rows;
+  ASSERT_GT(prefix_rows, 0);
+  Job broken = painting({text_part("a photo")}, 2, /*think=*/false);
+  broken.paint->times = {1.1, 0.5, 0};  // no flow times: the step throws
+  const Job sound = painting({text_part("a photo")}, 3, /*think=*/true, /*guidance=*/2, /*count=*/2);
+  const auto failed = submit(engine, broken);
+  const auto painted = submit(engine, sound);
+  const auto second = submit(engine, question);
+  while (engine.round()) continue;
+  EXPECT_EQ(listen(*failed, 1).error->status, 500);
+  expect_equal(listen(*painted, 2), alone(sound));
+  const Heard heard = listen(*second, 1);
+  EXPECT_EQ(heard.started.cached_tokens, prefix_rows);
+  EXPECT_FALSE(heard.error);
+  EXPECT_EQ(heard.texts, listen(*first, 1).texts);
+  EXPECT_EQ(engine.load().prefix_rows, prefix_rows);
+}
+
+TEST_F(EngineTest, AFailedTextPassLeavesImagesAndPrefixes) {
+  // Without a clock the turns are known: the prompt comes ahead of the next step.
+  Engine engine(made_.model, made_.tokenizer, limits_, [] { return Clock::time_point(); });
+  const Job image = painting({image_part(3), text_part("a photo")}, 2, /*think=*/false);
+  const auto painted = submit(engine, image);
+  while (engine.counters().paint_passes == 0) engine.round();
+  const auto failed = submit(engine, chat({text_part("two")}, 1));
+  const Tensor weight = std::exchange(made_.model.lm_head.weight, Tensor());
+  while (engine.load().active > 1 || engine.load().waiting > 0) engine.round();
+  made_.model.lm_head.weight = weight;
+  EXPECT_EQ(listen(*failed, 1).error->status, 500);
+  while (engine.round()) continue;
+  expect_equal(listen(*painted, 1), alone(image));
+  EXPECT_GT(engine.load().prefix_rows, 0);
+}
+
+TEST_F(EngineTest, PaintingStaysWithinTheCache) {
+  EngineLimits small = limits_;
+  small.cache_rows = 400;
+  Engine engine(made_.model, made_.tokenizer, small);
+  std::vector<std::shared_ptr<Mailbox>> mailboxes;
+  Job job = painting({image_part(3), text_part("two squares")}, 7, false, /*guidance=*/1.5, /*count=*/6);
+  job.paint->grid_height = 4;
+  for (int i = 0; i < 4; ++i) mailboxes.push_back(submit(engine, job));
+  while (engine.round()) EXPECT_EQ(engine.load().cache_capacity, small.cache_rows);
+  for (const auto& mailbox : mailboxes) expect_equal(listen(*mailbox, 6), alone(job));
+  job.paint->grid_height = 8;
+  job.paint->grid_width = 8;
+  EXPECT_THROW(submit(engine, job), ApiError);
+}
+
+TEST_F(EngineTest, MaxTokensShrinksToTheCache) {
+  limits_.cache_rows = 400;
+  Job job = chat({text_part("two")}, 1, /*temperature=*/100, /*count=*/10);
+  job.text->sampling.max_tokens = 4000;
+  const Heard heard = alone(job);
+  EXPECT_EQ(heard.ended, 10U);
+  for (const auto& scores : heard.scores) EXPECT_LE(scores.size(), 30U);
 }
 
 TEST_F(EngineTest, DrainFinishesWhatIsUnderWay) {

@@ -58,7 +58,7 @@ TEST_F(ImageRequestTest, FieldsAreRead) {
   settings_.think_prompt = "think first";
   const Job job = generation(
       R"({"prompt":"a cup","n":3,"size":"64x16","seed":5,"response_format":"b64_json","think":true,"steps":2,)"
-      R"("guidance":4,"max_think_tokens":7,"temperature":0.3,"quality":"high","model":"x"})");
+      R"("guidance":4,"max_think_tokens":7,"temperature":0.3,"quality":"auto","model":"x"})");
   ASSERT_EQ(job.context.size(), 2U);
   EXPECT_EQ(job.context[0].text, "think first");
   EXPECT_EQ(job.count, 3);
@@ -88,6 +88,49 @@ TEST_F(ImageRequestTest, WrongFieldsAreNamed) {
   expect_refused(R"({"prompt":"x","n":1000})", "n");
   expect_refused(R"({"prompt":"x","response_format":"url"})", "response_format");
   expect_refused(R"({"prompt":"x","think":"maybe"})", "think");
+  expect_refused(R"({"prompt":"x","shift":0})", "shift");
+}
+
+TEST_F(ImageRequestTest, FieldsThatWouldChangeTheImageAreRefused) {
+  for (const char* field :
+       {R"("stream":true)", R"("partial_images":2)", R"("output_format":"jpeg")", R"("output_format":"webp")",
+        R"("output_compression":50)", R"("background":"transparent")", R"("quality":"high")", R"("style":"natural")",
+        R"("response_format":"url")", R"("mask":"data:image/png;base64,AA==")", R"("negative_prompt":"blurry")",
+        R"("num_inference_steps":30)", R"("guidance_scale":4)", R"("input_fidelity":"high")"}) {
+    const std::string text = field;
+    expect_refused(R"({"prompt":"x",)" + text + "}", text.substr(1, text.find('"', 1) - 1));
+  }
+  EXPECT_NO_THROW(generation(
+      R"({"prompt":"x","stream":false,"partial_images":0,"output_format":"png","output_compression":100,"n":1.0,)"
+      R"("background":"opaque","quality":"standard","style":"vivid","moderation":"low","mask":null,"user":"me","size":"",)"
+      R"("negative_prompt":"","steps":3.0})"));
+}
+
+/** Whatever the shift, the engine gets flow times that it can paint with, or no job. */
+TEST_F(ImageRequestTest, FlowTimesAreSoundOrRefused) {
+  for (const char* shift : {"0.001", "0.1", "0.3", "0.301", "0.35", "0.49", "1", "3", "1000"}) {
+    for (const char* steps : {"1", "7", "1000"}) {
+      try {
+        const Job job = generation(R"({"prompt":"x","shift":)" + std::string(shift) + R"(,"steps":)" + steps + "}");
+        const std::vector<double>& times = job.paint->times;
+        EXPECT_EQ(times.front(), 1);
+        EXPECT_EQ(times.back(), 0);
+        for (size_t k = 1; k < times.size(); ++k) EXPECT_LT(times[k], times[k - 1]);
+      } catch (const ApiError& error) {
+        EXPECT_EQ(error.status, 400);
+        EXPECT_EQ(error.param, "shift");
+      }
+    }
+  }
+}
+
+TEST_F(ImageRequestTest, ARequestHasSixteenImages) {
+  const nlohmann::json uri = data_uri(png(8, 8));
+  nlohmann::json body{{"prompt", "x"}, {"image", nlohmann::json::array()}};
+  for (int i = 0; i < 16; ++i) body["image"].push_back(uri);
+  EXPECT_NO_THROW(edit(body.dump()));
+  body["image"].push_back(uri);
+  EXPECT_THROW(edit(body.dump()), ApiError);
 }
 
 TEST_F(ImageRequestTest, EditTakesDataUrisInSeveralForms) {
@@ -117,7 +160,7 @@ TEST_F(ImageRequestTest, EditTakesForms) {
                            field("name=\"prompt\"", "123") + field("name=\"n\"", "2") +
                            field("name=\"think\"", "True") + field("name=\"guidance\"", "2.5") +
                            field("name=\"size\"", "24x16") + "--AbC--\r\n";
-  const Job job = parse_edit(body, "multipart/form-data; boundary=AbC", settings_, model_);
+  const Job job = parse_edit(body, "Multipart/Form-Data; boundary=AbC", settings_, model_);
   ASSERT_EQ(job.context.size(), 3U);
   EXPECT_EQ(job.context[1].image->width, 32);
   EXPECT_EQ(job.context[2].text, "123");

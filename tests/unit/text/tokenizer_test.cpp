@@ -60,6 +60,16 @@ TEST_F(TokenizerTest, EncodesSpecialTokensByLongestMatch) {
   EXPECT_EQ(tokenizer.encode("ab<x>yab<x>x><|im_end|>"), (Ids{256, 264, 256, 263, 265, tokenizer.im_end()}));
 }
 
+TEST_F(TokenizerTest, APlainTextHoldsNoSpecialTokens) {
+  const Tokenizer tokenizer = Tokenizer::load(folder_);
+  for (const char* text : {"<|im_end|>", "<|im_start|>x<|vision_start|>", "ab<|endoftext|>ab", "<|vision_end|>"}) {
+    const Ids ids = tokenizer.encode_plain_text(text);
+    for (const int64_t id : ids) EXPECT_LT(id, 258) << text;
+    EXPECT_EQ(tokenizer.decode(ids), text);
+  }
+  EXPECT_EQ(tokenizer.encode_plain_text("ab #c"), tokenizer.encode("ab #c"));
+}
+
 TEST_F(TokenizerTest, NormalizesBetweenSpecialTokensOnly) {
   const Tokenizer tokenizer = Tokenizer::load(folder_);
   EXPECT_EQ(tokenizer.encode("e\u0301"), tokenizer.encode("\u00e9"));
