@@ -3,6 +3,7 @@
 import base64
 import html.parser
 import json
+import signal
 import struct
 import subprocess
 import unittest
@@ -136,6 +137,52 @@ class SampleTest(SampleCase):
         _, samples = self.sample("samples", prompts=PROMPTS[:1])
         self.assertEqual(len(samples), 1)
 
+    def test_a_mistake_leaves_the_lists_of_an_earlier_call(self):
+        self.sample("samples", "--no-think", prompts=PROMPTS[:1])
+        before = {name: (self.folder / "samples" / name).read_bytes() for name in ("samples.jsonl", "conversation.html")}
+        long = self.folder / "long.txt"
+        long.write_text("cat " * 33000)
+        for arguments, status, mention in ((("--prompt", "x", "--size", 40), support.USAGE, "--size"),
+                                           (("--prompts", long), support.DATA, "at most 32768 tokens")):
+            self.assert_mentions(self.complaint(*arguments, status=status), mention)
+        self.complaint("--prompt", "x", model=self.folder / "none", status=support.MODEL)
+        self.assertEqual({name: (self.folder / "samples" / name).read_bytes() for name in before}, before)
+
+    def test_a_long_prompt_is_announced(self):
+        output, _ = self.sample("samples", "--no-think", prompts=["cat " * 4200])
+        self.assert_mentions(output, "prompt 0 has 42", "takes a while")
+
+    def test_samples_of_one_prompt_come_a_batch_at_a_time(self):
+        arguments = ("--count", 5, "--no-think", "--seed", 3)
+        _, whole = self.sample("whole", *arguments, "--batch", 5)
+        _, parts = self.sample("parts", *arguments, "--batch", 2)
+        self.assertEqual(parts, whole)
+        out = self.folder / "endless"
+        process = self.start_program("sample", MODEL, "--prompt", "x", "--no-think", "--count", 100000, "--batch", 4,
+                                     "--threads", 1, "--out", out)
+        lines = out / "samples.jsonl"
+        self.wait_until(lambda: lines.exists() and lines.read_text().count("\n") >= 8, process)
+        self.assertEqual(self.stop_program(process, signal.SIGINT), -signal.SIGINT)
+        samples = [json.loads(line) for line in lines.read_text().splitlines()]
+        self.assertEqual([sample["sample"] for sample in samples], list(range(len(samples))))
+        for sample in samples:
+            png.read(out / sample["path"])
+
+    def test_sizes_need_not_be_square(self):
+        grid = self.folder / "grid.png"
+        _, wide = self.sample("wide", "--size", "64x32", "--grid", grid)
+        _, tall = self.sample("tall", "--size", "32x64")
+        self.assertEqual([size(sample["pixels"]) for sample in wide + tall], [(64, 32)] * 2 + [(32, 64)] * 2)
+        self.assertEqual(size(png.read(grid)), (2 * 128 + GAP, 64))  # enlarged twice: 96 of the longer side
+        _, square = self.sample("square", "--size", "64x64", prompts=PROMPTS[:1])
+        self.assertEqual(square, self.sample("side", "--size", 64, prompts=PROMPTS[:1])[1])
+        for wrong in ("64x", "x64", "64x32x16", "64*32", "wide", "6.4"):
+            self.assert_mentions(self.complaint("--prompt", "x", "--size", wrong, status=support.USAGE),
+                                 "--size", "N or WIDTHxHEIGHT", wrong)
+        for wrong, side in (("64x40", 40), ("272x32", 272), ("0x32", 0), ("64x-32", -32), ("65536", 65536)):
+            self.assert_mentions(self.complaint("--prompt", "x", "--size", wrong, status=support.USAGE),
+                                 "a multiple of 16 up to 256 for each side", side)
+
     def test_guidance_changes_images_and_not_thoughts(self):
         _, plain = self.sample("plain", prompts=PROMPTS[:1])
         _, guided = self.sample("guided", "--guidance", 4, prompts=PROMPTS[:1])
@@ -205,6 +252,24 @@ class EpisodeTest(SampleCase):
         self.assertEqual({tuple(s["sources"]) for s in samples}, {(str(self.first),)})
         _, alone = self.tiny("alone", "--image", self.first, "--count", 2, "--batch", 1, prompts=prompts)
         self.assertEqual(alone, samples)
+
+    def test_images_are_turned_upright(self):
+        upright, lying = self.folder / "upright.png", self.folder / "lying.png"
+        rows = [b"".join(bytes((10 * x, 8 * y, 90)) for x in range(16)) for y in range(28)]
+        png.write(upright, rows)
+        columns = [b"".join(row[3 * x : 3 * x + 3] for row in rows) for x in reversed(range(16))]  # held on its right side
+        png.write(lying, columns)
+        exif = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x112, 3, 1, 6, 0, 0)
+        chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+        data = lying.read_bytes()
+        lying.write_bytes(data[:33] + chunk + data[33:])  # behind the header
+        _, (expected,) = self.tiny("upright", "--image", upright)
+        _, (turned,) = self.tiny("turned", "--image", lying)
+        self.assertEqual(turned["pixels"], expected["pixels"])
+
+    def test_edits_may_have_any_size(self):
+        _, (sample,) = self.tiny("samples", "--image", self.first, "--size", "24x40")
+        self.assertEqual(size(sample["pixels"]), (24, 40))
 
     def test_jpeg_images_are_read(self):
         file = self.folder / "grey.jpg"

@@ -111,6 +111,26 @@ class PlainHttpTest(ServeTest):
                     self.assertEqual(x["bytes"], y["bytes"])
                     self.assertAlmostEqual(x["logprob"], y["logprob"], delta=1e-5)
 
+    def test_paints_what_sample_paints(self):
+        self.serve()
+        painted = self.folder / "out/0000_0.png"
+
+        def sampled(*arguments):
+            self.run_program("sample", MODEL, "--threads", 1, "--steps", 2, "--out", painted.parent, *arguments)
+            return painted.read_bytes()
+
+        def served(path, **fields):
+            reply = self.post(f"/v1/images/{path}", {"prompt": "a ring", "steps": 2, **fields})
+            return base64.b64decode(reply["data"][0]["b64_json"])
+
+        for size in ("24x16", "16x24"):
+            self.assertEqual(served("generations", seed=5, size=size), sampled("--prompt", "a ring", "--seed", 5, "--size", size))
+        uri = data_uri(self.image())
+        odd = uri.replace("data:image/png;base64", "DATA:image/jpg;charset=utf-8;BASE64").replace("+", "%2B").replace("=", "")
+        edit = sampled("--prompt", "a ring", "--image", self.folder / "picture.png", "--size", "24x40")
+        for image in (uri, odd):
+            self.assertEqual(served("edits", seed=0, size="24x40", image=image), edit)
+
     def test_an_image_is_read_once_for_many_questions(self):
         self.serve()
         usages = [self.chat(question(self.image(), f"is there a {thing}?"))["usage"] for thing in ("dog", "cup", "hat")]

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "diptych/io/base64.h"
+#include "diptych/io/data_uri.h"
 #include "diptych/io/image.h"
 #include "diptych/io/resize.h"
 #include "fuzz/target.h"
@@ -50,11 +51,17 @@ void mend_png(Bytes& bytes) {
 }
 
 void read_base64(std::span<const std::byte> bytes) {
-  std::string_view text = as_text(bytes);
+  const std::string_view text = as_text(bytes);
   const auto decoded = base64_decode(text);
   if (!decoded) return;
-  const std::string again = base64_encode(*decoded);
-  require(again.starts_with(text) && again.size() - text.size() <= 2, "base64 that reads back differently");
+  require(decoded->size() <= text.size() / 4 * 3 + 3, "more bytes than the text can hold");
+  require(base64_decode(base64_encode(*decoded)) == decoded, "base64 that reads back differently");
+}
+
+void read_data_uri(std::span<const std::byte> bytes) {
+  const std::string_view uri = as_text(bytes);
+  const bool is_empty = decode_data_uri(uri, "input").empty();
+  require(is_data_uri(uri) && !is_empty, "bytes of what is no data URI, or none");
 }
 
 }  // namespace
@@ -63,13 +70,18 @@ std::vector<Target> image_targets() {
   return {
       {.name = "png",
        .read = read_image_bytes,
-       .words = {"IHDR", "PLTE", "tRNS", "IDAT", "IEND", "gAMA", "iCCP", "zTXt", "tEXt", "sBIT", "bKGD", "acTL"},
+       .words = {"IHDR", "PLTE", "tRNS", "IDAT", "IEND", "gAMA", "iCCP", "zTXt", "tEXt", "sBIT", "bKGD", "acTL", "eXIf",
+                 "MM", "II", "Raw profile type exif", "Raw profile type APP1"},
        .mend = mend_png},
       {.name = "jpeg",
        .read = read_image_bytes,
        .words = {"\xff\xd8\xff", "\xff\xc0", "\xff\xc2", "\xff\xc4", "\xff\xc9", "\xff\xcc", "\xff\xd9", "\xff\xda",
-                 "\xff\xdb", "\xff\xdd", "\xff\xd0", "\xff\xee", "Adobe", "JFIF"}},
-      {.name = "base64", .read = read_base64, .words = {"=", "==", "+", "/", "-", "_"}},
+                 "\xff\xdb", "\xff\xdd", "\xff\xd0", "\xff\xee", "\xff\xe1", "Adobe", "JFIF", "Exif", "MM", "II"}},
+      {.name = "base64", .read = read_base64, .words = {"=", "==", "+", "/", "-", "_", "\r\n", " "}},
+      {.name = "data_uri",
+       .read = read_data_uri,
+       .words = {"data:", "DATA:", ";base64,", ";", ",", "image/png", "charset=utf-8", "%2B", "%3D", "%",
+                 "==", "\r\n"}},
   };
 }
 

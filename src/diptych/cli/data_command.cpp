@@ -7,7 +7,6 @@
 #include "diptych/base/text_format.h"
 #include "diptych/cli/command_group.h"
 #include "diptych/data/check.h"
-#include "diptych/data/prompt_file.h"
 
 namespace diptych {
 
@@ -45,23 +44,29 @@ void print_sentences(const char* name, const std::vector<std::string>& sentences
 }
 
 int check(const std::filesystem::path& file) {
-  if (file.extension() == ".txt") {
-    print_row("prompts", cat(read_prompts(file).size()));
-    return 0;
-  }
+  const bool is_plain_text = file.extension() == ".txt";
   const DataReport report = check_data(file);
-  print_row("records", cat(report.records));
-  if (report.is_question_file) {
+  print_row("lines", cat(report.lines.lines));
+  const std::string skipped = skipped_lines(report.lines);
+  if (!skipped.empty()) print_row("passed over", skipped);
+  if (report.lines.trimmed > 0) print_row("trimmed", cat(report.lines.trimmed, " had blanks at an end"));
+  print_row(is_plain_text ? "prompts" : "records", cat(report.records));
+  if (report.is_question_file && !is_plain_text) {
     print_row("with questions", cat(report.with_questions));
     print_tags(report);
-  } else {
+  } else if (!report.is_question_file) {
     print_row("with thinking", cat(report.with_thinking));
     print_row("with image", cat(report.with_image));
     print_row("with sources", cat(report.with_sources));
   }
   print_row("prompt length", cat(report.shortest_prompt, " to ", report.longest_prompt, " characters, mean ",
                                  fixed(report.mean_prompt, 1)));
+  if (report.repeated_prompts > 0)
+    print_row("repeated", cat(report.repeated_prompts, " prompts stand in a line before"));
   print_sizes(report);
+  if (report.turned_images > 0)
+    print_row("turned upright", cat(report.turned_images, " images, as their EXIF data say"));
+  if (report.cmyk_images > 0) print_row("from CMYK", cat(report.cmyk_images, " images"));
   print_sentences("warnings", report.warnings, report.warning_count);
   print_sentences("faults", report.faults, report.fault_count);
   return report.fault_count == 0 ? 0 : static_cast<int>(ExitCode::data);

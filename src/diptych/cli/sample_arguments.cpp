@@ -128,9 +128,9 @@ void add_painting_options(CLI::App& command, SampleArguments& arguments) {
   const std::string group = "Painting";
   command
       .add_option("--size", arguments.size,
-                  "pixels per side [the longest side of the model's config.json; with --image: its size for the model]")
-      ->type_name("N")
-      ->check(range(int64_t{1}, int64_t{65536}))
+                  "pixels: N per side, or WIDTHxHEIGHT [the longest side of the model's config.json; with --image: its "
+                  "size for the model]")
+      ->type_name("SIZE")
       ->group(group);
   command.add_option("--steps", arguments.steps, "denoising updates [5; BAGEL: 49]")
       ->type_name("N")

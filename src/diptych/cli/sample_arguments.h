@@ -33,7 +33,7 @@ struct SampleArguments {
   int64_t top_k = 0;
   std::optional<int64_t> max_think_tokens;
 
-  std::optional<int64_t> size;
+  std::string size;  // empty: by the model or the first image
   std::optional<int64_t> steps;
   std::optional<double> shift;
 

@@ -23,11 +23,11 @@ std::string kind_of_text(const StageProgram& stage) {
 /** One call's conversations while they are made. */
 class Sampler {
  public:
-  Sampler(const ModelFolder& folder, const SampleTask& task, const EpisodeOptions& options, int64_t count,
-          uint64_t seed, size_t begin)
-      : folder_(folder), task_(task), options_(options), count_(count), seed_(seed), begin_(begin) {}
+  Sampler(const ModelFolder& folder, const SampleTask& task, const EpisodeOptions& options, uint64_t seed,
+          const SampleRange& range)
+      : folder_(folder), task_(task), options_(options), seed_(seed), range_(range) {}
 
-  void run_episodes(size_t end);
+  void run_episodes();
   void refine(int64_t round);
   void say_how_they_ended();
   std::vector<SampledConversation> take() { return std::move(conversations_); }
@@ -41,9 +41,8 @@ class Sampler {
   const ModelFolder& folder_;
   const SampleTask& task_;
   const EpisodeOptions& options_;
-  int64_t count_;
   uint64_t seed_;
-  size_t begin_;
+  const SampleRange& range_;
   std::vector<SampledConversation> conversations_;
 };
 
@@ -64,16 +63,19 @@ void Sampler::add_round(SampledConversation& conversation, const StageProgram& p
   conversation.rounds.push_back(std::move(round));
 }
 
-void Sampler::run_episodes(size_t end) {
+void Sampler::run_episodes() {
   std::vector<EpisodePrompt> episodes;
-  for (size_t i = begin_; i < end; ++i) {
+  for (size_t i = range_.prompt_begin; i < range_.prompt_end; ++i) {
     episodes.push_back({task_.prompts[i].text, i, task_.images});
-    for (int64_t sample = 0; sample < count_; ++sample)
+    for (int64_t sample = range_.sample_begin; sample < range_.sample_end; ++sample)
       conversations_.push_back({.prompt = i, .sample = sample, .rounds = {}, .end = {}});
   }
-  Rollout rollout = roll_out(folder_.model, folder_.tokenizer, episodes, count_, options_, seed_, /*step=*/0);
+  EpisodeOptions options = options_;
+  options.first_sample = range_.sample_begin;
+  const int64_t count = range_.sample_end - range_.sample_begin;
+  Rollout rollout = roll_out(folder_.model, folder_.tokenizer, episodes, count, options, seed_, /*step=*/0);
   for (Trajectory& stage : rollout.chains)
-    add_round(conversations_[static_cast<size_t>(stage.prompt * count_ + stage.sample)],
+    add_round(conversations_[static_cast<size_t>(stage.prompt * count + stage.sample - range_.sample_begin)],
               options_.program.stages[static_cast<size_t>(stage.round)], stage);
 }
 
@@ -114,10 +116,10 @@ void Sampler::say_how_they_ended() {
 }  // namespace
 
 std::vector<SampledConversation> sample_conversations(const ModelFolder& folder, const SampleTask& task,
-                                                      const EpisodeOptions& options, int64_t count, uint64_t seed,
-                                                      size_t begin, size_t end) {
-  Sampler sampler(folder, task, options, count, seed, begin);
-  sampler.run_episodes(end);
+                                                      const EpisodeOptions& options, uint64_t seed,
+                                                      const SampleRange& range) {
+  Sampler sampler(folder, task, options, seed, range);
+  sampler.run_episodes();
   for (int64_t round = 1; round <= task.refine_rounds; ++round) sampler.refine(round);
   sampler.say_how_they_ended();
   return sampler.take();

@@ -26,11 +26,19 @@ struct SampledConversation {
   std::string end;  // painted, answered, stopped, unreadable, cap, right, wrong (docs/commands.md, "sample")
 };
 
-/** `count` conversations of each prompt [begin, end), prompt by prompt. Those of a prompt depend on its number, the
- * seed and the number of the sample, not on the range. */
+/** Samples [sample_begin, sample_end) of each of the prompts [prompt_begin, prompt_end). */
+struct SampleRange {
+  size_t prompt_begin = 0;
+  size_t prompt_end = 0;
+  int64_t sample_begin = 0;
+  int64_t sample_end = 0;
+};
+
+/** The conversations of the range, prompt by prompt. Each depends on the number of its prompt, the seed and the number
+ * of the sample, not on the range. */
 std::vector<SampledConversation> sample_conversations(const ModelFolder& folder, const SampleTask& task,
-                                                      const EpisodeOptions& options, int64_t count, uint64_t seed,
-                                                      size_t begin, size_t end);
+                                                      const EpisodeOptions& options, uint64_t seed,
+                                                      const SampleRange& range);
 
 /** The image painted last; nothing if there is none. */
 const Image* last_image(const SampledConversation& conversation);

@@ -1,5 +1,6 @@
 #include "diptych/cli/sample_output.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "diptych/base/text_format.h"
@@ -11,7 +12,7 @@ namespace diptych {
 namespace {
 
 constexpr int kGridColumns = 8;      // where each prompt has one image
-constexpr int64_t kGridPixels = 96;  // smaller images are enlarged to at least this many pixels a side
+constexpr int64_t kGridPixels = 96;  // smaller images are enlarged to a longer side of at least this
 constexpr int kGridGap = 4;
 
 void print_line(const std::string& name, const std::string& text) {
@@ -81,7 +82,7 @@ std::string end_words(const SampleTask& task, const std::string& end) {
 
 void write_grid(const std::filesystem::path& file, const std::vector<Image>& images, int64_t count) {
   if (file.has_parent_path()) make_folder(file.parent_path());
-  const int64_t side = images.front().width;
+  const int64_t side = std::max(images.front().width, images.front().height);
   const auto scale = static_cast<int>((kGridPixels + side - 1) / side);
   write_png(file, image_grid(images, count > 1 ? static_cast<int>(count) : kGridColumns, kGridGap, scale));
 }

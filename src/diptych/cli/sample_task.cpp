@@ -5,6 +5,7 @@
 
 #include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/data/prompt_file.h"
 #include "diptych/eval/refinement.h"
@@ -15,6 +16,9 @@
 namespace diptych {
 
 namespace {
+
+constexpr size_t kMostPromptTokens = 32768;
+constexpr size_t kSlowPromptTokens = 4096;
 
 /** What an option that is not given means. */
 struct SampleDefaults {
@@ -110,25 +114,34 @@ void find_requests(std::vector<TaskPrompt>& prompts) {
   }
 }
 
-struct PixelSize {
-  int64_t width;
-  int64_t height;
-};
+std::optional<PixelSize> requested_size(const SampleArguments& arguments) {
+  const std::string& text = arguments.size;
+  if (text.empty()) return std::nullopt;
+  const bool is_side = std::all_of(text.begin(), text.end(), is_ascii_digit);
+  const std::optional<PixelSize> size = parse_pixel_size(is_side ? cat(text, 'x', text) : text);
+  if (!size) wrong_usage("--size", "pixels as N or WIDTHxHEIGHT, such as 512 or 512x384", "'" + text + "'");
+  return size;
+}
 
-PixelSize painted_size(const SampleArguments& arguments, const SampleTask& task, const ModelConfig& model) {
+void check_side(int64_t pixels, const ModelConfig& model) {
+  const int64_t unit = latent_token_pixels(model);
+  if (pixels <= 0 || pixels % unit != 0 || pixels > unit * model.max_latent_size)
+    wrong_usage("--size", cat("a multiple of ", unit, " up to ", unit * model.max_latent_size, " for each side"),
+                cat(pixels));
+}
+
+PixelSize painted_size(const SampleTask& task, const ModelConfig& model) {
   const ImageTransformConfig& transform = model.vae_transform;
-  if (!arguments.size && !task.images.empty()) {
+  if (!task.size && !task.images.empty()) {
     const Image& first = task.images.front();
     const auto [width, height] =
         resized_size(first.width, first.height, {transform.max_long, transform.min_short, transform.stride});
     return {width, height};
   }
-  const int64_t side = arguments.size.value_or(transform.max_long);
+  const PixelSize size = task.size.value_or(PixelSize{transform.max_long, transform.max_long});
   // roll_out checks this too, but only after the thinking, which takes minutes in a large model.
-  const int64_t unit = latent_token_pixels(model);
-  if (side % unit != 0 || side > unit * model.max_latent_size)
-    wrong_usage("--size", cat("a multiple of ", unit, " up to ", unit * model.max_latent_size), cat(side));
-  return {side, side};
+  for (const int64_t side : {size.width, size.height}) check_side(side, model);
+  return size;
 }
 
 }  // namespace
@@ -139,6 +152,7 @@ SampleTask sample_task(const SampleArguments& arguments) {
   task.refine = arguments.refine;
   task.refine_rounds = task.refine == "none" ? 0 : arguments.refine_rounds;
   check_together(arguments, task);
+  task.size = requested_size(arguments);
   for (const std::string& file : arguments.images) task.images.push_back(read_image(file));
   for (std::string& text : requested_prompts(arguments)) {
     task.prompts.emplace_back();
@@ -150,6 +164,20 @@ SampleTask sample_task(const SampleArguments& arguments) {
 
 bool looks_at_images(const SampleTask& task) {
   return task.refine != "none" || std::any_of(task.program.stages.begin(), task.program.stages.end(), looks);
+}
+
+void check_prompt_lengths(const SampleTask& task, const Tokenizer& tokenizer) {
+  for (size_t i = 0; i < task.prompts.size(); ++i) {
+    const std::string& text = task.prompts[i].text;
+    if (text.size() < kSlowPromptTokens) continue;  // a token has at least one byte
+    const size_t tokens = tokenizer.encode(text).size();
+    if (tokens > kMostPromptTokens)
+      throw Error(ExitCode::data, {cat("prompt ", i, ", '", repair_utf8(text.substr(0, 20)), "...'"),
+                                   cat("at most ", kMostPromptTokens, " tokens"), cat(tokens), "shorten it"});
+    if (tokens >= kSlowPromptTokens)
+      log_info(
+          cat("prompt ", i, " has ", tokens, " tokens and takes a while: time grows with the square of the length"));
+  }
 }
 
 std::string task_name(const SampleTask& task) {
@@ -184,7 +212,7 @@ EpisodeOptions sample_options(const SampleArguments& arguments, const SampleTask
   config.chains_per_pack = arguments.batch.value_or(defaults.batch);
   EpisodeOptions options = episode_options(config, 0);
   options.program = task.program;
-  const PixelSize size = painted_size(arguments, task, model);
+  const PixelSize size = painted_size(task, model);
   options.image_width = size.width;
   options.image_height = size.height;
   const int canvas = shapes::World().canvas;

@@ -96,12 +96,13 @@ void check_image_exists(const std::string& where, const fs::path& image) {
 
 std::vector<ExampleRecord> read_example_records(const fs::path& path) {
   std::vector<ExampleRecord> records;
-  visit_data_lines(path, [&](const std::string& where, std::string_view text) {
+  const LineCounts counts = visit_data_lines(path, [&](const std::string& where, std::string_view text) {
     records.push_back(parse_example_record(where, parse_object(where, text), path.parent_path()));
     const ExampleRecord& record = records.back();
     for (const fs::path& source : record.sources) check_image_exists(where, source);
     if (record.image) check_image_exists(where, *record.image);
   });
+  log_skipped_lines(path, counts);
   if (records.empty()) throw Error(ExitCode::data, {path.string(), "one example a line", "an empty file", ""});
   return records;
 }

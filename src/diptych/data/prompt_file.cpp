@@ -33,14 +33,15 @@ std::vector<PromptRecord> read_prompts(const std::filesystem::path& path) {
     throw Error(ExitCode::data,
                 {path.string(), "a prompt file, .txt or .jsonl", extension.empty() ? "no extension" : extension, ""});
   std::vector<PromptRecord> prompts;
-  visit_data_lines(path, [&](const std::string& where, std::string_view text) {
+  const LineCounts counts = visit_data_lines(path, [&](const std::string& where, std::string_view text) {
     if (extension == ".jsonl") {
       prompts.push_back(parse_prompt_record(where, parse_object(where, text)));
-    } else if (!text.starts_with('#')) {
+    } else {
       check_utf8(where, text);
       prompts.push_back({std::string(text), "{}", {}});
     }
   });
+  log_skipped_lines(path, counts);
   if (prompts.empty()) throw Error(ExitCode::data, {path.string(), "one prompt a line", "no prompt", ""});
   return prompts;
 }

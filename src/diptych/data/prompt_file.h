@@ -21,8 +21,9 @@ struct PromptRecord {
 PromptRecord parse_prompt_record(const std::string& where, nlohmann::json object);
 
 /** Reads `.txt` (one prompt a line; blank lines and lines that start with '#' are skipped) or `.jsonl` (the key
- * `prompt`, questions, any others), in the order of the file. Throws Error(data), with file:line for a wrong line, if
- * the file is missing, holds no prompt, has another extension, or is not UTF-8. */
+ * `prompt`, questions, any others), in the order of the file. How many lines were passed over is logged. Throws
+ * Error(data), with file:line for a wrong line, if the file is missing, holds no prompt, has another extension, or is
+ * not UTF-8. */
 std::vector<PromptRecord> read_prompts(const std::filesystem::path& path);
 
 }  // namespace diptych

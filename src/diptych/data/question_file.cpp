@@ -72,7 +72,7 @@ std::vector<AtomicQuestion> parse_questions(const std::string& where, const json
 
 std::vector<QuestionRecord> read_question_records(const fs::path& path) {
   std::vector<QuestionRecord> records;
-  visit_data_lines(path, [&](const std::string& where, std::string_view text) {
+  const LineCounts counts = visit_data_lines(path, [&](const std::string& where, std::string_view text) {
     const json object = parse_object(where, text);
     for (const char* key : {"prompt", "original_index"}) check_key(where, object, key);
     if (!object["original_index"].is_number_integer())
@@ -80,6 +80,7 @@ std::vector<QuestionRecord> read_question_records(const fs::path& path) {
     records.push_back(
         {text_field(where, object, "prompt"), object["original_index"].get<int64_t>(), parse_questions(where, object)});
   });
+  log_skipped_lines(path, counts);
   if (records.empty())
     throw Error(ExitCode::data, {path.string(), "one prompt with its questions a line", "an empty file", ""});
   return records;

@@ -1,24 +1,32 @@
 #include "diptych/io/image.h"
 
 #include <algorithm>
-#include <array>
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/io/exif.h"
 #include "diptych/io/files.h"
 #include "diptych/io/image_codecs.h"
+#include "diptych/io/image_format.h"
 
 namespace diptych {
 
 namespace {
 
-constexpr uint64_t kLongestSide = 16384;  // pixels
-constexpr std::array<uint8_t, 4> kPngStart = {0x89, 'P', 'N', 'G'};
-constexpr std::array<uint8_t, 3> kJpegStart = {0xff, 0xd8, 0xff};
+constexpr uint64_t kLongestSide = 16384;             // pixels
+constexpr uint64_t kMostPixels = uint64_t{1} << 28;  // of a file
 
-template <size_t size>
-bool starts_with(std::span<const uint8_t> bytes, const std::array<uint8_t, size>& start) {
-  return bytes.size() >= size && std::equal(start.begin(), start.end(), bytes.begin());
+StoredImage decode_stored(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels) {
+  switch (image_format(bytes)) {
+    case ImageFormat::png:
+      return decode_png(bytes, name, max_pixels);
+    case ImageFormat::jpeg:
+      return decode_jpeg(bytes, name, max_pixels);
+    case ImageFormat::other:
+      break;
+  }
+  throw Error(ExitCode::data,
+              {name, "a PNG or JPEG image", other_format_name(bytes), "convert it to PNG or JPEG, or leave it out"});
 }
 
 /** Copies the image to (left, top) of the canvas, each pixel as a square of scale x scale. */
@@ -40,16 +48,16 @@ void check_image_size(uint64_t width, uint64_t height, const std::string& name, 
   }
 }
 
-Image decode_image(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels) {
-  if (starts_with(bytes, kPngStart)) return decode_png(bytes, name, max_pixels);
-  if (starts_with(bytes, kJpegStart)) return decode_jpeg(bytes, name, max_pixels);
-  throw Error(ExitCode::data,
-              {name, "a PNG or JPEG image", bytes.empty() ? "no bytes" : "another format", "convert it to PNG"});
+Image decode_image(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels, DecodingNotes* notes) {
+  StoredImage stored = decode_stored(bytes, name, max_pixels);
+  if (notes != nullptr) *notes = {.turned = stored.orientation != 1, .cmyk = stored.cmyk};
+  return turned_upright(std::move(stored.image), stored.orientation);
 }
 
-Image read_image(const std::filesystem::path& path) {
+Image read_image(const std::filesystem::path& path, DecodingNotes* notes) {
   const std::string contents = read_file(path);
-  return decode_image({reinterpret_cast<const uint8_t*>(contents.data()), contents.size()}, path.string());
+  const auto* bytes = reinterpret_cast<const uint8_t*>(contents.data());
+  return decode_image({bytes, contents.size()}, path.string(), kMostPixels, notes);
 }
 
 void write_png(const std::filesystem::path& path, const Image& image) {

@@ -15,12 +15,21 @@ struct Image {
   std::vector<uint8_t> pixels;
 };
 
-/** Reads a PNG or JPEG file (told apart by its first bytes). Transparent pixels are composited on white, grey becomes
- *  RGB, 16 bit becomes 8. Throws Error(data) for anything else, and above 16384 pixels a side or 2^28 pixels. */
-Image read_image(const std::filesystem::path& path);
+/** What became of a file's pixels before they were an Image, for reports. */
+struct DecodingNotes {
+  bool turned = false;  // the file has an orientation other than upright
+  bool cmyk = false;    // was CMYK or YCCK
+};
+
+/** Reads a PNG or JPEG file (told apart by its first bytes) as it is to be seen: turned upright by the orientation of
+ *  its EXIF data (damaged data count as none), transparent pixels composited on white, grey as RGB, 16 bit as 8,
+ *  CMYK as RGB by R = (255 - C) (255 - K) / 255 and so on. Colour profiles and gamma are ignored; of an animation the
+ *  first picture counts. Throws Error(data) for anything else, and above 16384 pixels a side or 2^28 pixels. */
+Image read_image(const std::filesystem::path& path, DecodingNotes* notes = nullptr);
 
 /** The same from bytes; `name` appears in errors. Above max_pixels the pixels are not even read. */
-Image decode_image(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels = uint64_t{1} << 28);
+Image decode_image(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels = uint64_t{1} << 28,
+                   DecodingNotes* notes = nullptr);
 
 /** PNG bytes of the image. */
 std::vector<uint8_t> encode_png(const Image& image);

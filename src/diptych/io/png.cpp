@@ -6,13 +6,13 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/image_codecs.h"
+#include "diptych/io/png_chunks.h"
 
 namespace diptych {
 
 namespace {
 
-constexpr size_t kMostBytesPerByte = 1032;         // of compression by deflate
-constexpr size_t kLargestChunk = size_t{1} << 23;  // bytes of a profile or a comment
+constexpr size_t kMostBytesPerByte = 1032;  // of compression by deflate
 
 // libpng reports errors by longjmp, which must not cross a C++ object with a destructor. So everything lives in
 // PngReader, whose owner sits above the setjmp, and the functions below it hold plain values only.
@@ -48,6 +48,8 @@ void read_bytes(png_structp png, png_bytep target, size_t size) {
 
 bool read_header(PngReader& reader) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
+  // Without comments, profiles and gamma, which libpng would unpack and keep: a thousand of megabytes each.
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_read_info(reader.png, reader.info);
   reader.width = static_cast<int>(png_get_image_width(reader.png, reader.info));
   reader.height = static_cast<int>(png_get_image_height(reader.png, reader.info));
@@ -74,20 +76,6 @@ bool read_pixels(PngReader& reader) {
   return true;
 }
 
-/** Whether every chunk up to the last ends inside the file: libpng takes the memory that a chunk asks for before it
- * looks whether the bytes are there. */
-bool chunks_end_inside(std::span<const uint8_t> bytes) {
-  constexpr size_t kSignature = 8, kFrame = 12;  // of a chunk: length, name, checksum
-  constexpr std::string_view kLast = "IEND";
-  for (size_t start = kSignature; bytes.size() >= start + kFrame;) {
-    const size_t length = png_get_uint_32(&bytes[start]);
-    if (length > bytes.size() - start - kFrame) return false;
-    if (std::memcmp(&bytes[start + 4], kLast.data(), kLast.size()) == 0) return true;
-    start += kFrame + length;
-  }
-  return false;
-}
-
 /** value / 255, rounded to nearest. */
 uint8_t divide_by_255(int value) {
   return static_cast<uint8_t>((value + 127) / 255);
@@ -95,7 +83,7 @@ uint8_t divide_by_255(int value) {
 
 }  // namespace
 
-Image decode_png(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels) {
+StoredImage decode_png(std::span<const uint8_t> bytes, const std::string& name, uint64_t max_pixels) {
   PngReader reader;
   reader.input = bytes;
   const auto fail = [&] {
@@ -104,13 +92,13 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name, uint64
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   reader.info = reader.png == nullptr ? nullptr : png_create_info_struct(reader.png);
   if (reader.info == nullptr) throw std::bad_alloc();
-  if (!chunks_end_inside(bytes)) {
+  // libpng takes the memory that a chunk asks for before it looks whether the bytes are there.
+  if (!visit_png_chunks(bytes, [](std::string_view, std::span<const uint8_t>) {})) {
     std::snprintf(reader.problem, sizeof reader.problem, "the file ends too early");
     fail();
   }
   // The limit of this library is larger and its message lacks the numbers, so check_image_size decides.
   png_set_user_limits(reader.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-  png_set_chunk_malloc_max(reader.png, kLargestChunk);
   png_set_read_fn(reader.png, &reader, read_bytes);
 
   if (!read_header(reader)) fail();
@@ -129,14 +117,15 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name, uint64
   for (size_t y = 0; y < height; ++y) reader.rows.push_back(reader.rgba.data() + y * width * 4);
   if (!read_pixels(reader)) fail();
 
-  Image image{reader.height, reader.width, std::vector<uint8_t>(width * height * 3)};
+  StoredImage stored{.image = {reader.height, reader.width, std::vector<uint8_t>(width * height * 3)},
+                     .orientation = png_orientation(bytes)};
   for (size_t i = 0; i < width * height; ++i) {
     const uint8_t* pixel = &reader.rgba[i * 4];
     const int alpha = pixel[3];
     for (int c = 0; c < 3; ++c)
-      image.pixels[i * 3 + static_cast<size_t>(c)] = divide_by_255(pixel[c] * alpha + 255 * (255 - alpha));
+      stored.image.pixels[i * 3 + static_cast<size_t>(c)] = divide_by_255(pixel[c] * alpha + 255 * (255 - alpha));
   }
-  return image;
+  return stored;
 }
 
 std::vector<uint8_t> encode_png(const Image& image) {

@@ -86,7 +86,10 @@ void Sampler::add_first_round(int64_t group_size) {
     rollout_.contexts.push_back(
         stage_context(model_, tokenizer_, options_, program, {prompts_[p].text, prompts_[p].sources}, key(stage)));
     stage.guidance = has_image(rollout_.contexts.back()) ? options_.edit_guidance : options_.guidance;
-    for (stage.sample = 0; stage.sample < group_size; ++stage.sample) rollout_.chains.push_back(stage);
+    for (int64_t k = 0; k < group_size; ++k) {
+      stage.sample = options_.first_sample + k;
+      rollout_.chains.push_back(stage);
+    }
   }
 }
 

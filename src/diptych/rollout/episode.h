@@ -21,6 +21,7 @@ struct EpisodeOptions {
   int64_t image_width = 0;
   int64_t chains_per_pack = 128;  // at most sampled together; changes memory and speed, not results
   int64_t first_round = 0;        // number of the first stage's round, for the addresses of its draws
+  int64_t first_sample = 0;       // the same of each group's first sample
 };
 
 /** A prompt and where its draws are addressed: `occurrence` numbers the prompts of a run. */

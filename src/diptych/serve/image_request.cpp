@@ -1,10 +1,9 @@
 #include "diptych/serve/image_request.h"
 
-#include <charconv>
-
 #include "diptych/base/ascii.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/io/pixel_size.h"
 #include "diptych/io/resize.h"
 #include "diptych/serve/api_error.h"
 #include "diptych/serve/json_fields.h"
@@ -17,19 +16,8 @@ namespace diptych {
 
 namespace {
 
-struct PixelSize {
-  int64_t width = 0;
-  int64_t height = 0;
-};
-
 PixelSize parse_size(const std::string& text) {
-  PixelSize size;
-  const char* end = text.data() + text.size();
-  const auto [cross, failure] = std::from_chars(text.data(), end, size.width);
-  if (failure == std::errc() && cross != end && *cross == 'x') {
-    const auto [rest, second_failure] = std::from_chars(cross + 1, end, size.height);
-    if (second_failure == std::errc() && rest == end) return size;
-  }
+  if (const std::optional<PixelSize> size = parse_pixel_size(text)) return *size;
   throw invalid_request("'size' must have the form WIDTHxHEIGHT, such as 1024x1024", "size");
 }
 

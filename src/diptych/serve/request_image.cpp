@@ -2,7 +2,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/io/base64.h"
+#include "diptych/io/data_uri.h"
 #include "diptych/serve/api_error.h"
 
 namespace diptych {
@@ -16,17 +16,14 @@ Image image_of_bytes(std::span<const uint8_t> bytes, const std::string& param, i
 }
 
 Image image_of_uri(const std::string& uri, const std::string& param, int64_t max_pixels) {
-  if (!uri.starts_with("data:"))
+  if (!is_data_uri(uri))
     throw invalid_request(cat("'", param, "' must be a data URI: this server fetches no addresses"), param,
                           "invalid_image_url");
-  constexpr std::string_view kMark = ";base64,";
-  const size_t comma = uri.find(',');
-  if (comma == std::string::npos || !std::string_view(uri).substr(0, comma + 1).ends_with(kMark))
-    throw invalid_request(cat("'", param, "' must have the form data:image/png;base64,..."), param,
-                          "invalid_image_url");
-  const auto bytes = base64_decode(std::string_view(uri).substr(comma + 1));
-  if (!bytes) throw invalid_request(cat("'", param, "' is not valid base64"), param, "invalid_image");
-  return image_of_bytes(*bytes, param, max_pixels);
+  try {
+    return image_of_bytes(decode_data_uri(uri, param), param, max_pixels);
+  } catch (const Error& error) {
+    throw invalid_request(error.what(), param, "invalid_image");
+  }
 }
 
 Image image_of_json(const nlohmann::json& value, const std::string& param, int64_t max_pixels) {

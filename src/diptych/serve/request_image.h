@@ -9,8 +9,8 @@
 
 namespace diptych {
 
-/** The image of a `data:...;base64,...` URI, PNG or JPEG whatever its media type says. Throws ApiError (400) that names
- *  `param`, also for other URIs: the server fetches nothing. */
+/** The image of a base64 data URI in any of its forms (io/data_uri.h), PNG or JPEG whatever its media type says. Throws
+ *  ApiError (400) that names `param`, also for other URIs: the server fetches nothing. */
 Image image_of_uri(const std::string& uri, const std::string& param, int64_t max_pixels);
 
 /** The same of `{"url": ...}`, or of the URI alone. */

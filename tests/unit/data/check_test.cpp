@@ -134,6 +134,62 @@ TEST_F(Check, OneTargetMakesAFileOfExamples) {
   expect_parts(report.faults[1], {path_.string() + ":2: ", "'thinking', 'image' or both"});
 }
 
+TEST_F(Check, CountsTheLinesThatHoldNothing) {
+  const DataReport report = check("\n{\"prompt\": \"a\", \"thinking\": \"b\"}\r\n  \n# no comment");
+  EXPECT_EQ(report.lines.lines, 4);
+  EXPECT_EQ(report.lines.blank, 2);
+  EXPECT_EQ(report.lines.comments, 0);
+  EXPECT_EQ(report.records, 1);
+  ASSERT_EQ(report.faults.size(), 1u);
+  expect_parts(report.faults[0], {path_.string() + ":4: ", "broken JSON"});
+}
+
+TEST_F(Check, ReadsPlainPrompts) {
+  const std::filesystem::path file = folder_.path() / "prompts.txt";
+  write_file_atomic(file, "# two\na cat \n\na dog\na \xff\na cat\n<|im_start|>a\n");
+  const DataReport report = check_data(file);
+  EXPECT_TRUE(report.is_question_file);
+  EXPECT_EQ(report.lines.lines, 7);
+  EXPECT_EQ(skipped_lines(report.lines), "1 blank, 1 that begins with #");
+  EXPECT_EQ(report.lines.trimmed, 1);
+  EXPECT_EQ(report.records, 4);
+  EXPECT_EQ(report.repeated_prompts, 1);
+  EXPECT_EQ(report.longest_prompt, 13);
+  ASSERT_EQ(report.faults.size(), 1u);
+  expect_parts(report.faults[0], {file.string() + ":5: ", "UTF-8"});
+  ASSERT_EQ(report.warnings.size(), 1u);
+  expect_parts(report.warnings[0], {file.string() + ":7: ", "<|im_start|>", "control token"});
+}
+
+TEST_F(Check, WarnsOfControlTokensAndOfRepeatedIds) {
+  const DataReport report = check(
+      "{\"prompt\": \"a <|not one|> <| <|im_end|>\", \"thinking\": \"<think> a </think> <|vision_start|>\"}\n"
+      "{\"prompt\": \"a <||> b | c\", \"thinking\": \"<think> a </think> b\"}\n");
+  EXPECT_EQ(report.fault_count, 0);
+  ASSERT_EQ(report.warnings.size(), 2u);
+  expect_parts(report.warnings[0], {":1: the prompt holds <|im_end|>"});
+  expect_parts(report.warnings[1], {":1: the thinking holds <|vision_start|>"});
+  const DataReport prompts = check(
+      "{\"prompt\": \"a\", \"id\": 1}\n{\"prompt\": \"b\", \"id\": \"1\"}\n{\"prompt\": \"c\", \"id\": 1, "
+      "\"original_index\": 1}\n");
+  ASSERT_EQ(prompts.warnings.size(), 1u);
+  expect_parts(prompts.warnings[0], {path_.string() + ":3: the id 1 is also that of ", path_.string() + ":1"});
+}
+
+TEST_F(Check, ImagesAreSeenUpright) {
+  std::vector<uint8_t> jpeg = encode_jpeg({1, 2, {255, 0, 0, 255, 0, 0}}, 90);
+  const std::string marker(
+      "\xff\xe1\0\x22"
+      "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
+      36);
+  jpeg.insert(jpeg.begin() + 2, marker.begin(), marker.end());
+  write_file_atomic(folder_.path() / "phone.jpg", {reinterpret_cast<const char*>(jpeg.data()), jpeg.size()});
+  const DataReport report = check("{\"prompt\": \"a\", \"image\": \"phone.jpg\", \"sources\": [\"red.png\"]}\n");
+  EXPECT_EQ(report.image_sizes, (Sizes{{{1, 2}, 1}, {{2, 1}, 1}}));
+  EXPECT_EQ(report.turned_images, 1);
+  EXPECT_EQ(report.cmyk_images, 0);
+}
+
 TEST_F(Check, KeepsTheFirstFaultsAndCountsAll) {
   std::string lines;
   for (size_t line = 0; line < kMostSentences + 7; ++line) lines += "{}\n";

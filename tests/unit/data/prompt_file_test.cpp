@@ -75,6 +75,69 @@ TEST_F(PromptFile, FaultsNameFileAndLine) {
   expect("h.csv", "a cat\n", {"h.csv", ".txt or .jsonl"});
 }
 
+TEST_F(PromptFile, LinesEndAsOnAnySystem) {
+  const auto texts = [&](const std::string& name, const std::string& contents) {
+    std::vector<std::string> all;
+    for (const PromptRecord& prompt : read_prompts(write(name, contents))) all.push_back(prompt.text);
+    return all;
+  };
+  const std::vector<std::string> three = {"a cat", "a dog", "a cow"};
+  EXPECT_EQ(texts("unix.txt", "a cat\na dog\na cow\n"), three);
+  EXPECT_EQ(texts("windows.txt",
+                  "\xef\xbb\xbf"
+                  "a cat\r\na dog\r\n\r\na cow"),
+            three);
+  EXPECT_EQ(texts("mac.txt", "a cat\ra dog\r\ra cow\r"), three);
+  EXPECT_EQ(texts("joined.txt",
+                  "\xef\xbb\xbf"
+                  "a cat\n\xef\xbb\xbf# a comment\n\xef\xbb\xbf"
+                  "a dog\na cow"),
+            three);
+  EXPECT_EQ(texts("mac.jsonl", "{\"prompt\": \"a cat\"}\r{\"prompt\": \"a dog\"}\r\n{\"prompt\": \"a cow\"}"), three);
+}
+
+TEST_F(PromptFile, LinesThatArePassedOverAreCountedAndTold) {
+  const auto path = write("p.txt", "\n# one\na cat\n \t\r\n  #two\na dog  \n");
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(read_prompts(path).size(), 2u);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("p.txt: 4 of 6 lines passed over: 2 blank, 2 that begin with #; blanks cut off the ends of 1\n"),
+            std::string::npos)
+      << log;
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(read_prompts(write("whole.txt", "a cat\na dog")).size(), 2u);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+TEST_F(PromptFile, OtherEncodingsAreNamed) {
+  using namespace std::string_literals;
+  for (const std::string& contents : {"\xff\xfe"
+                                      "a\0\n\0"s,
+                                      "\xfe\xff\0a\0\n"s}) {
+    const auto path = write("u.txt", contents);
+    expect_error([&] { read_prompts(path); }, ExitCode::data, {"u.txt", "UTF-16", "iconv"});
+  }
+  const auto bare = write("b.txt",
+                          "\n"
+                          "a\0 \0c\0\n\0"s);
+  expect_error([&] { read_prompts(bare); }, ExitCode::data, {"b.txt:2", "a zero byte at position 2", "UTF-16"});
+  const auto zeros = write("z.jsonl", "{\"prompt\": \"a\"}\n\0\0\0\0"s);
+  expect_error([&] { read_prompts(zeros); }, ExitCode::data, {"z.jsonl:2", "a zero byte at position 1"});
+}
+
+TEST_F(PromptFile, AKeyThatStandsTwiceIsAFault) {
+  const auto path =
+      write("t.jsonl", "{\"prompt\": \"a\", \"b\": {\"id\": 1}, \"id\": 2}\n{\"prompt\": \"a\", \"prompt\": \"b\"}");
+  expect_error([&] { read_prompts(path); }, ExitCode::data, {"t.jsonl:2", "'prompt' twice"});
+  const auto inner = write("i.jsonl", "{\"prompt\": \"a\", \"b\": [{\"id\": 1, \"id\": 2}]}");
+  expect_error([&] { read_prompts(inner); }, ExitCode::data, {"i.jsonl:1", "'id' twice"});
+}
+
+TEST_F(PromptFile, ALongLineIsAPrompt) {
+  const std::string text(5'000'000, 'a');
+  EXPECT_EQ(read_prompts(write("long.txt", "a cat\n" + text)).back().text, text);
+}
+
 TEST_F(PromptFile, MissingFileSaysWhereItLooked) {
   expect_error([&] { read_prompts(folder_.path() / "no.txt"); }, ExitCode::data,
                {"no.txt", "nothing there", "hint", std::filesystem::current_path().string()});

@@ -32,8 +32,16 @@ TEST(Base64, DecodesWhatItEncodes) {
   }
 }
 
+TEST(Base64, ReadsWhatOtherEncodersWrite) {
+  const std::vector<uint8_t> bytes = {0xfb, 0xff, 0xbf, 'a'};
+  for (const char* text :
+       {"+/+/YQ==", "-_-_YQ==", "+_-/YQ", "+/+/YQ=", "+/+/\r\nYQ==\r\n", " +/ +/ YQ = = ", "\n+/+/\tYQ"})
+    EXPECT_EQ(base64_decode(text), bytes) << text;
+}
+
 TEST(Base64, RefusesOtherForms) {
-  for (const char* text : {"Z", "Zg=", "Zm9vY", "Zm 9v", "Zm9v\n", "Zm-v", "Zg==Zg==", "Zh==", "===="})
+  for (const char* text : {"Z", "Zm9vY", "Zm9vY===", "Zg===", "Zm8==", "Zm9v=", "=",
+                           "====", "=Zg=", "Zg==Zg==", "Zg=Zg", "Zh==", "Zm,v", "Zm9v\x01", "Zm9v.", "Zm%2B"})
     EXPECT_FALSE(base64_decode(text)) << text;
 }
 

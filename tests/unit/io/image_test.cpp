@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 
 #include <jpeglib.h>
 
+#include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 #include "diptych/io/safetensors.h"
 #include "support/expect_error.h"
@@ -41,7 +43,10 @@ std::vector<uint8_t> encode_as(uint32_t format, int height, int width, const voi
   return bytes;
 }
 
-std::vector<uint8_t> encode_jpeg(const Image& image, int components, J_COLOR_SPACE space) {
+/** JPEG bytes of an RGB image, or of one colour in another space; `adjust` may change libjpeg's settings. */
+std::vector<uint8_t> encode_jpeg(const Image& image, int components, J_COLOR_SPACE space,
+                                 const std::vector<uint8_t>& colour = {90},
+                                 const std::function<void(jpeg_compress_struct&)>& adjust = {}) {
   jpeg_compress_struct state;
   jpeg_error_mgr errors;
   state.err = jpeg_std_error(&errors);
@@ -55,8 +60,10 @@ std::vector<uint8_t> encode_jpeg(const Image& image, int components, J_COLOR_SPA
   state.in_color_space = space;
   jpeg_set_defaults(&state);
   jpeg_set_quality(&state, 100, TRUE);
+  if (adjust) adjust(state);
   jpeg_start_compress(&state, TRUE);
-  std::vector<uint8_t> row(size_t(image.width * components), 90);
+  std::vector<uint8_t> row(size_t(image.width * components));
+  for (size_t i = 0; i < row.size(); ++i) row[i] = colour[i % colour.size()];
   while (state.next_scanline < state.image_height) {
     if (components == 3) std::memcpy(row.data(), &image.pixels[state.next_scanline * row.size()], row.size());
     JSAMPROW pointer = row.data();
@@ -121,20 +128,110 @@ TEST(Image, GreyJpegBecomesRgb) {
   EXPECT_EQ(again.pixels, std::vector<uint8_t>(8 * 8 * 3, 90));
 }
 
-TEST(Image, CmykJpegIsRefused) {
-  const auto bytes = encode_jpeg(Image{8, 8, {}}, 4, JCS_CMYK);
-  expect_error([&] { decode_image(bytes, "print.jpg"); }, ExitCode::data, {"print.jpg", "CMYK"});
+/** Colours of a smooth image survive within a few levels. */
+void expect_close(const Image& image, const Image& expected, const std::string& what) {
+  ASSERT_EQ(image.width, expected.width) << what;
+  ASSERT_EQ(image.pixels.size(), expected.pixels.size()) << what;
+  for (size_t i = 0; i < image.pixels.size(); ++i) EXPECT_NEAR(image.pixels[i], expected.pixels[i], 12) << what << i;
 }
 
-TEST(Image, OtherFormatsAreRefused) {
-  const std::string gif = "GIF89a....";
-  expect_error(
-      [&] {
-        decode_image({reinterpret_cast<const uint8_t*>(gif.data()), gif.size()}, "a.gif");
-      },
-      ExitCode::data, {"a.gif", "PNG or JPEG"});
-  expect_error([] { decode_image({}, "empty"); }, ExitCode::data, {"empty", "no bytes"});
+TEST(Image, JpegInEveryCodingIsRead) {
+  for (const auto& [width, height] : {std::pair{1, 1}, {1, 40}, {40, 1}, {17, 9}, {33, 16}}) {
+    Image image{height, width, {}};
+    for (int i = 0; i < width * height; ++i)
+      image.pixels.insert(image.pixels.end(), {uint8_t(i % width * 3), uint8_t(i / width * 3), 90});
+    const std::string size = cat(width, " x ", height, ", ");
+    const auto decoded = [&](const std::function<void(jpeg_compress_struct&)>& adjust) {
+      return decode_image(encode_jpeg(image, 3, JCS_RGB, {90}, adjust), "a.jpg");
+    };
+    expect_close(decoded({}), image, size + "4:2:0");
+    expect_close(decoded([](auto& state) { jpeg_simple_progression(&state); }), image, size + "progressive");
+    expect_close(decoded([](auto& state) { state.arith_code = TRUE; }), image, size + "arithmetic");
+    expect_close(decoded([](auto& state) { jpeg_set_colorspace(&state, JCS_RGB); }), image, size + "RGB");
+    expect_close(decoded([](auto& state) { state.restart_interval = 1; }), image, size + "restarts");
+  }
+}
+
+// Adobe's programs store 255 minus the ink.
+TEST(Image, CmykJpegBecomesRgb) {
+  const Image size{8, 8, {}};
+  const std::vector<uint8_t> ink = {255, 128, 0, 51};
+  std::vector<uint8_t> inverted;
+  for (const uint8_t value : ink) inverted.push_back(uint8_t(255 - value));
+  const std::vector<uint8_t> rgb = {0, 102, 204};  // (255 - C) (255 - K) / 255; 101.6 is rounded
+  const auto adobe = [](auto& state) { EXPECT_TRUE(state.write_Adobe_marker); };
+  const auto no_marker = [](auto& state) { state.write_Adobe_marker = FALSE; };
+  const auto ycck = [](auto& state) { jpeg_set_colorspace(&state, JCS_YCCK); };
+  const auto progressive = [](auto& state) { jpeg_simple_progression(&state); };
+  const auto check = [&](const std::vector<uint8_t>& bytes, const std::string& what) {
+    DecodingNotes notes;
+    const Image image = decode_image(bytes, what, 64, &notes);
+    ASSERT_EQ(image.pixels.size(), 8u * 8 * 3) << what;
+    for (size_t i = 0; i < image.pixels.size(); ++i) EXPECT_NEAR(image.pixels[i], rgb[i % 3], 2) << what;
+    EXPECT_TRUE(notes.cmyk);
+    EXPECT_FALSE(notes.turned);
+  };
+  check(encode_jpeg(size, 4, JCS_CMYK, inverted, adobe), "CMYK");
+  check(encode_jpeg(size, 4, JCS_CMYK, inverted, progressive), "progressive CMYK");
+  check(encode_jpeg(size, 4, JCS_CMYK, inverted, ycck), "YCCK");
+  check(encode_jpeg(size, 4, JCS_CMYK, ink, no_marker), "CMYK without the marker");
+}
+
+TEST(Image, OtherFormatsAreRefusedByName) {
+  const auto refuse = [](const std::string& bytes, const std::string& format) {
+    expect_error(
+        [&] {
+          decode_image({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "a.png");
+        },
+        ExitCode::data, {"a.png: expected a PNG or JPEG image, got " + format, "convert it to PNG or JPEG"});
+  };
+  refuse("GIF89a....", "a GIF image");
+  refuse("GIF87a", "a GIF image");
+  refuse(std::string("RIFF\x1a\0\0\0WEBPVP8L", 16), "a WebP image");
+  refuse(std::string("\0\0\0\x20"
+                     "ftypavif....",
+                     16),
+         "an AVIF image");
+  refuse(std::string("\0\0\0\x18"
+                     "ftypheic....",
+                     16),
+         "a HEIC image");
+  refuse(std::string("\0\0\0\x18"
+                     "ftypmif1....",
+                     16),
+         "a HEIC or AVIF image");
+  refuse(std::string("\0\0\0\x18"
+                     "ftypmp42....",
+                     16),
+         "a film");
+  refuse(std::string("BM\x46\0\0\0", 6), "a BMP image");
+  refuse(std::string("II*\0\x08", 5), "a TIFF image");
+  refuse(std::string("MM\0*\0", 5), "a TIFF image");
+  refuse(std::string("\0\0\0\x0cJXL \r\n", 10), "a JPEG XL image");
+  refuse(std::string("\0\0\0\x0cjP  \r\n", 10), "a JPEG 2000 image");
+  refuse("<svg xmlns=\"http://www.w3.org/2000/svg\"/>", "an SVG image");
+  refuse("\n<!DOCTYPE HTML><title>Sign in</title>", "a web page");
+  refuse("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS");
+  refuse("RIFF....WAVE", "another format");
+  refuse("\x89PN", "another format");
+  refuse("", "no bytes");
   expect_error([] { read_image("no/such.png"); }, ExitCode::io, {"no/such.png"});
+}
+
+TEST(Image, TheEndingOfANameDoesNotMatter) {
+  const TemporaryFolder folder;
+  const std::vector<uint8_t> jpeg = diptych::encode_jpeg(test_image(3, 5), 90);
+  write_file_atomic(folder.path() / "a.png", {reinterpret_cast<const char*>(jpeg.data()), jpeg.size()});
+  EXPECT_EQ(read_image(folder.path() / "a.png").pixels, decode_image(jpeg, "a.jpg").pixels);
+}
+
+TEST(Image, TwelveBitsAreRefusedByName) {
+  auto jpeg = encode_jpeg(Image{8, 8, {}}, 1, JCS_GRAYSCALE);
+  const uint8_t frame[] = {0xff, 0xc0};
+  const auto found = std::search(jpeg.begin(), jpeg.end(), frame, frame + 2);
+  ASSERT_NE(found, jpeg.end());
+  found[4] = 12;
+  expect_error([&] { decode_image(jpeg, "x-ray.jpg"); }, ExitCode::data, {"x-ray.jpg", "8 bits", "12 bits a channel"});
 }
 
 TEST(Image, EveryTruncationIsNoticed) {

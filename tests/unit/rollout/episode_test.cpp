@@ -75,6 +75,22 @@ TEST_F(EpisodeTest, ChainsAreInPromptOrderWithEverythingARewardNeeds) {
   }
 }
 
+// So that a group can be made a part at a time.
+TEST_F(EpisodeTest, SamplesMayBeginAnywhereInTheirGroup) {
+  options_.program = episode_program("rounds:2");
+  options_.reflection_prompt = options_.review_prompt = "is it {prompt}?";
+  const Rollout whole = sample();
+  options_.first_sample = 1;
+  const Rollout part =
+      roll_out(made_.model, made_.tokenizer, {{"a red circle", 8}, {"two blue squares", 9}}, 2, options_,
+               /*seed=*/6, /*step=*/4);
+  const auto is_in_part = [](const Trajectory& stage) { return stage.sample >= 1; };
+  std::vector<Trajectory> expected;
+  std::copy_if(whole.chains.begin(), whole.chains.end(), std::back_inserter(expected), is_in_part);
+  ASSERT_EQ(part.chains.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) expect_equal(part.chains[i], expected[i], "stage " + std::to_string(i));
+}
+
 TEST_F(EpisodeTest, ResultsDoNotDependOnThePacks) {
   const Rollout whole = sample();
   for (const int64_t size : {1, 2, 4}) {

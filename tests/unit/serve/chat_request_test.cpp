@@ -76,8 +76,8 @@ TEST(ChatRequestTest, PartsFollowEachOtherWithoutRoles) {
 }
 
 TEST(ChatRequestTest, UriMayStandAloneAndLackItsSubtype) {
-  for (const char* type :
-       {"data:image/png;base64,", "data:image/jpeg;base64,", "data:image;base64,", "data:;base64,"}) {
+  for (const char* type : {"data:image/png;base64,", "data:image/jpeg;base64,", "data:image;base64,", "data:;base64,",
+                           "DATA:image/jpg;charset=utf-8;BASE64,%0A"}) {
     const nlohmann::json body{
         {"messages",
          {{{"role", "user"}, {"content", {{{"type", "image_url"}, {"image_url", data_uri(grey(2), type)}}}}}}}};
