@@ -210,7 +210,8 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
       if (session_.writes()) record_samples(session_.folder(), step, *result, session_.metrics().tensorboard());
     });
     log_info(cat("step ", step, ": correct explicit ", fixed(result->correct_explicit, 3), ", implicit ",
-                 fixed(result->correct_implicit, 3), ", reward ", fixed(result->reward, 3)));
+                 fixed(result->correct_implicit, 3), ", reward ",
+                 result->reward ? fixed(*result->reward, 3) : "of none"));
   }
   if (recipe_.eval.edits > 0) {
     const EditEvaluation edits =
