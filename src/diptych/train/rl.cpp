@@ -90,7 +90,7 @@ class RlRun {
     if (needs_judge(recipe.reward)) judge_ = std::make_unique<Judge>(recipe.reward.judge, judge_folder());
     if (session_.writes()) {
       for (const std::string& warning : recipe_warnings(recipe)) log_warning(warning);
-      if (recipe.prompts.source == "file" && !evaluates(recipe.eval))
+      if (recipe.prompts.source == "file" && recipe.eval.prompts == 0 && recipe.eval.edits == 0)
         log_info("prompts from a file: no evaluation on the shapes world");
     }
     together(ranks_, "the start of the reward", [&] { reward_ = started_reward(); });
@@ -198,7 +198,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
 }
 
 std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
-  if (!evaluates(recipe_.eval)) return std::nullopt;
+  if (recipe_.eval.prompts == 0 && recipe_.eval.edits == 0) return std::nullopt;
   policy_.gather_weights();
   const Stopwatch started;
   const EvaluationShare share = share_of(ranks_);
