@@ -83,7 +83,8 @@ void flatten(const std::shared_ptr<const toml::table>& root, const toml::table& 
     const std::string_view text = name.str();
     // A quoted key with a dot inside is not the key of that section.
     const std::string key = prefix + (text.find('.') == text.npos ? std::string(text) : cat('"', text, '"'));
-    entries[key] = {std::shared_ptr<const toml::node>(root, &node), where(node), depth};
+    Entry& entry = entries[key] = {std::shared_ptr<const toml::node>(root, &node), where(node)};
+    entry.depth = depth;
     if (const toml::table* inner = node.as_table()) flatten(root, *inner, key + ".", where, depth, entries);
   }
 }

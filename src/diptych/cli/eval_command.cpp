@@ -38,7 +38,7 @@ void print_pictures(const EvaluationResult& result, const EvaluationConfig& conf
   print_value("explicit prompts", result.correct_explicit);
   print_value("implicit prompts", result.correct_implicit);
   print_value("mean of both", 0.5 * (result.correct_explicit + result.correct_implicit));
-  print_value("reward", result.reward);
+  if (result.reward) print_value("reward", *result.reward);
   if (result.thinks) print_value("thoughts that ask for it", result.refined_correct);
   for (const auto& [family, rate] : result.correct_by_family) print_value(("  " + family).c_str(), rate);
   if (result.refinement) print_refinement(*result.refinement, config);

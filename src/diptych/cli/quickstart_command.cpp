@@ -61,7 +61,8 @@ void print_table(const RunCurves& curves, const RlRecipe& recipe) {
     return 0.5 * (rate(row, "correct_explicit") + rate(row, "correct_implicit"));
   };
   print_row("mean of both", mean(curves.before), mean(curves.after));
-  print_row("reward", rate(curves.before, "reward"), rate(curves.after, "reward"));
+  if (curves.before.contains("eval/reward") && curves.after.contains("eval/reward"))
+    print_row("reward", rate(curves.before, "reward"), rate(curves.after, "reward"));
   print_row("thoughts that ask for it", rate(curves.before, "refined_correct"), rate(curves.after, "refined_correct"));
   std::printf("  by family\n");
   const std::string prefix = "eval/family/";

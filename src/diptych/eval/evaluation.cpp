@@ -121,6 +121,7 @@ EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer,
   Rate by_pool[2];
   Rate refined;
   std::map<std::string, Rate> families;
+  double reward_sum = 0;
   double scored = 0;
   for (const EvaluatedSample& sample : result.samples) {
     result.think_length += static_cast<double>(sample.think_tokens) / static_cast<double>(prompts.size());
@@ -128,13 +129,13 @@ EvaluationResult evaluate_shapes(const Bagel& model, const Tokenizer& tokenizer,
     families[sample.prompt.family].add(sample.correct);
     refined.add(refined_correctly(sample));
     if (!sample.score.value) continue;
-    result.reward += *sample.score.value;
+    reward_sum += *sample.score.value;
     scored += 1;
   }
   result.correct_explicit = by_pool[0].value();
   result.correct_implicit = by_pool[1].value();
   result.refined_correct = refined.value();
-  if (scored > 0) result.reward /= scored;
+  if (scored > 0) result.reward = reward_sum / scored;
   for (const auto& [family, rate] : families) result.correct_by_family[family] = rate.value();
   return result;
 }

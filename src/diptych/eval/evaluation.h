@@ -95,10 +95,10 @@ struct RefinementResult {
 struct EvaluationResult {
   double correct_explicit = 0;  // strict correct-rates
   double correct_implicit = 0;
-  double reward = 0;           // mean over both pools
-  bool thinks = false;         // a thought comes before the picture; else there are no numbers of thoughts:
-  double think_length = 0;     // tokens
-  double refined_correct = 0;  // share of thoughts whose refined prompt asks for what the prompt asks for
+  std::optional<double> reward;  // mean over what could be scored of both pools; absent if nothing could
+  bool thinks = false;           // a thought comes before the picture; else there are no numbers of thoughts:
+  double think_length = 0;       // tokens
+  double refined_correct = 0;    // share of thoughts whose refined prompt asks for what the prompt asks for
   std::map<std::string, double> correct_by_family;
   std::optional<RefinementResult> refinement;
   std::vector<EvaluatedSample> samples;  // explicit pool, then implicit

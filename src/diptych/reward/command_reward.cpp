@@ -133,7 +133,8 @@ struct CommandReward::Batch {
   size_t next = 0;               // the first sample that no process has been given
   int64_t protocol_answers = 0;  // scores and "error"s
   std::map<std::string, int64_t> reasons = {};
-  size_t strange_lines = 0;  // that answer nothing
+  size_t strange_lines = 0;             // that answer nothing
+  size_t strange_lines_of_process = 0;  // since it was started
   std::string first_strange_line = {};
   Clock::time_point last_line = Clock::now();
   Clock::duration longest_silence = {};
@@ -153,6 +154,7 @@ struct CommandReward::Batch {
   }
 
   void take_strange(const std::string& line) {
+    ++strange_lines_of_process;
     if (strange_lines++ > 0) return;
     first_strange_line = quoted(line);
     if (is_trial) return;
@@ -187,8 +189,8 @@ struct CommandReward::Batch {
 
   /** Whether the program has written a line for each of its requests, and has been silent since. */
   bool is_answered_otherwise(size_t unsent) const {
-    return strange_lines > 0 && strange_lines >= open_count && next == pairs.size() && unsent == 0 &&
-           Clock::now() - last_line > std::max(kPatience, 2 * longest_silence);
+    return strange_lines_of_process > 0 && strange_lines_of_process >= open_count && next == pairs.size() &&
+           unsent == 0 && Clock::now() - last_line > std::max(kPatience, 2 * longest_silence);
   }
 
   void give_up() {
@@ -246,8 +248,8 @@ void CommandReward::try_out() {
       ExitCode::reward,
       {cat(kWhere, " ", join(options_.command, " ")),
        "a line such as {\"id\": 0, \"score\": 0.5} when it was tried out before any work", got,
-       cat("it was asked about the first prompt, '", prompt.text, "', with the metadata ", metadata_of(prompt).dump(),
-           " and a grey picture of ", width, " x ", height,
+       cat("it was asked about the first prompt, '", quoted(prompt.text), "', with the metadata ",
+           quoted(metadata_of(prompt).dump()), " and a grey picture of ", width, " x ", height,
            " pixels. Its standard output is for answers alone; what it wrote on standard error, if anything, is above. "
            "recipes/scorers holds a program that works")});
 }
@@ -312,6 +314,7 @@ void CommandReward::ask(Batch& batch, double seconds) {
       batch.next = asked;
     }
     process_.reset();
+    batch.strange_lines_of_process = 0;
   }
 }
 

@@ -59,7 +59,7 @@ std::string sample_lines(const std::vector<EvaluatedSample>& samples) {
 void add_evaluation(const EvaluationResult& result, MetricRow& row) {
   row["eval/correct_explicit"] = result.correct_explicit;
   row["eval/correct_implicit"] = result.correct_implicit;
-  row["eval/reward"] = result.reward;
+  if (result.reward) row["eval/reward"] = *result.reward;
   row["eval/refined_correct"] = result.refined_correct;
   row["eval/think_length"] = result.think_length;
   for (const auto& [family, rate] : result.correct_by_family) row["eval/family/" + family] = rate;

@@ -45,7 +45,7 @@ nlohmann::json json_of(const EvaluationReport& report, const EvaluationRecipe& r
     object["prompts_per_pool"] = recipe.eval.prompts;
     object["correct_explicit"] = report.pictures->correct_explicit;
     object["correct_implicit"] = report.pictures->correct_implicit;
-    object["reward"] = report.pictures->reward;
+    if (report.pictures->reward) object["reward"] = *report.pictures->reward;
     object["refined_correct"] = report.pictures->refined_correct;
     object["by_family"] = report.pictures->correct_by_family;
     if (report.pictures->refinement) object["refinement"] = json_of(*report.pictures->refinement, recipe.eval.refine);

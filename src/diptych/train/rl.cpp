@@ -91,7 +91,7 @@ class RlRun {
     if (needs_judge(recipe.reward)) judge_ = std::make_unique<Judge>(recipe.reward.judge, judge_folder());
     if (session_.writes()) {
       for (const std::string& warning : recipe_warnings(recipe)) log_warning(warning);
-      if (recipe.prompts.source == "file" && !evaluates(recipe.eval))
+      if (recipe.prompts.source == "file" && recipe.eval.prompts == 0 && recipe.eval.edits == 0)
         log_info("prompts from a file: no evaluation on the shapes world");
     }
     together(ranks_, "the start of the reward", [&] { reward_ = started_reward(); });
@@ -208,7 +208,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
 }
 
 std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
-  if (!evaluates(recipe_.eval)) return std::nullopt;
+  if (recipe_.eval.prompts == 0 && recipe_.eval.edits == 0) return std::nullopt;
   policy_.gather_weights();
   const Stopwatch started;
   const EvaluationShare share = share_of(ranks_);
@@ -220,7 +220,8 @@ std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
       if (session_.writes()) record_samples(session_.folder(), step, *result, session_.metrics().tensorboard());
     });
     log_info(cat("step ", step, ": correct explicit ", fixed(result->correct_explicit, 3), ", implicit ",
-                 fixed(result->correct_implicit, 3), ", reward ", fixed(result->reward, 3)));
+                 fixed(result->correct_implicit, 3), ", reward ",
+                 result->reward ? fixed(*result->reward, 3) : "of none"));
   }
   if (recipe_.eval.edits > 0) {
     const EditEvaluation edits =

@@ -109,7 +109,9 @@ TEST_F(EvaluationTest, MeansAreOverWhatCouldBeScored) {
     }
     return scores;
   };
-  EXPECT_DOUBLE_EQ(evaluate(half).reward, 0.75);
+  EXPECT_DOUBLE_EQ(evaluate(half).reward.value(), 0.75);
+  const RewardFunction none = [](const std::vector<ScoredPair>& pairs) { return std::vector<Score>(pairs.size()); };
+  EXPECT_EQ(evaluate(none).reward, std::nullopt);
 }
 
 TEST_F(EvaluationTest, RatesAreThoseOfTheSamples) {
@@ -125,7 +127,7 @@ TEST_F(EvaluationTest, NoPromptsGiveAnEmptyResult) {
   config_.prompts = 0;
   const EvaluationResult result = evaluate();
   EXPECT_TRUE(result.samples.empty());
-  EXPECT_EQ(result.reward, 0);
+  EXPECT_EQ(result.reward, std::nullopt);
 }
 
 TEST(SplitTest, HasThreeNames) {

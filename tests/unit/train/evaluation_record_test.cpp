@@ -46,6 +46,10 @@ TEST(EvaluationRecordTest, RowsCarryEveryNumber) {
                             {"eval/refined_correct", 0.4},
                             {"eval/think_length", 5},
                             {"eval/family/counting", 0.6}}));
+  result.reward = std::nullopt;
+  MetricRow unscored;
+  add_evaluation(result, unscored);
+  EXPECT_FALSE(unscored.contains("eval/reward"));
 }
 
 TEST(EvaluationRecordTest, RefinementHasRowsOfItsOwn) {
