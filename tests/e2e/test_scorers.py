@@ -49,6 +49,7 @@ class Scorers(support.EndToEndTest):
         self.assertNotIn("explicit", output)
         for rank in (0, 1):
             asked = self.asked(rank)
+            self.assertEqual(asked[0][:2], list(OWN[0].values()), "the trial is the first line of the file")
             self.assertEqual(len(asked), 1 + 2 * 2, "the trial, and two samples of one prompt in two steps")
             for prompt, colour, place in asked:
                 self.assertIn({"prompt": prompt, "colour": colour}, OWN)

@@ -231,7 +231,7 @@ void CommandReward::start_process() {
 }
 
 void CommandReward::try_out() {
-  const TaskPrompt& prompt = context_.prompt;
+  const TaskPrompt prompt = context_.first_prompt();
   const int height = context_.image_height, width = context_.image_width;
   const Image grey{.height = height,
                    .width = width,

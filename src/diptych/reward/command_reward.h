@@ -37,8 +37,8 @@ struct CommandContext {
   ScorerPlace place = {};
   /** Whether the user wants an end; asked ten times a second while the program works, from any thread. */
   std::function<bool()> stop_requested = [] { return false; };
-  // The trial: the first prompt of the run with what came with it, and a grey picture of the run's size.
-  TaskPrompt prompt = {};
+  // The trial: the user's first prompt with what came with it, and a grey picture of the run's size.
+  std::function<TaskPrompt()> first_prompt = [] { return TaskPrompt(); };
   bool with_text = false;  // samples come with a text
   int image_height = 32;
   int image_width = 32;

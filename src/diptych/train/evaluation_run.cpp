@@ -68,8 +68,9 @@ EvaluationReport run_evaluation(const EvaluationRecipe& recipe) {
   const EpisodeOptions options = episode_options(recipe.rollout, recipe.eval.updates);
   RewardFunction reward;
   if (recipe.eval.prompts > 0)
-    reward = make_reward(recipe.reward, {},
-                         command_context(evaluated_prompts(recipe.eval).front(), options, single_process()));
+    reward =
+        make_reward(recipe.reward, {},
+                    command_context([&] { return evaluated_prompts(recipe.eval).front(); }, options, single_process()));
   const ModelFolder folder =
       load_model_folder(recipe.model, compute_dtype(recipe.dtype), open_device(recipe.device, 0, "device"));
   const bool writes = !recipe.out.empty();

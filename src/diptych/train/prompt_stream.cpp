@@ -31,7 +31,26 @@ std::vector<size_t> permutation(size_t count, uint64_t seed, uint64_t pass) {
   return order;
 }
 
+std::vector<TaskPrompt> prompts_of_file(const PromptsConfig& config) {
+  if (config.path.empty())
+    throw Error(ExitCode::config, {"prompts.path", "a prompts file, since prompts.source is \"file\"", "nothing",
+                                   "one prompt a line (.txt) or JSON lines; see docs/data.md"});
+  std::vector<TaskPrompt> all;
+  for (const PromptRecord& record : read_prompts(config.path)) {
+    TaskPrompt prompt;
+    prompt.text = record.text;
+    prompt.questions = record.questions;
+    prompt.metadata = record.metadata;
+    all.push_back(std::move(prompt));
+  }
+  return all;
+}
+
 }  // namespace
+
+TaskPrompt first_prompt(const PromptsConfig& config, uint64_t seed) {
+  return config.source == "file" ? prompts_of_file(config).front() : make_prompt_stream(config, seed)(0).front();
+}
 
 PromptStream make_prompt_stream(const PromptsConfig& config, uint64_t seed) {
   const auto count = static_cast<uint64_t>(config.per_step);
@@ -49,17 +68,7 @@ PromptStream make_prompt_stream(const PromptsConfig& config, uint64_t seed) {
       return prompts;
     };
   }
-  if (config.path.empty())
-    throw Error(ExitCode::config, {"prompts.path", "a prompts file, since prompts.source is \"file\"", "nothing",
-                                   "one prompt a line (.txt) or JSON lines; see docs/data.md"});
-  std::vector<TaskPrompt> all;
-  for (const PromptRecord& record : read_prompts(config.path)) {
-    TaskPrompt prompt;
-    prompt.text = record.text;
-    prompt.questions = record.questions;
-    prompt.metadata = record.metadata;
-    all.push_back(std::move(prompt));
-  }
+  std::vector<TaskPrompt> all = prompts_of_file(config);
   return [all = std::move(all), count, seed](uint64_t step) {
     std::vector<TaskPrompt> prompts;
     std::vector<size_t> order;

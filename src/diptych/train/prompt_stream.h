@@ -13,4 +13,7 @@ using PromptStream = std::function<std::vector<TaskPrompt>(uint64_t step)>;
  *  missing or empty file. */
 PromptStream make_prompt_stream(const PromptsConfig& config, uint64_t seed);
 
+/** The first prompt of the file, else that of the run. Throws what make_prompt_stream throws. */
+TaskPrompt first_prompt(const PromptsConfig& config, uint64_t seed);
+
 }  // namespace diptych

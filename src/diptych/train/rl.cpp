@@ -133,8 +133,9 @@ class RlRun {
 
 RewardFunction RlRun::started_reward() {
   const auto ask = [this](const std::vector<ChatRequest>& asked) { return judge_->ask(asked); };
+  const auto first = [this] { return first_prompt(recipe_.prompts, static_cast<uint64_t>(recipe_.run.seed)); };
   return make_reward(recipe_.reward, judge_ ? ChatFunction(ask) : ChatFunction(),
-                     command_context(prompts_(0).front(), episode_, ranks_));
+                     command_context(first, episode_, ranks_));
 }
 
 RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {

@@ -284,8 +284,12 @@ TEST_F(CommandRewardTest, ThreadsShareOneProgram) {
 
 CommandContext trial_of(const std::string& prompt) {
   CommandContext context{.with_text = true, .image_height = 48, .image_width = 16};
-  context.prompt.text = prompt;
-  context.prompt.metadata = R"({"colour": "röd"})";
+  context.first_prompt = [prompt] {
+    TaskPrompt first;
+    first.text = prompt;
+    first.metadata = R"({"colour": "röd"})";
+    return first;
+  };
   return context;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "diptych/data/prompt_file.h"
 #include "diptych/io/files.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
@@ -58,6 +59,13 @@ TEST_F(FilePromptsTest, ThePromptsOfAStepDependOnNothingElse) {
   config_.per_step = 4;
   EXPECT_EQ(texts_of(make_prompt_stream(config_, 5), 0, 9), all);
   EXPECT_NE(texts_of(make_prompt_stream(config_, 6), 0, 9), all);
+}
+
+TEST_F(FilePromptsTest, TheFirstPromptIsThatOfTheFile) {
+  for (const uint64_t seed : {0, 1, 2, 3})
+    EXPECT_EQ(first_prompt(config_, seed).text, read_prompts(config_.path)[0].text);
+  config_.source = "shapes";
+  EXPECT_EQ(first_prompt(config_, 3).text, make_prompt_stream(config_, 3)(0)[0].text);
 }
 
 TEST_F(FilePromptsTest, AFileMustBeThere) {
