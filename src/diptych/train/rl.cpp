@@ -355,8 +355,8 @@ RlResult RlRun::train() {
     const bool last = done == recipe_.train.steps;
     result.steps = done;
     row["time/peak_memory_gb"] = static_cast<double>(peak_memory_bytes(folder_.model.embed_tokens.device())) * 1e-9;
-    // An evaluation takes long and may fail: until it ends, the row goes with the checkpoint.
-    const bool saved = evaluates_after(done);
+    // An evaluation takes long and may fail: until it ends, the checkpoint keeps the row.
+    const bool saved = last || evaluates_after(done) || session_.due(done);
     if (saved) save(done, row);
     std::optional<EvaluationResult> evaluated;
     try {
@@ -372,7 +372,7 @@ RlResult RlRun::train() {
     if (last) result.after = std::move(evaluated);
     if (session_.writes()) progress.update(done, cat("reward ", fixed(row.at("reward/mean"), 3)));
     const bool interrupted = !last && stopping();
-    if (!saved && (interrupted || last || session_.due(done))) save(done);
+    if (interrupted && !saved) save(done, row);
     if (interrupted) {
       progress.finish();
       result.reason = EndReason::interrupted;

@@ -21,8 +21,8 @@ constexpr const char* kChangesFile = "changes.jsonl";
 constexpr const char* kRow = "row";  // of TrainState::extra
 
 /** Without what depends on the clock: equal runs have equal checkpoints. */
-nlohmann::json json_of(const MetricRow& row) {
-  nlohmann::json values = nlohmann::json::object();
+nlohmann::json json_of(int64_t step, const MetricRow& row) {
+  nlohmann::json values = {{"step", step}};
   for (const auto& [name, value] : row)
     if (!name.starts_with("time/")) values[name] = value;
   return values;
@@ -31,7 +31,7 @@ nlohmann::json json_of(const MetricRow& row) {
 MetricRow row_of(const nlohmann::json& values) {
   MetricRow row;
   for (const auto& [name, value] : values.items())
-    row[name] = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+    if (name != "step") row[name] = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
   return row;
 }
 
@@ -154,7 +154,7 @@ void Session::take_recipe(const RunRecipe& recipe) {
   if (!loaded_ || forks_) begin_anew(recipe);
   if (loaded_) {
     history_ = loaded_->state.extra;
-    history_.erase(kRow);
+    if (forks_) history_.erase(kRow);
     record(changes_of(recipe));
   }
   history_["recipe"] = kept_values(recipe.keys);
@@ -232,8 +232,10 @@ void Session::save(int64_t step, const AdamW& optimizer, const std::vector<Named
   state.base_hash = models_.base;
   state.reference_hash = models_.reference;
   state.environment = current_environment();
+  if (row) history_[kRow] = json_of(step, *row);
+  // A step that fails is saved over the checkpoint of the step before, which had its row.
+  if (history_.contains(kRow) && history_.at(kRow).at("step") != step) history_.erase(kRow);
   state.extra = history_;
-  if (row) state.extra[kRow] = json_of(*row);
   save_checkpoint(folder_, state, weights, optimizer.optimizer_state(), static_cast<int>(run_.keep_checkpoints),
                   ranks_);
 }

@@ -222,7 +222,7 @@ EndReason SftRun::train() {
     row["time/step"] = started.seconds();
     const int64_t done = step + 1;
     const bool last = done == recipe_.train.steps;
-    const bool saved = evaluates_after(done);
+    const bool saved = last || evaluates_after(done) || session_.due(done);
     if (saved) save(done, row);
     try {
       if (!finish_row(done, row)) {
@@ -237,7 +237,7 @@ EndReason SftRun::train() {
       progress.update(done,
                       cat("text ", fixed(row.at("loss/cross_entropy"), 3), "  flow ", fixed(row.at("loss/flow"), 4)));
     const bool stopping = !last && any_rank(ranks_, stop_requested(), "the wish to stop");
-    if (!saved && (stopping || last || session_.due(done))) save(done);
+    if (stopping && !saved) save(done, row);
     if (stopping) {
       progress.finish();
       return EndReason::interrupted;

@@ -101,6 +101,7 @@ TEST_F(RunFolder, RefusesFoldersOfSomethingElse) {
 
 TEST_F(RunFolder, WhatWasLeftBehindIsSetAsideAsARunOfItsOwn) {
   prepare(Resume::automatic);
+  for (const char* name : {"tensorboard", "eval"}) fs::create_directories(run_ / name);
   write_file_atomic(run_ / "metrics.jsonl", "");  // of a start that came to nothing
   write_file_atomic(run_ / "tensorboard" / "events", "header");
   EXPECT_TRUE(left_behind(run_).empty());
