@@ -68,12 +68,13 @@ def without_clock(text):
 
 def end_state(run_folder):
     """What two equal runs have in common: the relative path of every file, with its digest or what counts of it. Left
-    out are the process number in `lock` and TensorBoard's files, of which each start writes one."""
+    out are the process number in `lock`, TensorBoard's files, of which each start writes one, and what a start that was
+    killed before its first checkpoint left."""
     run_folder = pathlib.Path(run_folder)
     state = {}
     for file in sorted(run_folder.rglob("*")):
         name = str(file.relative_to(run_folder))
-        if file.is_dir() or name == "lock" or name.startswith("tensorboard/"):
+        if file.is_dir() or name == "lock" or name.startswith(("tensorboard/", "before_")):
             continue
         if name == "metrics.jsonl":
             state[name] = without_clock(file.read_text())

@@ -1,8 +1,8 @@
 #include "diptych/tensor/torch.h"
 
 #include "diptych/base/config.h"
+#include "diptych/train/recipe_changes.h"
 #include "diptych/train/rl_config.h"
-#include "diptych/train/run_folder.h"
 #include "fuzz/target.h"
 
 namespace diptych::fuzz {
@@ -35,11 +35,15 @@ void read_overrides(std::span<const std::byte> bytes) {
   check_round_trip(load_config<RlRecipe>(scratch_file("empty.toml", ""), overrides));
 }
 
+/** A recipe that another version stored. */
 void compare_recipes(std::span<const std::byte> bytes) {
-  static const std::string printed = print_config(RlRecipe());
-  const std::string text(as_text(bytes));
-  static_cast<void>(recipe_changes(text, printed, {"run.*"}));
-  require(recipe_changes(text, text, {}).empty(), "a recipe that differs from itself");
+  static const RunRecipe now = run_recipe(RlRecipe(), "rl");
+  std::vector<std::string> unread;
+  const std::vector<ConfigKey> keys = now.keys_of({std::string(as_text(bytes)), "stored.toml"}, unread);
+  static_cast<void>(change_text(recipe_changes(keys, now.keys)));
+  require(recipe_changes(keys, keys).empty(), "a recipe that differs from itself");
+  const std::vector<ConfigKey> again = now.keys_of(recipe_of(kept_values(keys), "kept"), unread);
+  require(recipe_changes(again, keys).empty(), "kept values that read back differently");
 }
 
 const std::vector<std::string_view> kTomlWords = {"base = \"",

@@ -108,6 +108,14 @@ std::string read_recipe(const fs::path& file, const std::string& named_by) {
   return text.str();
 }
 
+/** The table of a recipe's text. */
+std::shared_ptr<const toml::table> parse_recipe(const std::string& text, const std::string& name) {
+  TomlFault fault;
+  const std::shared_ptr<const toml::table> table = parse_toml(text, name, fault);
+  if (!table) fail(cat(name, ":", fault.line), "valid TOML", fault.message);
+  return table;
+}
+
 /** Reads `file` and, before it, its chain of bases. `named_by` is the place that names the file, empty for the first.
  */
 void read_file_into(const fs::path& file, const std::string& named_by, std::vector<fs::path>& chain, Entries& entries) {
@@ -118,9 +126,7 @@ void read_file_into(const fs::path& file, const std::string& named_by, std::vect
   chain.push_back(identity);
   const size_t depth = chain.size();
 
-  TomlFault fault;
-  const std::shared_ptr<const toml::table> table = parse_toml(text, file.string(), fault);
-  if (!table) fail(cat(file.string(), ":", fault.line), "valid TOML", fault.message);
+  const std::shared_ptr<const toml::table> table = parse_recipe(text, file.string());
   const auto where = [&](const toml::node& node) { return cat(file.string(), ":", node.source().begin.line); };
   if (const toml::node* base = table->get("base")) {
     const std::string line = where(*base);
@@ -224,6 +230,7 @@ struct ConfigReader::State {
   std::vector<std::string> path;
   std::set<std::string> fields;
   std::set<std::string> sections;
+  bool trusts_values = false;
 
   std::string full_key(std::string_view name) const {
     std::string key;
@@ -272,7 +279,7 @@ struct ConfigReader::State {
   void read_range(std::string_view name, Value& value, Value low, Value high) {
     const Entry* entry = read(name, value);
     // Written so that NaN fails.
-    if (entry != nullptr && !(value >= low && value <= high))
+    if (entry != nullptr && !trusts_values && !(value >= low && value <= high))
       fail(where(*entry, name), cat(type_name<Value>(), " from ", low, " to ", high), cat(value));
   }
 };
@@ -286,42 +293,49 @@ ConfigReader::ConfigReader(const std::vector<std::string>& overrides) : state_(s
   for (const std::string& text : overrides) apply_override(text, state_->entries);
 }
 
+ConfigReader::ConfigReader(const ConfigText& text) : state_(std::make_unique<State>()) {
+  const std::shared_ptr<const toml::table> table = parse_recipe(text.text, text.name);
+  const auto where = [&](const toml::node& node) { return cat(text.name, ":", node.source().begin.line); };
+  flatten(table, *table, "", where, state_->entries);
+}
+
 ConfigReader::~ConfigReader() = default;
 
-void ConfigReader::operator()(std::string_view name, bool& value, std::string_view) {
+void ConfigReader::operator()(std::string_view name, bool& value, std::string_view, Change) {
   state_->read(name, value);
 }
-void ConfigReader::operator()(std::string_view name, int64_t& value, std::string_view) {
+void ConfigReader::operator()(std::string_view name, int64_t& value, std::string_view, Change) {
   state_->read(name, value);
 }
-void ConfigReader::operator()(std::string_view name, double& value, std::string_view) {
+void ConfigReader::operator()(std::string_view name, double& value, std::string_view, Change) {
   const Entry* entry = state_->read(name, value);
-  if (entry != nullptr) require_finite(value, state_->where(*entry, name));
+  if (entry != nullptr && !state_->trusts_values) require_finite(value, state_->where(*entry, name));
 }
-void ConfigReader::operator()(std::string_view name, std::string& value, std::string_view) {
+void ConfigReader::operator()(std::string_view name, std::string& value, std::string_view, Change) {
   state_->read(name, value);
 }
-void ConfigReader::operator()(std::string_view name, std::vector<std::string>& value, std::string_view) {
+void ConfigReader::operator()(std::string_view name, std::vector<std::string>& value, std::string_view, Change) {
   state_->read_list(name, value);
 }
-void ConfigReader::operator()(std::string_view name, std::vector<int64_t>& value, std::string_view) {
+void ConfigReader::operator()(std::string_view name, std::vector<int64_t>& value, std::string_view, Change) {
   state_->read_list(name, value);
 }
-void ConfigReader::operator()(std::string_view name, std::vector<double>& value, std::string_view) {
+void ConfigReader::operator()(std::string_view name, std::vector<double>& value, std::string_view, Change) {
   state_->read_list(name, value);
 }
 
 void ConfigReader::choice(std::string_view name, std::string& value, const std::vector<std::string>& choices,
-                          std::string_view) {
+                          std::string_view, Change) {
   const Entry* entry = state_->read(name, value);
-  if (entry != nullptr && std::find(choices.begin(), choices.end(), value) == choices.end())
+  const bool is_checked = entry != nullptr && !state_->trusts_values;
+  if (is_checked && std::find(choices.begin(), choices.end(), value) == choices.end())
     fail(state_->where(*entry, name), cat("one of ", join(choices, ", ")), cat("'", value, "'"));
 }
 
-void ConfigReader::range(std::string_view name, double& value, double low, double high, std::string_view) {
+void ConfigReader::range(std::string_view name, double& value, double low, double high, std::string_view, Change) {
   state_->read_range(name, value, low, high);
 }
-void ConfigReader::range(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view) {
+void ConfigReader::range(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view, Change) {
   state_->read_range(name, value, low, high);
 }
 
@@ -332,6 +346,17 @@ void ConfigReader::enter(std::string_view name) {
 
 void ConfigReader::leave() {
   state_->path.pop_back();
+}
+
+void ConfigReader::trust_values() {
+  state_->trusts_values = true;
+}
+
+std::vector<std::string> ConfigReader::unread() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, entry] : state_->entries)
+    if (!state_->fields.contains(key) && !entry.node->is_table()) keys.push_back(key);
+  return keys;
 }
 
 void ConfigReader::finish() {

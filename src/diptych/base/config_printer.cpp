@@ -47,40 +47,61 @@ std::string literal(const std::vector<Value>& values) {
   return cat("[", join(items, ", "), "]");
 }
 
+const char* mark_of(Change change) {
+  switch (change) {
+    case Change::refused:
+      return "";
+    case Change::recorded:
+      return "[recorded]";
+    case Change::free:
+      return "[free]";
+    case Change::schedule:
+      return "[free with a constant rate, else recorded]";
+    case Change::files:
+      return "[recorded by content]";
+  }
+  return "";
+}
+
 }  // namespace
 
-void ConfigPrinter::operator()(std::string_view name, bool& value, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::operator()(std::string_view name, bool& value, std::string_view comment, Change change) {
+  line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, int64_t& value, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::operator()(std::string_view name, int64_t& value, std::string_view comment, Change change) {
+  line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, double& value, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::operator()(std::string_view name, double& value, std::string_view comment, Change change) {
+  line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, std::string& value, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::operator()(std::string_view name, std::string& value, std::string_view comment, Change change) {
+  line(name, literal(value), {value}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, std::vector<std::string>& value, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::operator()(std::string_view name, std::vector<std::string>& value, std::string_view comment,
+                               Change change) {
+  line(name, literal(value), value, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, std::vector<int64_t>& value, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::operator()(std::string_view name, std::vector<int64_t>& value, std::string_view comment,
+                               Change change) {
+  line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, std::vector<double>& value, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::operator()(std::string_view name, std::vector<double>& value, std::string_view comment,
+                               Change change) {
+  line(name, literal(value), {}, comment, change);
 }
 
 void ConfigPrinter::choice(std::string_view name, std::string& value, const std::vector<std::string>& choices,
-                           std::string_view comment) {
-  line(name, literal(value), cat(comment, " (", join(choices, ", "), ")"));
+                           std::string_view comment, Change change) {
+  line(name, literal(value), {value}, cat(comment, " (", join(choices, ", "), ")"), change);
 }
 
-void ConfigPrinter::range(std::string_view name, double& value, double, double, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::range(std::string_view name, double& value, double, double, std::string_view comment,
+                          Change change) {
+  line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::range(std::string_view name, int64_t& value, int64_t, int64_t, std::string_view comment) {
-  line(name, literal(value), comment);
+void ConfigPrinter::range(std::string_view name, int64_t& value, int64_t, int64_t, std::string_view comment,
+                          Change change) {
+  line(name, literal(value), {}, comment, change);
 }
 
 void ConfigPrinter::enter(std::string_view name) {
@@ -94,8 +115,14 @@ void ConfigPrinter::leave() {
   field_end_.pop_back();
 }
 
-void ConfigPrinter::line(std::string_view name, const std::string& value, std::string_view comment) {
-  const std::string text = cat(name, " = ", value, comment.empty() ? "" : "  # ", comment, "\n");
+void ConfigPrinter::line(std::string_view name, const std::string& value, const std::vector<std::string>& words,
+                         std::string_view comment, Change change) {
+  keys_.push_back({.name = cat(join(path_, "."), path_.empty() ? "" : ".", name),
+                   .value = value,
+                   .words = words,
+                   .change = change});
+  const std::string told = cat(comment, !comment.empty() && change != Change::refused ? " " : "", mark_of(change));
+  const std::string text = cat(name, " = ", value, told.empty() ? "" : "  # ", told, "\n");
   // A first top-level field that is visited after a section still gets its empty line below.
   const bool needs_gap = field_end_.back() == 0 && !text_.empty();
   text_.insert(field_end_.back(), needs_gap ? text + "\n" : text);

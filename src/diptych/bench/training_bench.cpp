@@ -247,10 +247,7 @@ void TrainingBench::measure_parts() {
              "chain", count, replay_, forward_flops_, PhaseNames{"replay"});
 
   if (training_.whole_step && training_.policy.keeps_reference) {
-    exchange_ = measure_calls(input_, [&] {
-      policy_.swap_reference();
-      policy_.swap_reference();
-    });
+    exchange_ = measure_calls(input_, [&] { const ReferenceInPlace reference(policy_); });
     report_row("exchange", "policy for reference, and back", "exchange", 1, exchange_, 0, std::nullopt);
   }
 

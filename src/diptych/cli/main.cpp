@@ -1,4 +1,3 @@
-#include <c10/util/Exception.h>
 #include <torch/version.h>
 
 #include <fcntl.h>
@@ -13,9 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <filesystem>
 #include <iostream>
-#include <new>
 #include <set>
 
 #include "diptych/base/error.h"
@@ -24,6 +21,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/cli/command_group.h"
 #include "diptych/cli/commands.h"
+#include "diptych/tensor/failure.h"
 
 namespace {
 
@@ -47,11 +45,6 @@ int exit_status(diptych::ExitCode code) {
   std::_Exit(exit_status(code));
 }
 
-int out_of_memory(const std::string& what) {
-  diptych::log_error(what + "\n  hint: `diptych plan RECIPE` tells what a recipe needs, and what to change first");
-  return exit_status(diptych::ExitCode::memory);
-}
-
 /** Whether standard output is a pipe whose reader has gone, such as `head`: it has seen what it wanted. */
 bool reader_has_gone() {
   pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
@@ -69,16 +62,6 @@ int flush_output(int status) {
                                                      "standard output could not be written: " + reason, ""});
   diptych::log_error(error.what());
   return status == 0 ? exit_status(error.code()) : status;
-}
-
-int unreachable_path(const std::filesystem::filesystem_error& error) {
-  const std::string path = error.path1().string();
-  const bool is_closed = error.code() == std::errc::permission_denied;
-  const diptych::Error told(diptych::ExitCode::io,
-                            {path.empty() ? "file system" : path, "a path that can be reached", error.code().message(),
-                             is_closed ? "check the permissions of the file and its folders" : ""});
-  diptych::log_error(told.what());
-  return exit_status(told.code());
 }
 
 /** After a word that is no command: the commands that there are. */
@@ -140,19 +123,10 @@ int main(int count, char** arguments) {
     const int code = app.exit(error);
     if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) hint_at_commands(app);
     return flush_output(code == 0 ? 0 : exit_status(diptych::ExitCode::usage));
-  } catch (const diptych::Error& error) {
+  } catch (const std::exception& failure) {
+    const diptych::Error error = diptych::as_error(failure);
     diptych::log_error(error.what());
     if (error.code() == diptych::ExitCode::peer) end_at_once(error.code());
     return exit_status(error.code());
-  } catch (const std::filesystem::filesystem_error& error) {
-    return unreachable_path(error);
-  } catch (const c10::OutOfMemoryError& error) {
-    return out_of_memory(error.what_without_backtrace());
-  } catch (const std::bad_alloc&) {
-    return out_of_memory("the host's memory is too small");
-  } catch (const std::exception& error) {
-    diptych::log_error(std::string(error.what()) +
-                       "\n  this is a bug in diptych; please report it with the command line");
-    return exit_status(diptych::ExitCode::internal);
   }
 }

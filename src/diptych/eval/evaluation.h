@@ -22,18 +22,20 @@ struct EvaluationConfig {
 
 template <class Fields>
 void visit(Fields& fields, EvaluationConfig& eval) {
-  fields.range("every", eval.every, 0, INT64_MAX, "steps between evaluations; 0: only before and after");
-  fields.choice("split", eval.split, {"train", "validation", "test"}, "shapes prompts: which held-out split");
+  fields.range("every", eval.every, 0, INT64_MAX, "steps between evaluations; 0: only before and after", Change::free);
+  fields.choice("split", eval.split, {"train", "validation", "test"}, "shapes prompts: which held-out split",
+                Change::free);
   fields.range("prompts", eval.prompts, 0, 1000000,
-               "prompts per pool (explicit and implicit), balanced over families; 0: no evaluation");
-  fields("seed", eval.seed, "seed of the evaluation's draws: the same for every run and step");
-  fields.range("updates", eval.updates, 0, 1000, "denoising updates, Euler; 0: as in training");
-  fields.range("guidance", eval.guidance, 1, 100, "classifier-free guidance scale; 1: none");
+               "prompts per pool (explicit and implicit), balanced over families; 0: no evaluation", Change::free);
+  fields("seed", eval.seed, "seed of the evaluation's draws: the same for every run and step", Change::free);
+  fields.range("updates", eval.updates, 0, 1000, "denoising updates, Euler; 0: as in training", Change::free);
+  fields.range("guidance", eval.guidance, 1, 100, "classifier-free guidance scale; 1: none", Change::free);
   fields.choice("refine", eval.refine, {"none", "always", "self", "oracle"},
                 "which pictures are refined: all, those the model itself is not done with, or those the verifier finds "
-                "wrong");
-  fields.range("refine_rounds", eval.refine_rounds, 1, 64, "refinements in a row");
-  fields.range("edits", eval.edits, 0, 1000000, "edit instructions to evaluate; 0: none");
+                "wrong",
+                Change::free);
+  fields.range("refine_rounds", eval.refine_rounds, 1, 64, "refinements in a row", Change::free);
+  fields.range("edits", eval.edits, 0, 1000000, "edit instructions to evaluate; 0: none", Change::free);
 }
 
 /** Whether there is anything to evaluate. */

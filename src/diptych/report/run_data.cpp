@@ -62,6 +62,24 @@ void read_recipe(RunData& run) {
   }
 }
 
+void read_changes(RunData& run) {
+  const fs::path file = run.folder / "changes.jsonl";
+  if (!fs::exists(file)) return;
+  read_sound_lines(
+      file, "changes.jsonl",
+      [&](const json& line) {
+        try {
+          run.changes.push_back({.step = line.at("step").get<int64_t>(),
+                                 .key = line.at("key").get<std::string>(),
+                                 .before = line.at("before").get<std::string>(),
+                                 .after = line.at("after").get<std::string>()});
+        } catch (const json::exception&) {
+          run.notes.push_back("changes.jsonl has a line that is no change of a recipe");
+        }
+      },
+      run.notes);
+}
+
 /** The numbers of the files step_NNNNNN.jsonl of a folder, rising. */
 std::vector<int64_t> step_files(const fs::path& folder) {
   std::vector<int64_t> steps;
@@ -152,6 +170,7 @@ RunData read_run(const fs::path& folder, size_t rollouts) {
   const fs::path whole = fs::weakly_canonical(folder, error);
   run.name = whole.filename().string();
   read_recipe(run);
+  read_changes(run);
   read_metrics(run);
   if (run.curves.empty() && fs::exists(folder / "metrics.jsonl", error))
     run.notes.push_back("metrics.jsonl holds no rows yet: the run has not finished a step");

@@ -59,11 +59,18 @@ struct RolloutData {
   std::vector<StageData> stages;
 };
 
+/** A line of RUN/changes.jsonl: a key of the recipe that the run was continued with. Values as TOML writes them. */
+struct RecipeChangeData {
+  int64_t step = 0;
+  std::string key, before, after;
+};
+
 struct RunData {
   std::filesystem::path folder;
   std::string name;  // of the folder
   std::string recipe_toml;
   RecipeValues recipe;
+  std::vector<RecipeChangeData> changes;
   Curves curves;
   int64_t last_step = 0;
   std::optional<EvaluationData> before, after;  // the first and the last evaluation; `after` only if it is another one

@@ -59,6 +59,16 @@ std::vector<std::string> evaluation_words(const RunData& run) {
   return words;
 }
 
+/** "from step 400 train.gen_learning_rate 3e-05 → 5e-05; …". */
+std::string change_words(const RunData& run) {
+  std::vector<std::string> words;
+  for (const RecipeChangeData& change : run.changes) {
+    const std::string before = change.before.empty() ? "" : cat(change.before, " → ");
+    words.push_back(cat("from step ", change.step, " ", change.key, " ", before, change.after));
+  }
+  return join(words, "; ");
+}
+
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
 void add_recipe_facts(const RunData& run, Facts& facts) {
@@ -166,6 +176,7 @@ std::vector<std::string> result_sentences(const RunData& run) {
 Facts run_facts(const RunData& run) {
   Facts facts;
   add_recipe_facts(run, facts);
+  if (!run.changes.empty()) facts.emplace_back("Changed on the way", change_words(run));
   add_cost_facts(run, facts);
   return facts;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "diptych/base/config.h"
 #include "diptych/reward/chat.h"
 #include "diptych/reward/command_reward.h"
 #include "diptych/reward/judge_config.h"
@@ -27,22 +28,28 @@ struct DvRewardConfig {
 template <class Fields>
 void visit(Fields& fields, DvRewardConfig& dvreward) {
   fields.choice("aggregate", dvreward.aggregate, {"geometric", "arithmetic", "pooled", "binary"},
-                "how the answers become one value");
+                "how the answers become one value", Change::recorded);
   fields.choice("empty_list", dvreward.empty_list, {"one", "error"},
-                "a prompt without semantic or without quality questions: that mean is 1, or the run stops");
+                "a prompt without semantic or without quality questions: that mean is 1, or the run stops",
+                Change::recorded);
   fields("system_prompt_file", dvreward.system_prompt_file,
-         "file with the system prompt of yes/no questions; empty: AlphaGRPO's; none: no system prompt");
-  fields.range("top_logprobs", dvreward.top_logprobs, 1, 20, "alternatives of the first token that the judge lists");
-  fields.choice("image_format", dvreward.image_format, {"jpeg", "png"}, "how yes/no questions send the image");
-  fields.range("jpeg_quality", dvreward.jpeg_quality, 1, 100, "of these images");
+         "file with the system prompt of yes/no questions; empty: AlphaGRPO's; none: no system prompt", Change::files);
+  fields.range("top_logprobs", dvreward.top_logprobs, 1, 20, "alternatives of the first token that the judge lists",
+               Change::recorded);
+  fields.choice("image_format", dvreward.image_format, {"jpeg", "png"}, "how yes/no questions send the image",
+                Change::recorded);
+  fields.range("jpeg_quality", dvreward.jpeg_quality, 1, 100, "of these images", Change::recorded);
 }
 
 template <class Fields>
 void visit(Fields& fields, CommandRewardOptions& command) {
-  fields("program", command.command, "program and arguments of the reward \"command\"; no shell reads it");
-  fields.range("start_seconds", command.start_seconds, 0.001, 1e6, "limit for its first answer, loading included");
-  fields.range("batch_seconds", command.batch_seconds, 0.001, 1e6, "limit for all answers of a batch");
-  fields.range("restarts", command.restarts, 0, 1000000, "restarts in a row before all samples are masked");
+  fields("program", command.command, "program and arguments of the reward \"command\"; no shell reads it",
+         Change::files);
+  fields.range("start_seconds", command.start_seconds, 0.001, 1e6, "limit for its first answer, loading included",
+               Change::free);
+  fields.range("batch_seconds", command.batch_seconds, 0.001, 1e6, "limit for all answers of a batch", Change::free);
+  fields.range("restarts", command.restarts, 0, 1000000, "restarts in a row before all samples are masked",
+               Change::free);
 }
 
 struct RewardConfig {
@@ -64,21 +71,24 @@ struct RewardConfig {
 template <class Fields>
 void visit(Fields& fields, RewardConfig& reward) {
   fields.choice("kind", reward.kind, reward_kinds(), "what scores a sample");
-  fields("terms", reward.terms, "further rewards to add, each as \"kind:weight\"");
-  fields.range("format_weight", reward.format_weight, 0, 1e6, "weight of the form of the texts; 0: none");
+  fields("terms", reward.terms, "further rewards to add, each as \"kind:weight\"", Change::recorded);
+  fields.range("format_weight", reward.format_weight, 0, 1e6, "weight of the form of the texts; 0: none",
+               Change::recorded);
   fields.choice("format_rule", reward.format_rule, {"think", "think_answer"},
-                "<think> ... </think> and nothing else (AlphaGRPO), or with an answer after it");
-  fields.range("max_missing", reward.max_missing, 0, 1, "the run stops when a larger share of rewards is missing");
-  fields("holistic_question", reward.holistic_question, "judge_holistic: its one question");
+                "<think> ... </think> and nothing else (AlphaGRPO), or with an answer after it", Change::recorded);
+  fields.range("max_missing", reward.max_missing, 0, 1, "the run stops when a larger share of rewards is missing",
+               Change::recorded);
+  fields("holistic_question", reward.holistic_question, "judge_holistic: its one question", Change::recorded);
   fields("scalar_from_logprobs", reward.scalar_from_logprobs,
-         "scalar: expectation over the digits' log-probabilities instead of the digit written");
+         "scalar: expectation over the digits' log-probabilities instead of the digit written", Change::recorded);
   fields("scalar_question", reward.scalar_question,
-         "scalar: its question, with {prompt}, behind the image; empty: the built-in one");
+         "scalar: its question, with {prompt}, behind the image; empty: the built-in one", Change::recorded);
   fields("viescore_questions", reward.viescore_questions,
          "viescore: own questions for consistency and quality, behind the image and answered by a mark from 0 to 10; "
-         "none: the published ones");
+         "none: the published ones",
+         Change::recorded);
   fields("lossless_images", reward.lossless_images,
-         "judges get PNG where the protocol says JPEG: JPEG spoils very small pictures");
+         "judges get PNG where the protocol says JPEG: JPEG spoils very small pictures", Change::recorded);
   fields.section("dvreward", reward.dvreward);
   fields.section("command", reward.command);
   fields.section("judge", reward.judge);

@@ -164,6 +164,7 @@ void Sampler::sample_pack(const StageProgram& program, size_t begin, size_t end)
   if (program.write) write(program, cache, begin, contexts);
   if (program.paint) paint(cache, begin, contexts);
   if (done_) done_(rollout_, begin, end);
+  if (options_.pack_done) options_.pack_done();
 }
 
 // Enough packs for all threads: what is sampled does not depend on the packing.

@@ -19,9 +19,10 @@ struct EpisodeOptions {
   Guidance edit_guidance;    // of the others
   int64_t image_height = 0;  // pixels; multiples of the latent token's size
   int64_t image_width = 0;
-  int64_t chains_per_pack = 128;  // at most sampled together; changes memory and speed, not results
-  int64_t first_round = 0;        // number of the first stage's round, for the addresses of its draws
-  int64_t first_sample = 0;       // the same of each group's first sample
+  int64_t chains_per_pack = 128;         // at most sampled together; changes memory and speed, not results
+  int64_t first_round = 0;               // number of the first stage's round, for the addresses of its draws
+  int64_t first_sample = 0;              // the same of each group's first sample
+  std::function<void()> pack_done = {};  // called after each pack, from the threads that sample; may throw to give up
 };
 
 /** A prompt and where its draws are addressed: `occurrence` numbers the prompts of a run. */

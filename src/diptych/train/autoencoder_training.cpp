@@ -31,6 +31,30 @@ at::Device device_of(const Autoencoder& autoencoder) {
   return autoencoder.encoder.conv_in.weight.device();
 }
 
+MetricRow update(const AutoencoderRecipe& recipe, const ExampleSource& examples, int64_t step,
+                 const Autoencoder& autoencoder, AdamW& optimizer) {
+  const Tensor images = image_batch(examples, step, recipe.train.batch, device_of(autoencoder));
+  const Moments moments = encode_moments(autoencoder, images);
+  const Tensor eps = normal_tensor({.seed = static_cast<uint64_t>(recipe.run.seed),
+                                    .purpose = Purpose::posterior,
+                                    .step = static_cast<uint64_t>(step)},
+                                   moments.mean.sizes())
+                         .to(images.device());
+  const AutoencoderConfig& config = autoencoder.config;
+  const Tensor latents = (moments.mean + (0.5 * moments.logvar).exp() * eps - config.shift) * config.scale;
+  const Tensor error = decode(autoencoder, latents) - images;
+  const Tensor divergence = 0.5 * (moments.mean.square() + moments.logvar.exp() - 1 - moments.logvar).mean();
+  const Tensor loss = error.abs().mean() + error.square().mean() + recipe.train.kl_weight * divergence;
+  optimizer.clear_gradients();
+  loss.backward();
+  const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
+  check_applied(report, cat("autoencoder step ", step + 1));
+  return {{"loss/total", loss.item<double>()},
+          {"loss/squared_error", error.square().mean().item<double>()},
+          {"loss/kl", divergence.item<double>()},
+          {"grad_norm", report.grad_norm}};
+}
+
 // FLUX normalises latents as scale * (z - shift); both belong to the weights, so they are measured, not chosen.
 void measure_latents(Bagel& model, const ExampleSource& examples, int64_t step) {
   at::NoGradGuard no_grad;
@@ -54,7 +78,7 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
   Bagel& model = folder.model;
   const auto seed = static_cast<uint64_t>(recipe.run.seed);
   const ExampleSource examples = make_examples(recipe.data, recipe.train.batch, seed);
-  Session session(recipe.run, print_config(recipe), hash_model_folder(recipe.model), always_free_keys());
+  Session session(recipe.run, run_recipe(recipe, "autoencoder"), model_hashes(recipe.model));
 
   ParameterGroup group{"autoencoder", {}, recipe.train.learning_rate, recipe.optimizer.max_grad_norm};
   for (const ParameterSlot& slot : autoencoder_slots(model)) {
@@ -71,30 +95,23 @@ EndReason train_autoencoder(const AutoencoderRecipe& recipe) {
                  .steps = recipe.train.steps,
                  .groups = optimizer.groups(),
                  .model_bytes = folder_bytes(model)});
-  Progress progress(recipe.train.steps, "autoencoder");
+  if (session.forks()) session.save(session.first_step(), optimizer, weights, {});
+  Progress progress(recipe.train.steps, "autoencoder", session.first_step());
   for (int64_t step = session.first_step(); step < recipe.train.steps; ++step) {
     const Stopwatch started;
-    const Tensor images = image_batch(examples, step, recipe.train.batch, device_of(model.autoencoder));
-    const Moments moments = encode_moments(model.autoencoder, images);
-    const Tensor eps = normal_tensor({.seed = seed, .purpose = Purpose::posterior, .step = static_cast<uint64_t>(step)},
-                                     moments.mean.sizes())
-                           .to(images.device());
-    const AutoencoderConfig& config = model.autoencoder.config;
-    const Tensor latents = (moments.mean + (0.5 * moments.logvar).exp() * eps - config.shift) * config.scale;
-    const Tensor error = decode(model.autoencoder, latents) - images;
-    const Tensor divergence = 0.5 * (moments.mean.square() + moments.logvar.exp() - 1 - moments.logvar).mean();
-    const Tensor loss = error.abs().mean() + error.square().mean() + recipe.train.kl_weight * divergence;
-    optimizer.clear_gradients();
-    loss.backward();
-    const StepReport report = optimizer.step(learning_rate_scale(recipe.optimizer, step, step, recipe.train.steps));
-    check_applied(report, cat("autoencoder step ", step + 1));
-    const double seconds = started.seconds();
-    session.metrics().write(step + 1, {{"loss/total", loss.item<double>()},
-                                       {"loss/squared_error", error.square().mean().item<double>()},
-                                       {"loss/kl", divergence.item<double>()},
-                                       {"grad_norm", report.grad_norm},
-                                       {"time/step", seconds}});
-    progress.update(step + 1, cat("loss ", fixed(loss.item<double>(), 4)));
+    MetricRow row;
+    try {
+      row = update(recipe, examples, step, model.autoencoder, optimizer);
+    } catch (const std::exception& failure) {
+      session.save_after(failure, step, [&] {
+        if (!optimizer.intact()) throw std::runtime_error("an update was half done; the last checkpoint counts");
+        session.save(step, optimizer, weights, {});
+      });
+      throw;
+    }
+    row["time/step"] = started.seconds();
+    session.metrics().write(step + 1, row);
+    progress.update(step + 1, cat("loss ", fixed(row.at("loss/total"), 4)));
     const bool last = step + 1 == recipe.train.steps;
     const bool stopping = stop_requested() && !last;
     if (stopping || last || session.due(step + 1)) session.save(step + 1, optimizer, weights, {});

@@ -15,10 +15,11 @@ struct AutoencoderTrainConfig {
 
 template <class Fields>
 void visit(Fields& fields, AutoencoderTrainConfig& train) {
-  fields.range("steps", train.steps, 1, INT64_MAX, "updates");
+  fields.range("steps", train.steps, 1, INT64_MAX, "updates", Change::schedule);
   fields.range("batch", train.batch, 1, 65536, "images per update");
-  fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate");
-  fields.range("kl_weight", train.kl_weight, 0, 1, "weight of the posterior's KL to the standard normal");
+  fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate", Change::recorded);
+  fields.range("kl_weight", train.kl_weight, 0, 1, "weight of the posterior's KL to the standard normal",
+               Change::recorded);
 }
 
 struct AutoencoderRecipe {
@@ -33,7 +34,7 @@ template <class Fields>
 void visit(Fields& fields, AutoencoderRecipe& recipe) {
   std::string kind = "autoencoder";
   fields.choice("kind", kind, {"autoencoder"}, "what this recipe trains");
-  fields("model", recipe.model, "model folder to start from");
+  fields("model", recipe.model, "model folder to start from", Change::free);
   fields.section("run", recipe.run);
   fields.section("data", recipe.data);
   fields.section("train", recipe.train);

@@ -217,7 +217,8 @@ fs::path save_checkpoint(const fs::path& run_folder, const TrainState& state, co
     files.update(json::parse(part));
   together(ranks, "the checkpoint", [&] {
     if (!first) return;
-    write_file_atomic(temporary / kStateFile, to_json(state).dump(2) + "\n");
+    write_file_atomic(temporary / kStateFile,
+                      to_json(state).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
     files[kStateFile] = manifest_entry(temporary / kStateFile);
     write_manifest(temporary, state.step, files);
     put_in_place(temporary, folder);

@@ -165,14 +165,13 @@ void export_policy(const std::filesystem::path& folder, Bagel& model, const Adap
 }
 
 int64_t export_run(const std::filesystem::path& run_folder, const std::filesystem::path& out) {
-  const auto recipe = load_config<RlRecipe>(run_folder / "recipe.toml", {});
+  const RlRecipe recipe = recipe_of_run<RlRecipe>(run_folder);
   const std::optional<LoadedCheckpoint> loaded = load_latest(run_folder);
   if (!loaded)
     throw Error(ExitCode::model, {run_folder.string(), "a run with a checkpoint", "none",
                                   "run.checkpoint_every says how often a run saves one"});
   TrainState current = loaded->state;
   current.base_hash = hash_model_folder(recipe.model);
-  current.reference_hash = current.base_hash;
   check_resumable(loaded->state, current);
   ModelFolder base = load_model_folder(recipe.model, compute_dtype(recipe.run.dtype));
   PolicyOptions options = policy_options(recipe);

@@ -17,12 +17,18 @@ fs::path cut_back(const fs::path& run_folder, int64_t resume_step) {
   return path;
 }
 
+int64_t last_step_of(const fs::path& path) {
+  int64_t last = -1;
+  read_json_lines(path, [&](int64_t, const nlohmann::json& row) { last = row.value("step", last); });
+  return last;
+}
+
 }  // namespace
 
 Metrics::Metrics(const fs::path& run_folder, int64_t resume_step)
-    : last_step_(resume_step),
-      rows_(cut_back(run_folder, resume_step)),
-      tensorboard_(run_folder / "tensorboard", resume_step + 1) {}
+    : rows_(cut_back(run_folder, resume_step)),
+      last_step_(last_step_of(run_folder / "metrics.jsonl")),
+      tensorboard_(run_folder / "tensorboard", last_step_ + 1) {}
 
 void Metrics::write(int64_t step, const MetricRow& row) {
   TORCH_CHECK(step > last_step_, "metrics of step ", step, " after those of step ", last_step_);

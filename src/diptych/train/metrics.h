@@ -19,21 +19,24 @@ using MetricRow = std::map<std::string, double>;
  *  Non-finite values become null in metrics.jsonl. One process of a run has one. */
 class Metrics {
  public:
-  /** Opens RUN/metrics.jsonl and RUN/tensorboard, and cuts the rows after `resume_step` off metrics.jsonl and
-   * out of what TensorBoard shows: pass the step of the loaded checkpoint, or -1 for a start from scratch. Throws
-   * Error(io). */
+  /** Opens RUN/metrics.jsonl and RUN/tensorboard, and cuts the rows after `resume_step` off metrics.jsonl and out of
+   * what TensorBoard shows: pass the step of the loaded checkpoint, or -1 for a start from scratch. Throws Error(io). A
+   * kill may have come between the checkpoint and the row of its step, which then is still to be written. */
   Metrics(const std::filesystem::path& run_folder, int64_t resume_step);
 
   /** Writes {"step": step, ...row}. Steps must rise; "step" is no valid key. Write a step's row before its checkpoint,
-   * so that a resume neither loses nor repeats it. Throws Error(io). */
+   * or keep it in that (Session::save), so that a resume neither loses nor repeats it. Throws Error(io). */
   void write(int64_t step, const MetricRow& row);
+
+  /** The step of the last row; -1 without rows. */
+  int64_t last_step() const { return last_step_; }
 
   /** For texts and images beside the curves. */
   TensorBoardWriter& tensorboard() { return tensorboard_; }
 
  private:
-  int64_t last_step_;
   JsonLinesWriter rows_;
+  int64_t last_step_;
   TensorBoardWriter tensorboard_;
 };
 

@@ -147,11 +147,13 @@ StepReport AdamW::step(double learning_rate_scale) {
   }
   if (!report.non_finite.empty()) return report;
 
+  intact_ = false;
   ++step_count_;
   for (size_t group = 0; group < groups_.size(); ++group) {
     report.groups[group] =
         update_group(group, groups_[group].learning_rate * learning_rate_scale, report.groups[group]);
   }
+  intact_ = true;
   report.applied = true;
   return report;
 }

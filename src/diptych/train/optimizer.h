@@ -93,6 +93,8 @@ class AdamW {
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   /** Number of updates applied. */
   int64_t step_count() const { return step_count_; }
+  /** False once an exception has left step() half done. */
+  bool intact() const { return intact_; }
 
  private:
   struct State {
@@ -116,6 +118,7 @@ class AdamW {
   ProcessGroup& ranks_;
   std::vector<std::vector<State>> states_;  // [group][parameter], like groups_
   int64_t step_count_ = 0;
+  bool intact_ = true;
 };
 
 /** The rank that owns each parameter's master and moments: the largest first, each to the rank that has least so far.

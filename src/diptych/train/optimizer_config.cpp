@@ -29,7 +29,7 @@ void check_applied(const StepReport& report, const std::string& where) {
   throw Error(ExitCode::numerics,
               {where, "finite gradients",
                report.non_finite.front() + (others > 0 ? cat(" and ", others, " more not finite") : " not finite"),
-               "lower the learning rate; the last checkpoint is intact"});
+               "lower train.learning_rate: a run that continues takes another"});
 }
 
 }  // namespace diptych

@@ -18,15 +18,15 @@ struct OptimizerConfig {
 
 template <class Fields>
 void visit(Fields& fields, OptimizerConfig& optimizer) {
-  fields.range("beta1", optimizer.beta1, 0, 0.9999999, "decay of AdamW's first moment");
-  fields.range("beta2", optimizer.beta2, 0, 0.9999999, "decay of AdamW's second moment");
-  fields.range("epsilon", optimizer.epsilon, 1e-30, 1, "added to AdamW's denominator");
-  fields.range("weight_decay", optimizer.weight_decay, 0, 1, "decoupled weight decay");
+  fields.range("beta1", optimizer.beta1, 0, 0.9999999, "decay of AdamW's first moment", Change::recorded);
+  fields.range("beta2", optimizer.beta2, 0, 0.9999999, "decay of AdamW's second moment", Change::recorded);
+  fields.range("epsilon", optimizer.epsilon, 1e-30, 1, "added to AdamW's denominator", Change::recorded);
+  fields.range("weight_decay", optimizer.weight_decay, 0, 1, "decoupled weight decay", Change::recorded);
   fields.range("max_grad_norm", optimizer.max_grad_norm, 0, 1e9,
-               "gradient norm per expert above which it is clipped; 0: never");
-  fields.range("warmup_steps", optimizer.warmup_steps, 0, INT64_MAX, "updates of linear warm-up");
+               "gradient norm per expert above which it is clipped; 0: never", Change::recorded);
+  fields.range("warmup_steps", optimizer.warmup_steps, 0, INT64_MAX, "updates of linear warm-up", Change::recorded);
   fields.choice("decay", optimizer.decay, {"constant", "cosine"},
-                "learning rate after warm-up; cosine falls to 0 at the last step");
+                "learning rate after warm-up; cosine falls to 0 at the last step", Change::recorded);
 }
 
 AdamWOptions adamw_options(const OptimizerConfig& config);

@@ -5,6 +5,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
+#include "diptych/tensor/failure.h"
 
 namespace diptych {
 
@@ -23,8 +24,9 @@ void together(ProcessGroup& ranks, const std::string& what, const std::function<
   std::exception_ptr thrown;
   try {
     work();
-  } catch (const Error& error) {
-    thrown = std::current_exception();
+  } catch (const std::exception& failure) {
+    const Error error = as_error(failure);
+    thrown = std::make_exception_ptr(error);
     own = nlohmann::json{{"code", static_cast<int>(error.code())}, {"text", error.what()}}.dump(
         -1, ' ', false, nlohmann::json::error_handler_t::replace);
   }

@@ -23,8 +23,10 @@ auto with_ranks(int64_t deadline_seconds, const Run& run) {
   }
 }
 
-/** Runs `work` on every rank. Where it throws an Error on some, all throw one of the same exit code that names them. An
- *  error of this rank goes on even if the others cannot be told. */
+/** Runs `work` on every rank. Where it throws on some, all throw an Error of the same exit code that names them
+ *  (as_error). An error of this rank goes on even if the others cannot be told. One process alone throws what it
+ * throws.
+ */
 void together(ProcessGroup& ranks, const std::string& what, const std::function<void()>& work);
 
 /** Throws Error(config) where a launcher started this process as one of several, for what runs in one only. */

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kStopPoll{100};
 
+void wait_for(const std::future<std::vector<Score>>& scores, const GiveUp& give_up) {
+  while (scores.wait_for(kStopPoll) == std::future_status::timeout)
+    if (give_up && stop_requested()) give_up();
+}
+
 }  // namespace
 
 std::vector<Score> RewardQueue::Batch::operator()(const RewardFunction& reward) const {
@@ -40,16 +45,30 @@ void RewardQueue::submit(const Rollout& rollout, size_t begin, size_t end) {
       std::async(overlap_ ? std::launch::async : std::launch::deferred, [this, &stored] { return stored(reward_); });
 }
 
-std::vector<Score> RewardQueue::collect(Judge* judge) {
+std::vector<Score> RewardQueue::collect() {
   std::vector<Score> all;
   for (auto& [begin, part] : scores_) {
-    while (part.wait_for(kStopPoll) == std::future_status::timeout)
-      if (judge != nullptr && stop_requested()) judge->stop();
+    wait_for(part, give_up_);
     for (Score& score : part.get()) all.push_back(std::move(score));
   }
   scores_.clear();
   batches_.clear();
+  stop_if_requested();  // scores that the reward gave up on are none
   return all;
+}
+
+RewardQueue::~RewardQueue() {
+  // The futures' destructors wait for their threads. Without overlap none has been started.
+  if (overlap_ && !scores_.empty() && give_up_) give_up_();
+}
+
+std::vector<Score> score_unless_stopped(const RewardFunction& reward, const std::vector<ScoredPair>& pairs,
+                                        const GiveUp& give_up) {
+  if (!give_up) return reward(pairs);
+  std::future<std::vector<Score>> scores = std::async(std::launch::async, [&] { return reward(pairs); });
+  wait_for(scores, give_up);
+  stop_if_requested();
+  return scores.get();
 }
 
 }  // namespace diptych

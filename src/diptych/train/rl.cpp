@@ -1,6 +1,6 @@
 #include "diptych/train/rl.h"
-#include "diptych/tensor/device.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/error.h"
@@ -9,6 +9,8 @@
 #include "diptych/base/text_format.h"
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
+#include "diptych/tensor/device.h"
+#include "diptych/tensor/failure.h"
 #include "diptych/train/check_recipe.h"
 #include "diptych/train/command_context.h"
 #include "diptych/train/evaluation_exchange.h"
@@ -43,24 +45,11 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
                     rows.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-// Under a cosine the learning rate of every step depends on the last one, so the number of steps is fixed.
-std::vector<std::string> free_keys(const RlRecipe& recipe) {
-  std::vector<std::string> keys = always_free_keys();
-  keys.push_back("eval.*");
-  keys.push_back("train.record_every");
-  keys.push_back("train.recompute_layers");
-  keys.push_back("train.shard_weights");
-  keys.push_back("reward.judge.*");
-  if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
-  return keys;
-}
-
 Bagel& recomputing(Bagel& model, bool recompute) {
   model.decoder.recompute = recompute;
   return model;
 }
 
-/** The state of a run between steps. */
 /** Of the GPU's memory where there is one, else of the process. */
 int64_t peak_memory_bytes(at::Device device) {
   c10::DeviceAllocator* const allocator = counting_allocator(device);
@@ -73,18 +62,40 @@ ModelFolder painting(ModelFolder folder, const RolloutConfig& rollout) {
   return folder;
 }
 
+/** With the model that the penalties compare with: what the recipe leaves open is what the run had. */
+RlRecipe with_reference(RlRecipe recipe) {
+  std::optional<ConfigText> stored = stored_recipe(recipe.run.dir);
+  if (!stored && !recipe.run.from.empty()) stored = stored_recipe(recipe.run.from);
+  if (!recipe.reference.empty() || !stored) return recipe;
+  ConfigReader reader(*stored);
+  reader("reference", recipe.reference, "");
+  return recipe;
+}
+
+/** Draws of prompts that the steps before this one may have made. */
+int64_t draws_until(const RlRecipe& recipe, int64_t step) {
+  return recipe.rollout.episode == "reflect" ? step * recipe.refine.draws : step;
+}
+
+ModelHashes hashes_of(const RlRecipe& recipe, ProcessGroup& ranks) {
+  ModelHashes hashes = model_hashes(recipe.model, ranks);
+  if (!recipe.reference.empty()) hashes.reference = hash_model_folder(recipe.reference, ranks);
+  return hashes;
+}
+
+/** The state of a run between steps. */
 class RlRun {
  public:
   // Everything that a wrong recipe can spoil is checked before the run folder is touched.
   RlRun(const RlRecipe& recipe, ProcessGroup& ranks)
-      : recipe_(checked_recipe(recipe)),
+      : recipe_(with_reference(checked_recipe(recipe))),
         ranks_(ranks),
         folder_(painting(load_run_model(recipe.model, recipe.run, ranks, policy_options(recipe)), recipe.rollout)),
         episode_(episode_options(recipe.rollout, 0)),
         evaluation_episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         prompts_(make_prompt_stream(recipe.prompts, static_cast<uint64_t>(recipe.run.seed))),
         policy_(recomputing(folder_.model, recipe.train.recompute_layers), policy_options(recipe), ranks),
-        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model, ranks), free_keys(recipe), ranks) {
+        session_(recipe.run, run_recipe(recipe_, recipe.kind), hashes_of(recipe_, ranks), ranks) {
     const int64_t unit = latent_token_pixels(folder_.model.config);
     const int64_t tokens = (recipe.rollout.image_size / unit) * (recipe.rollout.image_size / unit);
     // Each rank asks for its own prompts, and keeps a cache file of its own.
@@ -96,10 +107,16 @@ class RlRun {
     }
     together(ranks_, "the start of the reward", [&] { reward_ = started_reward(); });
     options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
+    evaluation_episode_.pack_done = stop_if_requested;
+    if (!recipe_.reference.empty() && options_.needs_reference) {
+      ModelFolder reference = load_model_folder(recipe_.reference, compute_dtype(recipe.run.dtype));
+      policy_.take_reference(reference.model);
+    }
     session_.restore(policy_.optimizer(), policy_.restorable());
     policy_.restored();
     for (const auto& [name, value] : session_.counters())
       if (name == "skipped_in_a_row") skipped_in_a_row_ = value;
+    draw_from_where_the_run_was();
   }
 
   RlResult train();
@@ -109,12 +126,16 @@ class RlRun {
   RewardedRollout sample(int64_t step, MetricRow& row);
   void update(int64_t step, const RewardedRollout& rewarded, MetricRow& row);
   std::optional<EvaluationResult> evaluate(int64_t step, MetricRow& row);
+  bool finish_row(int64_t step, MetricRow& row, std::optional<EvaluationResult>& result);
+  bool evaluates_after(int64_t step) const;
   RlResult interrupted_at(int64_t step, RlResult result);
-  void save(int64_t step);
+  void save(int64_t step, const std::optional<MetricRow>& row = std::nullopt);
+  void keep_after(const std::exception& failure, int64_t step);
+  void draw_from_where_the_run_was();
   std::filesystem::path judge_folder() const;
   // One rank's wish is enough: all end after the same step.
   bool stopping() { return any_rank(ranks_, stop_requested(), "the wish to stop"); }
-  std::map<std::string, int64_t> counters() const { return {{"skipped_in_a_row", skipped_in_a_row_}}; }
+  std::map<std::string, int64_t> counters() const;
 
   RlRecipe recipe_;
   ProcessGroup& ranks_;
@@ -129,6 +150,7 @@ class RlRun {
   UpdateOptions options_;
   int64_t skipped_in_a_row_ = 0;
   bool told_missing_ = false;
+  int64_t skipped_draws_ = 0;  // of prompts, by forks with fewer prompts a step
 };
 
 RewardFunction RlRun::started_reward() {
@@ -136,6 +158,29 @@ RewardFunction RlRun::started_reward() {
   const auto first = [this] { return first_prompt(recipe_.prompts, static_cast<uint64_t>(recipe_.run.seed)); };
   return make_reward(recipe_.reward, judge_ ? ChatFunction(ask) : ChatFunction(),
                      command_context(first, episode_, ranks_));
+}
+
+std::map<std::string, int64_t> RlRun::counters() const {
+  std::map<std::string, int64_t> counters{{"skipped_in_a_row", skipped_in_a_row_}};
+  if (skipped_draws_ > 0) counters["skipped_draws"] = skipped_draws_;
+  return counters;
+}
+
+/** Prompts are numbered by their draw (rollout_step.h). A fork that draws fewer at a time would count through numbers
+ *  again that the run it came from has had. */
+void RlRun::draw_from_where_the_run_was() {
+  const std::map<std::string, int64_t> counters = session_.counters();
+  if (const auto found = counters.find("skipped_draws"); found != counters.end()) skipped_draws_ = found->second;
+  if (session_.forks()) {
+    const RlRecipe before = recipe_of_run<RlRecipe>(recipe_.run.from);
+    const int64_t drawn = (draws_until(before, session_.first_step()) + skipped_draws_) * before.prompts.per_step;
+    const int64_t per_draw = recipe_.prompts.per_step;
+    skipped_draws_ =
+        std::max<int64_t>((drawn + per_draw - 1) / per_draw - draws_until(recipe_, session_.first_step()), 0);
+  }
+  prompts_ = [all = std::move(prompts_), skipped = static_cast<uint64_t>(skipped_draws_)](uint64_t draw) {
+    return all(draw + skipped);
+  };
 }
 
 RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
@@ -178,10 +223,9 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   const Stopwatch referencing;
   std::vector<ChainValues> reference;
   if (options_.needs_reference) {
-    policy_.swap_reference();
+    const ReferenceInPlace in_place(policy_);
     reference =
         replay_values(folder_.model, rewarded.rollout, own_chains(rewarded.rollout, rewarded.contributing), options_);
-    policy_.swap_reference();
   }
   row["time/reference"] = referencing.seconds();
   const Stopwatch updating;
@@ -209,13 +253,15 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
 }
 
 std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
-  if (recipe_.eval.prompts == 0 && recipe_.eval.edits == 0) return std::nullopt;
   policy_.gather_weights();
   const Stopwatch started;
   const EvaluationShare share = share_of(ranks_);
   std::optional<EvaluationResult> result;
   if (recipe_.eval.prompts > 0) {
-    result = evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward_, share);
+    const RewardFunction reward = [this](const std::vector<ScoredPair>& pairs) {
+      return score_unless_stopped(reward_, pairs, give_up_of(judge_.get()));
+    };
+    result = evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward, share);
     add_evaluation(*result, row);
     together(ranks_, "the record of an evaluation", [&] {
       if (session_.writes()) record_samples(session_.folder(), step, *result, session_.metrics().tensorboard());
@@ -246,8 +292,40 @@ RlResult RlRun::interrupted_at(int64_t step, RlResult result) {
   return result;
 }
 
-void RlRun::save(int64_t step) {
-  session_.save(step, policy_.optimizer(), policy_.optimizer().owned_master_weights(), counters());
+void RlRun::save(int64_t step, const std::optional<MetricRow>& row) {
+  session_.save(step, policy_.optimizer(), policy_.optimizer().owned_master_weights(), counters(), row);
+}
+
+/** A failed step leaves the weights as they are, those of the step before unless one of its updates was made, so that a
+ *  mended cause costs nothing. */
+void RlRun::keep_after(const std::exception& failure, int64_t step) {
+  skipped_in_a_row_ = 0;
+  session_.save_after(failure, step, [&] {
+    if (!policy_.intact()) throw std::runtime_error("an update was half done; the last checkpoint counts");
+    save(step);
+  });
+}
+
+/** Whether the recipe asks for an evaluation after `step` steps. */
+bool RlRun::evaluates_after(int64_t step) const {
+  if (recipe_.eval.prompts == 0 && recipe_.eval.edits == 0) return false;
+  const bool in_turn = recipe_.eval.every > 0 && step % recipe_.eval.every == 0;
+  return step == 0 || step == recipe_.train.steps || in_turn;
+}
+
+/** Evaluates after `step` steps, where that is due, and writes their row. False if a signal came first; the
+ * continuation evaluates then. */
+bool RlRun::finish_row(int64_t step, MetricRow& row, std::optional<EvaluationResult>& result) {
+  try {
+    if (evaluates_after(step)) result = evaluate(step, row);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::interrupted) throw;
+    return false;
+  }
+  together(ranks_, "the metrics", [&] {
+    if (session_.writes() && !row.empty()) session_.metrics().write(step, row);
+  });
+  return true;
 }
 
 std::filesystem::path RlRun::judge_folder() const {
@@ -270,10 +348,17 @@ RlResult RlRun::train() {
   if (recipe_.train.scale_with_geometry)
     log_info(cat("image clip and velocity-MSE weight are scaled by ", options_.geometry_factor,
                  " for this latent and grid"));
-  if (!session_.continues()) {
-    MetricRow row;
-    result.before = evaluate(0, row);
-    if (!row.empty() && session_.writes()) session_.metrics().write(0, row);
+  if (session_.forks()) save(session_.first_step());
+  if (!session_.continues() || session_.unfinished_row()) {
+    MetricRow row = session_.unfinished_row().value_or(MetricRow());
+    std::optional<EvaluationResult> evaluated;
+    if (!finish_row(result.steps, row, evaluated)) {
+      if (!session_.continues()) save(0, row);
+      result.reason = EndReason::interrupted;
+      return result;
+    }
+    if (result.steps == 0) result.before = evaluated;
+    if (result.steps == recipe_.train.steps) result.after = std::move(evaluated);
   }
   Progress progress(recipe_.train.steps, "train", session_.first_step());
   for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
@@ -281,34 +366,39 @@ RlResult RlRun::train() {
     MetricRow row;
     try {
       const RewardedRollout rewarded = sample(step, row);
-      // A judge that was told to give up leaves a step without its rewards: it is dropped and done again.
-      if (judge_ && stopping()) return interrupted_at(step, result);
       update(step, rewarded, row);
-    } catch (const Error& error) {
-      if (error.code() == ExitCode::peer) throw;  // nothing can be done together any more
-      if (error.code() == ExitCode::interrupted || (judge_ && stopping())) return interrupted_at(step, result);
-      // A failed step leaves the weights as they are, those of the step before unless one of its updates was made, so
-      // that a mended cause costs nothing.
-      skipped_in_a_row_ = 0;
-      save(step);
+    } catch (const std::exception& failure) {
+      const ExitCode code = as_error(failure).code();
+      if (code == ExitCode::peer) throw;  // nothing can be done together any more
+      if (code == ExitCode::interrupted) return interrupted_at(step, result);
+      keep_after(failure, step);
       throw;
     }
     row["time/step"] = started.seconds();
     result.seconds += started.seconds();
     const int64_t done = step + 1;
     const bool last = done == recipe_.train.steps;
-    if (last || (recipe_.eval.every > 0 && done % recipe_.eval.every == 0)) {
-      std::optional<EvaluationResult> evaluated = evaluate(done, row);
-      if (last) result.after = std::move(evaluated);
-    }
-    row["time/peak_memory_gb"] = static_cast<double>(peak_memory_bytes(folder_.model.embed_tokens.device())) * 1e-9;
-    if (session_.writes()) {
-      session_.metrics().write(done, row);
-      progress.update(done, cat("reward ", row.contains("reward/mean") ? fixed(row.at("reward/mean"), 3) : "none"));
-    }
     result.steps = done;
+    row["time/peak_memory_gb"] = static_cast<double>(peak_memory_bytes(folder_.model.embed_tokens.device())) * 1e-9;
+    // An evaluation takes long and may fail: until it ends, the checkpoint keeps the row.
+    const bool saved = last || evaluates_after(done) || session_.due(done);
+    if (saved) save(done, row);
+    std::optional<EvaluationResult> evaluated;
+    try {
+      if (!finish_row(done, row, evaluated)) {
+        progress.finish();
+        result.reason = EndReason::interrupted;
+        return result;
+      }
+    } catch (const std::exception& failure) {
+      if (!saved) session_.save_after(failure, done, [&] { save(done, row); });
+      throw;
+    }
+    if (last) result.after = std::move(evaluated);
+    if (session_.writes())
+      progress.update(done, cat("reward ", row.contains("reward/mean") ? fixed(row.at("reward/mean"), 3) : "none"));
     const bool interrupted = !last && stopping();
-    if (interrupted || last || session_.due(done)) save(done);
+    if (interrupted && !saved) save(done, row);
     if (interrupted) {
       progress.finish();
       result.reason = EndReason::interrupted;

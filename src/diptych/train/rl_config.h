@@ -18,7 +18,8 @@ template <class Fields>
 void visit(Fields& fields, PromptsConfig& prompts) {
   fields.choice("source", prompts.source, {"shapes", "shapes_edits", "file"},
                 "shapes: the built-in world's training prompts; shapes_edits: its edit instructions");
-  fields("path", prompts.path, "file: one prompt a line (.txt) or JSON lines with `prompt` (docs/data.md)");
+  fields("path", prompts.path, "file: one prompt a line (.txt) or JSON lines with `prompt` (docs/data.md)",
+         Change::files);
   fields.range("per_step", prompts.per_step, 1, 1000000, "prompts of a rollout step");
 }
 
@@ -65,71 +66,84 @@ struct RlTrainConfig {
 
 template <class Fields>
 void visit(Fields& fields, RlTrainConfig& train) {
-  fields.range("steps", train.steps, 0, INT64_MAX, "rollout steps");
+  fields.range("steps", train.steps, 0, INT64_MAX, "rollout steps", Change::schedule);
   fields.range("group_size", train.group_size, 2, 100000, "chains per prompt (G)");
   fields.range(
       "mini_batches", train.mini_batches, 1, 100000,
-      "disjoint parts of a rollout, one update each (the paper's 'PPO epochs 2' as UniRL and verl-omni read it)");
-  fields.range("epochs", train.epochs, 1, 1000, "passes over the rollout (2 with one mini-batch: verl's reading)");
-  fields.range("und_learning_rate", train.und_learning_rate, 0, 1, "reasoning expert; 0 freezes it");
-  fields.range("gen_learning_rate", train.gen_learning_rate, 0, 1, "denoising expert; 0 freezes it");
-  fields.range("text_weight", train.text_weight, 0, 1e6, "weight of the text policy loss; 0: image-only (FlowGRPO)");
+      "disjoint parts of a rollout, one update each (the paper's 'PPO epochs 2' as UniRL and verl-omni read it)",
+      Change::recorded);
+  fields.range("epochs", train.epochs, 1, 1000, "passes over the rollout (2 with one mini-batch: verl's reading)",
+               Change::recorded);
+  fields.range("und_learning_rate", train.und_learning_rate, 0, 1, "reasoning expert; 0 freezes it", Change::recorded);
+  fields.range("gen_learning_rate", train.gen_learning_rate, 0, 1, "denoising expert; 0 freezes it", Change::recorded);
+  fields.range("text_weight", train.text_weight, 0, 1e6, "weight of the text policy loss; 0: image-only (FlowGRPO)",
+               Change::recorded);
   fields.range("image_weight", train.image_weight, 0, 1e6,
-               "lambda, weight of the image policy loss; 0: text-only (TextGRPO)");
-  fields.range("velocity_mse_weight", train.velocity_mse_weight, 0, 1e6, "weight of the velocity MSE to the reference");
+               "lambda, weight of the image policy loss; 0: text-only (TextGRPO)", Change::recorded);
+  fields.range("velocity_mse_weight", train.velocity_mse_weight, 0, 1e6, "weight of the velocity MSE to the reference",
+               Change::recorded);
   fields.choice("velocity_mse_reduction", train.velocity_mse_reduction, {"mean", "sum"},
-                "over latent elements; the paper prints a norm, its weight implies the mean");
-  fields.range("latent_kl_weight", train.latent_kl_weight, 0, 1e6, "weight of the exact latent KL (Flow-GRPO)");
-  fields.range("text_kl_weight", train.text_kl_weight, 0, 1e6,
-               "weight of the thought's k3 divergence to the reference");
-  fields.range("text_clip_low", train.text_clip_low, 0, 1, "text ratio clipped below at 1 - this");
-  fields.range("text_clip_high", train.text_clip_high, 0, 1e6, "and above at 1 + this");
-  fields.range("image_clip_low", train.image_clip_low, 0, 1, "image ratio clipped below at 1 - this");
-  fields.range("image_clip_high", train.image_clip_high, 0, 1e6, "and above at 1 + this");
+                "over latent elements; the paper prints a norm, its weight implies the mean", Change::recorded);
+  fields.range("latent_kl_weight", train.latent_kl_weight, 0, 1e6, "weight of the exact latent KL (Flow-GRPO)",
+               Change::recorded);
+  fields.range("text_kl_weight", train.text_kl_weight, 0, 1e6, "weight of the thought's k3 divergence to the reference",
+               Change::recorded);
+  fields.range("text_clip_low", train.text_clip_low, 0, 1, "text ratio clipped below at 1 - this", Change::recorded);
+  fields.range("text_clip_high", train.text_clip_high, 0, 1e6, "and above at 1 + this", Change::recorded);
+  fields.range("image_clip_low", train.image_clip_low, 0, 1, "image ratio clipped below at 1 - this", Change::recorded);
+  fields.range("image_clip_high", train.image_clip_high, 0, 1e6, "and above at 1 + this", Change::recorded);
   fields("scale_with_geometry", train.scale_with_geometry,
          "multiply image clip and velocity-MSE weight by the factor that carries the paper's values to this latent and "
-         "grid");
-  fields("ratio_norm", train.ratio_norm, "RatioNorm (UniGRPO Eq. 5); false: plain ratio");
-  fields("inverse_dt", train.inverse_dt, "weight window steps by 1/|dt|, normalised to mean 1");
+         "grid",
+         Change::recorded);
+  fields("ratio_norm", train.ratio_norm, "RatioNorm (UniGRPO Eq. 5); false: plain ratio", Change::recorded);
+  fields("inverse_dt", train.inverse_dt, "weight window steps by 1/|dt|, normalised to mean 1", Change::recorded);
   fields.choice("text_ratio", train.text_ratio, {"token", "sequence"},
-                "one ratio per token (GRPO), or the geometric mean of a text's ratios (GSPO)");
+                "one ratio per token (GRPO), or the geometric mean of a text's ratios (GSPO)", Change::recorded);
   fields.choice("text_aggregation", train.text_aggregation, {"sequence_mean", "token_mean"},
-                "mean per thought, then over thoughts (GRPO), or over all tokens (DAPO)");
-  fields.choice("advantage_std", train.advantage_std, {"group", "round"}, "scope of the standard deviation");
+                "mean per thought, then over thoughts (GRPO), or over all tokens (DAPO)", Change::recorded);
+  fields.choice("advantage_std", train.advantage_std, {"group", "round"}, "scope of the standard deviation",
+                Change::recorded);
   fields("normalise_each_reward", train.normalise_each_reward,
-         "terms of a composed reward are normalised one by one, then weighted (GDPO)");
-  fields.range("advantage_epsilon", train.advantage_epsilon, 0, 1, "added to the standard deviation");
+         "terms of a composed reward are normalised one by one, then weighted (GDPO)", Change::recorded);
+  fields.range("advantage_epsilon", train.advantage_epsilon, 0, 1, "added to the standard deviation", Change::recorded);
   fields.range("text_advantage_clamp", train.text_advantage_clamp, 0, 1e6,
-               "largest |advantage| of the text loss; 0: no limit");
+               "largest |advantage| of the text loss; 0: no limit", Change::recorded);
   fields.range("image_advantage_clamp", train.image_advantage_clamp, 0, 1e6,
-               "largest |advantage| of the image loss; 0: no limit");
+               "largest |advantage| of the image loss; 0: no limit", Change::recorded);
   fields.choice("context_gradient", train.context_gradient, {"full", "detached"},
-                "whether image losses reach the text context's keys and values");
+                "whether image losses reach the text context's keys and values", Change::recorded);
   fields.choice("old_logprob", train.old_logprob, {"replay", "rollout"},
-                "old values from a replay with the update's own packing, or from the sampler");
+                "old values from a replay with the update's own packing, or from the sampler", Change::recorded);
   fields.choice("window_start", train.window_start, {"random", "first"},
-                "random: one start a rollout step, drawn from (seed, step) and shared by all chains");
+                "random: one start a rollout step, drawn from (seed, step) and shared by all chains", Change::recorded);
   fields.range("gate_text", train.gate_text, 0, 1e6,
                "largest allowed |log-prob| difference of sampler and replay, of one token in float32, in the mean over "
-               "tokens in bfloat16");
+               "tokens in bfloat16",
+               Change::recorded);
   fields.range("gate_image", train.gate_image, 0, 1e6,
-               "largest allowed RMS(change of the mean) / sqrt(D) of sampler and replay, in units of the image clip");
+               "largest allowed RMS(change of the mean) / sqrt(D) of sampler and replay, in units of the image clip",
+               Change::recorded);
   fields.range("chains_per_pack", train.chains_per_pack, 1, 1000000,
-               "chains in one forward and backward; on the CPU, packs run at the same time, one a thread");
+               "chains in one forward and backward; on the CPU, packs run at the same time, one a thread",
+               Change::free);
   fields("recompute_layers", train.recompute_layers,
          "keep only what goes in and out of a layer and run it again in the backward pass: less memory, a third more "
-         "work, the same bits");
+         "work, the same bits",
+         Change::free);
   fields("shard_weights", train.shard_weights,
          "of several processes: each keeps a share of the decoder's weights and gradients in updates, and brings in a "
-         "layer at a time (ZeRO-3); for sampling all have all of them. Needs recompute_layers and no adapters");
+         "layer at a time (ZeRO-3); for sampling all have all of them. Needs recompute_layers and no adapters",
+         Change::free);
   fields.choice(
       "gradient_dtype", train.gradient_dtype, {"float32", "bfloat16"},
       "of the sums of gradients of bfloat16 weights; bfloat16 takes half the memory and rounds after every pack and "
-      "rank. Dealt gradients are float32");
+      "rank. Dealt gradients are float32",
+      Change::recorded);
   fields.range("max_skipped", train.max_skipped, 1, 1000000,
-               "the run stops after this many non-finite updates in a row");
+               "the run stops after this many non-finite updates in a row", Change::recorded);
   fields.range("record_every", train.record_every, 0, INT64_MAX,
-               "steps between records of chains in RUN/rollouts, the first step's beside them; 0: none");
+               "steps between records of chains in RUN/rollouts, the first step's beside them; 0: none", Change::free);
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
 }
 
@@ -166,28 +180,34 @@ template <class Fields>
 void visit(Fields& fields, RefineConfig& refine) {
   fields.range("initial_images", refine.initial_images, 1, 100000,
                "reflect: pictures per prompt from the current policy, one of which is refined (K)");
-  fields.choice("initial_episode", refine.initial_episode, {"t2i", "think"}, "reflect: how they are made");
+  fields.choice("initial_episode", refine.initial_episode, {"t2i", "think"}, "reflect: how they are made",
+                Change::recorded);
   fields.choice("selection", refine.selection, {"worst", "first"},
-                "reflect: which is refined, the one with the lowest score or the first");
+                "reflect: which is refined, the one with the lowest score or the first", Change::recorded);
   fields.choice(
       "rectification", refine.rectification, {"off", "code", "paper"},
       "reflect: refinements that do not improve get the initial score (code), the group's minimum (paper), or "
-      "keep their own (off)");
+      "keep their own (off)",
+      Change::recorded);
   fields.range("draws", refine.draws, 1, 1000,
-               "reflect: draws of prompts until some refinement improves; then the step learns nothing");
-  fields("mix_t2i", refine.mix_t2i, "reflect: train on the initial pictures too");
+               "reflect: draws of prompts until some refinement improves; then the step learns nothing",
+               Change::recorded);
+  fields("mix_t2i", refine.mix_t2i, "reflect: train on the initial pictures too", Change::recorded);
   fields.choice("credit", refine.credit, {"improvement", "final"},
                 "rounds:N: the first stage earns its own score and rounds what they change, or the first stage earns "
-                "the last score");
-  fields.range("stop_bonus", refine.stop_bonus, 0, 1e6, "rounds:N: for stopping at a perfect picture");
+                "the last score",
+                Change::recorded);
+  fields.range("stop_bonus", refine.stop_bonus, 0, 1e6, "rounds:N: for stopping at a perfect picture",
+               Change::recorded);
   fields.range("false_stop_cost", refine.false_stop_cost, 0, 1e6,
-               "rounds:N: times what the picture lacks, for stopping at an imperfect one");
-  fields.range("perfect", refine.perfect, 0, 1, "rounds:N: score from which a picture is perfect");
+               "rounds:N: times what the picture lacks, for stopping at an imperfect one", Change::recorded);
+  fields.range("perfect", refine.perfect, 0, 1, "rounds:N: score from which a picture is perfect", Change::recorded);
 }
 
 struct RlRecipe {
   std::string kind = "rl";
   std::string model;
+  std::string reference;
   RunConfig run;
   PromptsConfig prompts;
   RolloutConfig rollout;
@@ -202,7 +222,10 @@ struct RlRecipe {
 template <class Fields>
 void visit(Fields& fields, RlRecipe& recipe) {
   fields.choice("kind", recipe.kind, {"rl"}, "what this recipe trains");
-  fields("model", recipe.model, "model folder to start from; also the frozen reference");
+  fields("model", recipe.model, "model folder to start from; a run that continues knows it by its content",
+         Change::free);
+  fields("reference", recipe.reference,
+         "model folder that the penalties compare with; empty: what the run had, of a new run `model`", Change::free);
   fields.section("run", recipe.run);
   fields.section("prompts", recipe.prompts);
   fields.section("rollout", recipe.rollout);

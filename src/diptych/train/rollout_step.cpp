@@ -2,11 +2,15 @@
 
 #include "diptych/base/stopwatch.h"
 #include "diptych/train/ranks.h"
-#include "diptych/train/reward_queue.h"
 #include "diptych/train/rollout_exchange.h"
 #include "diptych/train/stop.h"
 
 namespace diptych {
+
+GiveUp give_up_of(Judge* judge) {
+  if (judge == nullptr) return {};
+  return [judge] { judge->stop(); };
+}
 
 std::vector<EpisodePrompt> episode_prompts(const std::vector<TaskPrompt>& prompts, uint64_t draw) {
   std::vector<EpisodePrompt> episodes;
@@ -28,7 +32,7 @@ Rollout sample_scored(const StepInput& input, const std::vector<TaskPrompt>& pro
   Rollout rollout;
   together(input.ranks, "sampling and scoring", [&] {
     const Stopwatch started;
-    RewardQueue queue(input.reward, own_prompts, /*overlap=*/input.judge != nullptr);
+    RewardQueue queue(input.reward, own_prompts, /*overlap=*/input.judge != nullptr, give_up_of(input.judge));
     rollout = roll_out(input.folder.model, input.folder.tokenizer, own_episodes, group_size, options,
                        static_cast<uint64_t>(input.recipe.run.seed), input.step,
                        [&](const Rollout& so_far, size_t begin, size_t end) {
@@ -37,7 +41,7 @@ Rollout sample_scored(const StepInput& input, const std::vector<TaskPrompt>& pro
                        });
     row["time/rollout"] += started.seconds();
     const Stopwatch waiting;
-    scores = queue.collect(input.judge);
+    scores = queue.collect();
     row["time/reward"] += waiting.seconds();
   });
   exchange_stages(input.ranks, dealt, static_cast<int64_t>(episodes.size()), rollout, scores);

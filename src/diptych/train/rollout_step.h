@@ -6,6 +6,7 @@
 #include "diptych/reward/judge.h"
 #include "diptych/train/metrics.h"
 #include "diptych/train/prompt_stream.h"
+#include "diptych/train/reward_queue.h"
 #include "diptych/train/rewarded_rollout.h"
 
 namespace diptych {
@@ -21,6 +22,9 @@ struct StepInput {
   Judge* judge = nullptr;  // that the reward asks, if any
   uint64_t step = 0;
 };
+
+/** Of a reward that asks this judge, if any. */
+GiveUp give_up_of(Judge* judge);
 
 /** The step that the recipe's episode asks for: refinement_step for reflect, rounds_step for rounds:N, else
  *  plain_step. Adds "time/rollout" and "time/reward" to the row. Throws Error(reward) when too many scores are missing.

@@ -5,16 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <set>
-#include <sstream>
+#include <ctime>
+#include <string_view>
 
 #include "diptych/base/error.h"
-#include "diptych/base/log.h"
-#include "diptych/base/parse_toml.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/atomic_file.h"
 #include "diptych/io/files.h"
@@ -28,49 +25,19 @@ namespace {
 
 constexpr const char* kLockFile = "lock";
 constexpr const char* kRecipeFile = "recipe.toml";
+constexpr const char* kEventsFolder = "tensorboard";
+// What a report reads, and what is made of it. A judge's replies stay: they belong to their requests, not to a run.
+constexpr std::array<std::string_view, 8> kResults = {"metrics.jsonl", "changes.jsonl",    "eval",  "rollouts",
+                                                      "report.html",   "before_after.png", "model", "adapter"};
 
-std::string value_text(const toml::node& node) {
-  // toml++ prints 0.1 with 17 digits, JSON the shortest text that reads back.
-  if (const auto* number = node.as_floating_point()) return nlohmann::json(number->get()).dump();
-  if (const toml::array* array = node.as_array()) {
-    std::vector<std::string> items;
-    for (const toml::node& item : *array) items.push_back(value_text(item));
-    return cat("[", join(items, ", "), "]");
-  }
-  std::ostringstream text;
-  text << toml::default_formatter(node);
-  return text.str();
-}
-
-void flatten(const toml::table& table, const std::string& prefix, std::map<std::string, std::string>& values) {
-  for (const auto& [key, node] : table) {
-    const std::string name = cat(prefix, key.str());
-    if (const toml::table* section = node.as_table()) {
-      flatten(*section, name + ".", values);
-    } else {
-      values[name] = value_text(node);
-    }
-  }
-}
-
-std::map<std::string, std::string> recipe_values(const std::string& recipe) {
-  std::map<std::string, std::string> values;
-  TomlFault fault;
-  const std::shared_ptr<const toml::table> table = parse_toml(recipe, kRecipeFile, fault);
-  if (!table) {
-    throw Error(ExitCode::config, {.where = cat(kRecipeFile, " line ", fault.line),
-                                   .expected = "TOML",
-                                   .got = fault.message,
-                                   .hint = "restore the file, or start in a new run folder"});
-  }
-  flatten(*table, "", values);
-  return values;
-}
-
-bool is_free(const std::string& key, const std::vector<std::string>& free_keys) {
-  return std::any_of(free_keys.begin(), free_keys.end(), [&](const std::string& pattern) {
-    return pattern.ends_with(".*") ? key.starts_with(pattern.substr(0, pattern.size() - 1)) : key == pattern;
-  });
+/** Now, as part of a name: 2026-12-01_12-30-05 (UTC). */
+std::string time_name() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char name[32];
+  std::strftime(name, sizeof name, "%Y-%m-%d_%H-%M-%S", &parts);
+  return name;
 }
 
 /** True if nothing is there but the lock and what a crash in the very first write of the recipe leaves. */
@@ -139,16 +106,14 @@ RunLock::~RunLock() {
   close(file_);
 }
 
-bool prepare_run_folder(const fs::path& run_folder, Resume resume, const std::string& recipe,
-                        const std::vector<std::string>& free_keys) {
+bool prepare_run_folder(const fs::path& run_folder, Resume resume) {
   make_folder(run_folder);
-  const fs::path stored_recipe = run_folder / kRecipeFile;
   const bool empty = is_unused(run_folder);
   if (resume == Resume::never && !empty) {
     refuse(run_folder, "an empty folder, since resume = never", "a folder with files",
            "choose another run folder, or set resume = auto to continue this run");
   }
-  if (!empty && !fs::exists(stored_recipe)) {
+  if (!empty && !fs::exists(run_folder / kRecipeFile)) {
     refuse(run_folder, "a new folder or one of an earlier run", cat("files, but no ", kRecipeFile),
            "choose another run folder");
   }
@@ -158,34 +123,48 @@ bool prepare_run_folder(const fs::path& run_folder, Resume resume, const std::st
   if (resume == Resume::must && !continues) {
     refuse(run_folder, "a checkpoint, since resume = must", "none", "check the folder, or set resume = auto");
   }
-  if (!continues && fs::exists(run_folder / "metrics.jsonl") && fs::file_size(run_folder / "metrics.jsonl") > 0)
-    log_warning(cat(run_folder.string(), " has metrics but no checkpoint: the run begins anew and replaces them"));
-  if (continues) {
-    const std::vector<std::string> changes = recipe_changes(read_file(stored_recipe), recipe, free_keys);
-    if (!changes.empty()) {
-      refuse(run_folder, "the recipe that this run was started with", join(changes, "; "),
-             "undo these changes, or choose another run folder");
-    }
-  }
-  write_file_atomic(stored_recipe, recipe);
   return continues;
 }
 
-std::vector<std::string> recipe_changes(const std::string& before, const std::string& after,
-                                        const std::vector<std::string>& free_keys) {
-  const std::map<std::string, std::string> old_values = recipe_values(before);
-  const std::map<std::string, std::string> new_values = recipe_values(after);
-  std::set<std::string> keys;
-  for (const auto& [key, value] : old_values) keys.insert(key);
-  for (const auto& [key, value] : new_values) keys.insert(key);
-  std::vector<std::string> lines;
-  for (const std::string& key : keys) {
-    if (is_free(key, free_keys)) continue;
-    const std::string old_value = old_values.contains(key) ? old_values.at(key) : "(none)";
-    const std::string new_value = new_values.contains(key) ? new_values.at(key) : "(none)";
-    if (old_value != new_value) lines.push_back(cat(key, ": ", old_value, " -> ", new_value));
+std::optional<ConfigText> stored_recipe(const fs::path& run_folder) {
+  const fs::path file = run_folder / kRecipeFile;
+  if (!fs::exists(file)) return std::nullopt;
+  return ConfigText{.text = read_file(file), .name = file.string()};
+}
+
+ConfigText required_recipe(const fs::path& run_folder) {
+  std::optional<ConfigText> recipe = stored_recipe(run_folder);
+  if (!recipe) refuse(run_folder, "the folder of a run", cat("no ", kRecipeFile, " there"), "");
+  return *recipe;
+}
+
+void store_recipe(const fs::path& run_folder, const std::string& recipe) {
+  write_file_atomic(run_folder / kRecipeFile, recipe);
+}
+
+std::vector<std::string> left_behind(const fs::path& run_folder) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(run_folder)) {
+    const std::string name = entry.path().filename().string();
+    const bool of_a_run =
+        std::find(kResults.begin(), kResults.end(), name) != kResults.end() || name.starts_with("non_finite_step_");
+    if (of_a_run && !fs::is_empty(entry.path())) names.push_back(name);
   }
-  return lines;
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+fs::path set_aside(const fs::path& run_folder) {
+  const std::string name = cat("before_", time_name());
+  fs::path before = run_folder / name;
+  for (int count = 2; fs::exists(before); ++count) before = run_folder / cat(name, "_", count);
+  make_folder(before);
+  if (const std::optional<ConfigText> recipe = stored_recipe(run_folder)) store_recipe(before, recipe->text);
+  for (const std::string& left : left_behind(run_folder)) fs::rename(run_folder / left, before / left);
+  // Every start makes event files, so by themselves they are no reason to set anything aside.
+  if (fs::exists(run_folder / kEventsFolder)) fs::rename(run_folder / kEventsFolder, before / kEventsFolder);
+  sync_folder(run_folder);
+  return before;
 }
 
 }  // namespace diptych

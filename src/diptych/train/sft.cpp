@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
+#include "diptych/tensor/failure.h"
 #include "diptych/train/evaluation_exchange.h"
 #include "diptych/train/evaluation_record.h"
 #include "diptych/train/export.h"
@@ -58,15 +60,6 @@ SupervisedOptions supervised_options(const SftRecipe& recipe, const EpisodeOptio
   return options;
 }
 
-// As in reinforcement: under a cosine the learning rate of every step depends on the last one.
-std::vector<std::string> free_keys(const SftRecipe& recipe) {
-  std::vector<std::string> keys = always_free_keys();
-  keys.push_back("eval.*");
-  keys.push_back("train.recompute_layers");
-  if (recipe.optimizer.decay == "constant") keys.push_back("train.steps");
-  return keys;
-}
-
 bool evaluates(const SftRecipe& recipe) {
   return recipe.data.source == "shapes" && recipe.eval.prompts > 0;
 }
@@ -86,7 +79,8 @@ class SftRun {
         episode_(episode_options(recipe.rollout, recipe.eval.updates)),
         options_(supervised_options(recipe, episode_)),
         trained_(folder_.model, policy_options(recipe), ranks),
-        session_(recipe.run, print_config(recipe), hash_model_folder(recipe.model, ranks), free_keys(recipe), ranks) {
+        session_(recipe.run, run_recipe(recipe, recipe.kind), model_hashes(recipe.model, ranks), ranks) {
+    episode_.pack_done = stop_if_requested;
     folder_.model.decoder.recompute = recipe.train.recompute_layers;
     if (averages()) average_ = start_average(trained_.optimizer().owned_master_weights());
     session_.restore(trained_.optimizer(), with_average(trained_.restorable()));
@@ -103,6 +97,9 @@ class SftRun {
   std::vector<SupervisedPack> draw_packs(int64_t step) const;
   void update(int64_t step, MetricRow& row);
   void evaluate(int64_t step, MetricRow& row);
+  bool evaluates_after(int64_t step) const;
+  bool finish_row(int64_t step, MetricRow& row);
+  void save(int64_t step, const std::optional<MetricRow>& row = std::nullopt);
   std::unique_ptr<AveragedWeights> stand_in() const;
 
   SftRecipe recipe_;
@@ -178,6 +175,30 @@ void SftRun::evaluate(int64_t step, MetricRow& row) {
                fixed(result.correct_implicit, 3)));
 }
 
+void SftRun::save(int64_t step, const std::optional<MetricRow>& row) {
+  check_same_weights(folder_.model, ranks_);
+  session_.save(step, trained_.optimizer(), with_average(trained_.optimizer().owned_master_weights()), {}, row);
+}
+
+bool SftRun::evaluates_after(int64_t step) const {
+  const bool in_turn = recipe_.eval.every > 0 && step % recipe_.eval.every == 0;
+  return evaluates(recipe_) && (step == recipe_.train.steps || in_turn);
+}
+
+/** As in reinforcement: evaluates where that is due, and writes the row; false if a signal came first. */
+bool SftRun::finish_row(int64_t step, MetricRow& row) {
+  try {
+    if (evaluates_after(step)) evaluate(step, row);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::interrupted) throw;
+    return false;
+  }
+  together(ranks_, "the metrics", [&] {
+    if (session_.writes()) session_.metrics().write(step, row);
+  });
+  return true;
+}
+
 EndReason SftRun::train() {
   check_same_weights(folder_.model, ranks_);
   if (session_.writes())
@@ -188,25 +209,44 @@ EndReason SftRun::train() {
                    .groups = trained_.optimizer().groups(),
                    .model_bytes = folder_bytes(folder_.model),
                    .averages = averages() ? 1 : 0});
+  if (session_.forks()) save(session_.first_step());
+  if (session_.unfinished_row()) {
+    MetricRow row = *session_.unfinished_row();
+    if (!finish_row(session_.first_step(), row)) return EndReason::interrupted;
+  }
   Progress progress(recipe_.train.steps, "sft", session_.first_step());
   for (int64_t step = session_.first_step(); step < recipe_.train.steps; ++step) {
     const Stopwatch started;
     MetricRow row;
-    update(step, row);
+    try {
+      update(step, row);
+    } catch (const std::exception& failure) {
+      if (as_error(failure).code() == ExitCode::peer) throw;  // nothing can be done together any more
+      session_.save_after(failure, step, [&] {
+        if (!trained_.intact()) throw std::runtime_error("an update was half done; the last checkpoint counts");
+        save(step);
+      });
+      throw;
+    }
     row["time/step"] = started.seconds();
     const int64_t done = step + 1;
     const bool last = done == recipe_.train.steps;
-    if (evaluates(recipe_) && (last || (recipe_.eval.every > 0 && done % recipe_.eval.every == 0))) evaluate(done, row);
-    if (session_.writes()) {
-      session_.metrics().write(done, row);
+    const bool saved = last || evaluates_after(done) || session_.due(done);
+    if (saved) save(done, row);
+    try {
+      if (!finish_row(done, row)) {
+        progress.finish();
+        return EndReason::interrupted;
+      }
+    } catch (const std::exception& failure) {
+      if (!saved) session_.save_after(failure, done, [&] { save(done, row); });
+      throw;
+    }
+    if (session_.writes())
       progress.update(done,
                       cat("text ", fixed(row.at("loss/cross_entropy"), 3), "  flow ", fixed(row.at("loss/flow"), 4)));
-    }
     const bool stopping = !last && any_rank(ranks_, stop_requested(), "the wish to stop");
-    if (stopping || last || session_.due(done)) {
-      check_same_weights(folder_.model, ranks_);
-      session_.save(done, trained_.optimizer(), with_average(trained_.optimizer().owned_master_weights()), {});
-    }
+    if (stopping && !saved) save(done, row);
     if (stopping) {
       progress.finish();
       return EndReason::interrupted;

@@ -25,21 +25,24 @@ struct SftConfig {
 
 template <class Fields>
 void visit(Fields& fields, SftConfig& train) {
-  fields.range("steps", train.steps, 1, INT64_MAX, "updates");
+  fields.range("steps", train.steps, 1, INT64_MAX, "updates", Change::schedule);
   fields.range("batch", train.batch, 1, 1000000, "examples per update, dealt over the processes");
-  fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate");
-  fields.range("cross_entropy_weight", train.cross_entropy_weight, 0, 1e6, "weight of the thought's cross-entropy");
-  fields.range("flow_weight", train.flow_weight, 0, 1e6, "weight of the flow-matching error");
-  fields.range("text_dropout", train.text_dropout, 0, 1, "share of images learnt without text, for guidance");
-  fields.range("timestep_shift", train.timestep_shift, 1e-3, 1e3, "shift of the training times");
+  fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate", Change::recorded);
+  fields.range("cross_entropy_weight", train.cross_entropy_weight, 0, 1e6, "weight of the thought's cross-entropy",
+               Change::recorded);
+  fields.range("flow_weight", train.flow_weight, 0, 1e6, "weight of the flow-matching error", Change::recorded);
+  fields.range("text_dropout", train.text_dropout, 0, 1, "share of images learnt without text, for guidance",
+               Change::recorded);
+  fields.range("timestep_shift", train.timestep_shift, 1e-3, 1e3, "shift of the training times", Change::recorded);
   fields.range("ema_decay", train.ema_decay, 0, 1,
                "the saved model is this moving average of the weights; 0: the weights");
   fields.range("examples_per_pack", train.examples_per_pack, 0, 1000000,
-               "examples of a process that are computed at once; fewer need less memory; 0: all of them");
+               "examples of a process that are computed at once; fewer need less memory; 0: all of them", Change::free);
   fields(
       "recompute_layers", train.recompute_layers,
       "compute each layer a second time in the backward pass instead of keeping its activations: less memory, a third "
-      "more work, the same bits");
+      "more work, the same bits",
+      Change::free);
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
 }
 
@@ -57,7 +60,7 @@ struct SftRecipe {
 template <class Fields>
 void visit(Fields& fields, SftRecipe& recipe) {
   fields.choice("kind", recipe.kind, {"sft"}, "what this recipe trains");
-  fields("model", recipe.model, "model folder to start from");
+  fields("model", recipe.model, "model folder to start from", Change::free);
   fields.section("run", recipe.run);
   fields.section("data", recipe.data);
   fields.section("train", recipe.train);

@@ -1,6 +1,7 @@
 #include "diptych/train/trained_policy.h"
 
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/name_patterns.h"
 #include "diptych/base/text_format.h"
 #include "diptych/train/trainable.h"
@@ -122,13 +123,23 @@ StepReport TrainedPolicy::step(double learning_rate_scale) {
   return report;
 }
 
-void TrainedPolicy::swap_reference() {
-  if (adapted_) {
-    shows_reference_ = !shows_reference_;
-    if (shows_reference_) return unmerge_adapters(model_);
+void TrainedPolicy::show_reference() {
+  shows_reference_ = true;
+  if (adapted_)
+    unmerge_adapters(model_);
+  else
+    exchange_frozen();
+}
+
+void TrainedPolicy::show_policy() {
+  if (adapted_)
     merge_adapters(model_);
-    return;
-  }
+  else
+    exchange_frozen();
+  shows_reference_ = false;
+}
+
+void TrainedPolicy::exchange_frozen() {
   const at::NoGradGuard no_grad;
   const std::vector<Tensor> live = parameters();
   TORCH_CHECK(frozen_.size() == live.size(), "this policy keeps no reference");
@@ -136,6 +147,38 @@ void TrainedPolicy::swap_reference() {
     const Tensor kept = live[i].detach().clone();
     live[i].copy_(frozen_[i]);
     frozen_[i].copy_(kept);
+  }
+}
+
+ReferenceInPlace::~ReferenceInPlace() {
+  try {
+    policy_.show_policy();
+  } catch (const std::exception& error) {
+    // No place to throw from; TrainedPolicy::intact() tells.
+    log_warning(cat("the policy could not be put back in the place of the reference: ", error.what()));
+  }
+}
+
+void TrainedPolicy::take_reference(Bagel& other) {
+  if (adapted_)
+    throw Error(ExitCode::config, {"reference", "none with lora.rank above 0: the model without adapters is it",
+                                   "another model folder", ""});
+  const auto refuse = [](const std::string& name, const char* what) {
+    throw Error(ExitCode::model, {"reference", "a model that differs from `model` in trained weights alone",
+                                  cat(what, " of ", name), "which weights train is train.parameters"});
+  };
+  std::map<std::string, Tensor*> trained;
+  const std::vector<NamedTensor> all = all_parameters(optimizer_.groups());
+  for (size_t i = 0; i < all.size(); ++i) trained[all[i].name] = &frozen_.at(i);
+  const std::vector<ParameterSlot> own = transformer_slots(model_), others = transformer_slots(other);
+  for (size_t i = 0; i < own.size(); ++i) {
+    if (i >= others.size() || others[i].name != own[i].name || others[i].tensor->sizes() != own[i].tensor->sizes())
+      refuse(own[i].name, "another shape, or none,");
+    const Tensor theirs = others[i].tensor->detach().to(at::kCPU);
+    if (const auto found = trained.find(own[i].name); found != trained.end())
+      found->second->copy_(theirs);
+    else if (!at::equal(own[i].tensor->detach().to(at::kCPU), theirs))
+      refuse(own[i].name, "another value");
   }
 }
 

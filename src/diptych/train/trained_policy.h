@@ -18,7 +18,7 @@ struct PolicyOptions {
   double max_grad_norm = 1;
   AdamWOptions adamw = {};
   uint64_t seed = 0;            // of new adapters
-  bool keeps_reference = true;  // false: no copies of the start weights, and no swap_reference()
+  bool keeps_reference = true;  // false: no copies of the start weights, and no ReferenceInPlace
   bool shard_weights = false;   // deal_weights() deals; the model must recompute layers, and nothing else trains
 };
 
@@ -55,9 +55,14 @@ class TrainedPolicy {
    * after which the model computes with the new weights, the same on every rank. */
   StepReport step(double learning_rate_scale);
 
-  /** Exchanges the policy and the reference that it started from, in the model itself: no second model. Every other
-   * call gives the policy back. */
-  void swap_reference();
+  /** Takes the weights of another model for the reference, while the model still is the one that was given. Throws
+   * Error(config) with adapters, whose reference is the model without them, and Error(model) where the other model
+   * differs in a shape, or in weights that do not train. */
+  void take_reference(Bagel& other);
+
+  /** False from the moment that an exception left an update, or an exchange with the reference, half done: what the
+   * weights are is not known then. */
+  bool intact() const { return !shows_reference_ && optimizer_.intact(); }
 
   /** Weights to be filled from a checkpoint: float32 masters or adapters, of all that train. */
   std::vector<NamedTensor> restorable() const { return optimizer_.master_weights(); }
@@ -70,14 +75,31 @@ class TrainedPolicy {
   const AdamW& optimizer() const { return optimizer_; }
 
  private:
+  friend class ReferenceInPlace;
+  void show_reference();
+  void show_policy();
+  void exchange_frozen();
+
   Bagel& model_;
   ProcessGroup& ranks_;
   bool adapted_;
-  bool shows_reference_ = false;  // of a policy with adapters
+  bool shows_reference_ = false;
   AdamW optimizer_;
   GradientBuckets buckets_;  // of nothing where gradients are dealt
   std::unique_ptr<DealtLayers> dealt_;
   std::vector<Tensor> frozen_;  // copies of the parameters at the start, in the host's memory; none with adapters
+};
+
+/** While it lives, the model computes as the reference that the policy started from: no second model. */
+class ReferenceInPlace {
+ public:
+  explicit ReferenceInPlace(TrainedPolicy& policy) : policy_(policy) { policy_.show_reference(); }
+  ~ReferenceInPlace();
+  ReferenceInPlace(const ReferenceInPlace&) = delete;
+  ReferenceInPlace& operator=(const ReferenceInPlace&) = delete;
+
+ private:
+  TrainedPolicy& policy_;
 };
 
 }  // namespace diptych

@@ -51,9 +51,10 @@ struct Learner {
   }
 
   UpdateReport update() {
-    policy->swap_reference();
-    const std::vector<ChainValues> reference = replay_values(made.model, rollout, chains, options);
-    policy->swap_reference();
+    const std::vector<ChainValues> reference = [&] {
+      const ReferenceInPlace in_place(*policy);
+      return replay_values(made.model, rollout, chains, options);
+    }();
     GateReport gate;
     return update_policy(made.model, rollout, chains, advantages, reference, options, *policy, 1.0, gate);
   }

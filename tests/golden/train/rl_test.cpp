@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "diptych/base/text_format.h"
+#include "diptych/io/json_lines.h"
 #include "golden/train/runs.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
@@ -101,6 +105,145 @@ TEST_F(RlRunTest, SkippedUpdatesInARowAreCountedAcrossAContinuation) {
   EXPECT_EQ(train_rl(broken).steps, 2);
   broken.train.steps = 4;
   expect_error([&] { train_rl(broken); }, ExitCode::numerics, {"step 2", "3 updates in a row"});
+}
+
+/** All that the program's own messages advise. */
+TEST_F(RlRunTest, ARunThatStoppedCanBeMended) {
+  RlRecipe stopped = recipe("run");
+  stopped.train.steps = 2;
+  stopped.optimizer.decay = "cosine";
+  stopped.eval.prompts = 0;
+  stopped.run.checkpoint_every = 1;
+  stopped.train.gate_text = 0;
+  expect_error([&] { train_rl(stopped); }, ExitCode::numerics, {"gate B"});
+  RlRecipe mended = stopped;
+  mended.train.gate_text = 0.05;
+  mended.train.gen_learning_rate = 1e-3;
+  mended.train.max_skipped = 5;
+  mended.reward.max_missing = 0.9;
+  mended.reward.command.batch_seconds = 900;
+  mended.train.chains_per_pack = 2;
+  mended.rollout.chains_per_pack = 2;
+  mended.train.record_every = 1;
+  mended.train.steps = 3;
+  mended.model = folder_.path() / "elsewhere";
+  std::filesystem::copy(model_, mended.model);
+  EXPECT_EQ(train_rl(mended).steps, 3);
+  std::vector<std::string> keys;
+  read_json_lines(folder_.path() / "run" / "changes.jsonl", [&](int64_t, const nlohmann::json& change) {
+    EXPECT_EQ(change.at("step"), 0);
+    keys.push_back(change.at("key"));
+  });
+  EXPECT_EQ(keys, (std::vector<std::string>{"reward.max_missing", "train.steps", "train.gen_learning_rate",
+                                            "train.gate_text", "train.max_skipped"}));
+}
+
+TEST_F(RlRunTest, AnEvaluationThatFailsLosesNoStep) {
+  train_rl(recipe("whole"));
+  const std::filesystem::path run = folder_.path() / "run", records = run / "eval";
+  RlRecipe failing = recipe("run");
+  failing.eval.prompts = 0;
+  failing.train.steps = 1;
+  train_rl(failing);
+  write_file_atomic(records, "a file in the place of the folder");
+  failing.eval.prompts = 2;
+  failing.train.steps = 3;
+  expect_error([&] { train_rl(failing); }, ExitCode::io, {"eval"});
+  EXPECT_EQ(load_latest(run)->state.step, 3);
+  EXPECT_EQ(metric_rows(run).size(), 2u);
+  std::filesystem::remove(records);
+  const RlResult result = train_rl(failing);
+  EXPECT_EQ(result.steps, 3);
+  EXPECT_TRUE(result.after);
+  const std::vector<nlohmann::json> rows = metric_rows(run), whole = metric_rows(folder_.path() / "whole");
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[2], whole[3]);
+}
+
+/** A fork goes on with moments, steps and prompts of the run, and may compare with another model. */
+TEST_F(RlRunTest, AForkGoesOnWhereTheRunIs) {
+  RlRecipe whole = recipe("whole");
+  whole.eval.prompts = 0;
+  train_rl(whole);
+  RlRecipe half = whole;
+  half.run.dir = folder_.path() / "half";
+  half.train.steps = 3;
+  train_rl(half);
+  RlRecipe same = whole;
+  same.run.dir = folder_.path() / "same";
+  same.run.from = half.run.dir;
+  train_rl(same);
+  const std::vector<nlohmann::json> rows = metric_rows(same.run.dir), all = metric_rows(whole.run.dir);
+  EXPECT_EQ(rows, std::vector<nlohmann::json>(all.begin() + 3, all.end()));
+  EXPECT_EQ(hash_file(folder_.path() / "same" / "model" / "ema.safetensors"),
+            hash_file(folder_.path() / "whole" / "model" / "ema.safetensors"));
+
+  RlRecipe fork = same;
+  fork.run.dir = folder_.path() / "fork";
+  fork.reference = folder_.path() / "half" / "model";
+  fork.train.group_size = 4;
+  fork.train.mini_batches = 1;  // so the loss is that before the step's only update
+  fork.train.steps = 4;
+  train_rl(fork);
+  // The policy still is what it is compared with.
+  EXPECT_EQ(metric_rows(fork.run.dir).front().at("loss/velocity_mse").get<double>(), 0);
+  EXPECT_GT(all[3].at("loss/velocity_mse").get<double>(), 0);
+  // The reference stays without being named again, and no other is taken on the way.
+  fork.reference = "";
+  fork.train.steps = 5;
+  EXPECT_EQ(train_rl(fork).steps, 5);
+  fork.reference = model_;
+  expect_error([&] { train_rl(fork); }, ExitCode::model, {"reference policy"});
+}
+
+TEST_F(RlRunTest, AForkWithFewerPromptsAStepDrawsNoneAgain) {
+  RlRecipe first = recipe("first");
+  first.eval.prompts = 0;
+  first.train.steps = 2;
+  first.train.record_every = 1;
+  first.prompts.source = "file";
+  first.prompts.path = folder_.path() / "prompts.txt";
+  write_file_atomic(first.prompts.path, "one\ntwo\nthree\nfour\nfive\nsix\n");
+  train_rl(first);
+  RlRecipe fork = first;
+  fork.run.from = first.run.dir;
+  fork.run.dir = folder_.path() / "fork";
+  fork.prompts.per_step = 1;
+  fork.train.mini_batches = 1;
+  fork.train.steps = 4;
+  train_rl(fork);
+  std::set<std::string> prompts;
+  for (const auto& [run, steps] : {std::pair{first.run.dir, std::pair{0, 2}}, std::pair{fork.run.dir, std::pair{2, 4}}})
+    for (int step = steps.first; step < steps.second; ++step)
+      read_json_lines(std::filesystem::path(run) / "rollouts" / cat("step_00000", step, ".jsonl"),
+                      [&](int64_t, const nlohmann::json& stage) { prompts.insert(stage.at("prompt")); });
+  EXPECT_EQ(prompts.size(), 6u);
+}
+
+/** Runs of before: recipe.toml alone, with fewer keys, and a state that holds no more. */
+TEST_F(RlRunTest, ARunOfAnOlderVersionContinues) {
+  RlRecipe parts = recipe("parts");
+  parts.train.steps = 3;
+  train_rl(parts);
+  const std::filesystem::path run = parts.run.dir;
+  const std::filesystem::path checkpoint = list_checkpoints(run).at(3);
+  nlohmann::json state = nlohmann::json::parse(read_file(checkpoint / "state.json"));
+  state["extra"] = nlohmann::json::object();
+  write_file_atomic(checkpoint / "state.json", state.dump());
+  nlohmann::json manifest = nlohmann::json::parse(read_file(checkpoint / "manifest.json"));
+  manifest["files"]["state.json"] = {{"bytes", state.dump().size()}, {"xxh3", hash_bytes(state.dump())}};
+  write_file_atomic(checkpoint / "manifest.json", manifest.dump());
+  std::istringstream lines(stored_recipe(run)->text);
+  std::string older, line;
+  while (std::getline(lines, line)) {
+    const bool is_new = line.starts_with("reference") || line.starts_with("from") || line.starts_with("max_skipped");
+    if (!is_new) older += line.substr(0, line.find("  #")) + "\n";
+  }
+  store_recipe(run, older);
+  parts.train.steps = 6;
+  train_rl(parts);
+  train_rl(recipe("whole"));
+  expect_same_run(run, folder_.path() / "whole");
 }
 
 TEST_F(RlRunTest, AnotherRecipeInTheSameFolderIsRefused) {

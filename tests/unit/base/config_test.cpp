@@ -247,5 +247,42 @@ TEST_F(Config, PrintedTextReadsBackEqual) {
   EXPECT_EQ(print_config(again), print_config(recipe));
 }
 
+struct Marked {
+  int64_t steps = 1;
+  double rate = 0.5;
+  std::vector<std::string> files = {"a", "b"};
+};
+template <class Fields>
+void visit(Fields& fields, Marked& marked) {
+  fields.range("steps", marked.steps, 0, 9, "how many", Change::schedule);
+  fields.range("rate", marked.rate, 0, 1, "how fast", Change::recorded);
+  fields("files", marked.files, "", Change::files);
+}
+
+TEST_F(Config, AKeySaysInItsOwnLineWhetherItMayChange) {
+  EXPECT_EQ(print_config(Marked{}),
+            "steps = 1  # how many [free with a constant rate, else recorded]\n"
+            "rate = 0.5  # how fast [recorded]\n"
+            "files = [\"a\", \"b\"]  # [recorded by content]\n");
+  const std::vector<ConfigKey> keys = config_keys(Marked{});
+  EXPECT_EQ(keys[1].name, "rate");
+  EXPECT_EQ(keys[1].value, "0.5");
+  EXPECT_EQ(keys[1].change, Change::recorded);
+  EXPECT_EQ(keys[2].words, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(config_keys(Recipe{})[1].name, "run.seed");
+  EXPECT_EQ(config_keys(Recipe{})[0].change, Change::refused);
+}
+
+TEST_F(Config, ATextOfAnotherVersionIsReadAsFarAsItGoes) {
+  Marked marked;
+  ConfigReader reader(ConfigText{"rate = 7.5\ngone = 1\n[old]\nkey = 2\n", "stored"});
+  reader.trust_values();
+  visit(reader, marked);
+  EXPECT_EQ(marked.rate, 7.5);
+  EXPECT_EQ(marked.steps, 1);
+  EXPECT_EQ(reader.unread(), (std::vector<std::string>{"gone", "old.key"}));
+  expect_error([] { ConfigReader(ConfigText{"rate = = 1", "stored"}); }, ExitCode::config, {"stored:1", "valid TOML"});
+}
+
 }  // namespace
 }  // namespace diptych

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "diptych/report/run_facts.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "unit/report/run_folder_writer.h"
@@ -38,6 +40,22 @@ TEST(RunDataTest, AWholeRunIsReadWithoutNotes) {
   EXPECT_EQ(stage.reward, 0.75);
   EXPECT_EQ(stage.checks.at(0).question, "Is it red?");
   EXPECT_EQ(stage.image, folder.path() / "rollouts" / "step_000005" / "a.png");
+}
+
+TEST(RunDataTest, ChangesOfTheRecipeAreFacts) {
+  const TemporaryFolder folder;
+  write_run(folder.path());
+  write_file_atomic(
+      folder.path() / "changes.jsonl",
+      "{\"step\":3,\"key\":\"train.gate_text\",\"before\":\"0.05\",\"after\":\"0.1\"}\n{\"step\":\"x\"}\n");
+  const RunData run = read_run(folder.path(), 4);
+  ASSERT_EQ(run.changes.size(), 1u);
+  EXPECT_TRUE(has_note(run.notes, {"changes.jsonl", "no change"}));
+  const auto facts = run_facts(run);
+  const auto found =
+      std::find(facts.begin(), facts.end(),
+                std::pair<std::string, std::string>{"Changed on the way", "from step 3 train.gate_text 0.05 → 0.1"});
+  EXPECT_NE(found, facts.end());
 }
 
 TEST(RunDataTest, AFolderThatIsNoRunIsAnError) {

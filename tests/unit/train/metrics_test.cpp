@@ -71,11 +71,28 @@ TEST_F(MetricsTest, ResumeGivesTheSameBytesAsAnUninterruptedRun) {
 }
 
 TEST_F(MetricsTest, RefusesStepsThatDoNotRise) {
+  {
+    Metrics metrics(run_, -1);
+    EXPECT_EQ(metrics.last_step(), -1);
+    write_steps(metrics, 1, 5);
+    EXPECT_EQ(metrics.last_step(), 5);
+  }
   Metrics metrics(run_, 5);
   EXPECT_THROW(metrics.write(5, {}), std::exception);
   metrics.write(6, {});
   EXPECT_THROW(metrics.write(6, {}), std::exception);
   EXPECT_THROW(metrics.write(7, {{"step", 1}}), std::exception);
+}
+
+/** A kill came between a checkpoint and the row of its step. */
+TEST_F(MetricsTest, ARowThatIsMissingCanStillBeWritten) {
+  {
+    Metrics metrics(run_, -1);
+    write_steps(metrics, 1, 4);
+  }
+  Metrics metrics(run_, 5);
+  EXPECT_EQ(metrics.last_step(), 4);
+  metrics.write(5, {});
 }
 
 TEST_F(MetricsTest, TensorBoardHoldsEveryName) {

@@ -317,18 +317,21 @@ TEST_F(PolicyUpdateTest, PenaltiesNeedADistanceFromTheReference) {
   EXPECT_GT(moved.groups[1].grad_norm, 0);
 }
 
-TEST_F(PolicyUpdateTest, ReferenceSwapsTwiceToWhereItWas) {
+TEST_F(PolicyUpdateTest, ThePolicyComesBackInThePlaceOfTheReference) {
   Learner some = learner();
   const std::vector<ChainValues> start = replay_values(some.made.model, some.rollout, some.chains, some.options);
   some.update();
   const std::map<std::string, Tensor> live = some.state();
-  some.policy->swap_reference();
-  const std::vector<ChainValues> frozen = replay_values(some.made.model, some.rollout, some.chains, some.options);
-  for (const size_t c : some.chains) {
-    EXPECT_TRUE(same_bits(frozen[c].logprobs, start[c].logprobs));
-    EXPECT_TRUE(same_bits(frozen[c].velocities, start[c].velocities));
+  {
+    const ReferenceInPlace reference(*some.policy);
+    EXPECT_FALSE(some.policy->intact());
+    const std::vector<ChainValues> frozen = replay_values(some.made.model, some.rollout, some.chains, some.options);
+    for (const size_t c : some.chains) {
+      EXPECT_TRUE(same_bits(frozen[c].logprobs, start[c].logprobs));
+      EXPECT_TRUE(same_bits(frozen[c].velocities, start[c].velocities));
+    }
   }
-  some.policy->swap_reference();
+  EXPECT_TRUE(some.policy->intact());
   expect_same_state(some.state(), live);
   for (const NamedTensor& weight : some.weights) EXPECT_TRUE(weight.tensor.requires_grad());
 }
@@ -349,9 +352,10 @@ TEST_F(PolicyUpdateTest, AdaptersLearn) {
   const std::vector<ChainValues> moved = replay_values(some.made.model, some.rollout, some.chains, some.options);
   EXPECT_GT((moved[0].velocities - start[0].velocities).abs().max().item<double>(), 1e-5);
   EXPECT_GT((moved[0].logprobs - start[0].logprobs).abs().max().item<double>(), 1e-5);
-  some.policy->swap_reference();
-  const std::vector<ChainValues> frozen = replay_values(some.made.model, some.rollout, some.chains, some.options);
-  some.policy->swap_reference();
+  const std::vector<ChainValues> frozen = [&] {
+    const ReferenceInPlace reference(*some.policy);
+    return replay_values(some.made.model, some.rollout, some.chains, some.options);
+  }();
   EXPECT_TRUE(same_bits(frozen[0].velocities, start[0].velocities));
   EXPECT_TRUE(same_bits(frozen[0].logprobs, start[0].logprobs));
 }

@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <csignal>
 #include <future>
 
+#include "diptych/train/stop.h"
+#include "support/expect_error.h"
 #include "support/pictures.h"
 
 namespace diptych {
@@ -74,11 +77,11 @@ TEST(RewardQueueTest, ScoresComeInTheOrderOfTheStages) {
       queue.submit(small, 0, 3);
       queue.submit(large, 3, 4);
     }
-    const std::vector<Score> scores = queue.collect(nullptr);
+    const std::vector<Score> scores = queue.collect();
     ASSERT_EQ(scores.size(), 7u);
     expect_in_order(scores);
     EXPECT_EQ(asked, 6u);  // a stage without a picture is never asked about
-    EXPECT_TRUE(queue.collect(nullptr).empty());
+    EXPECT_TRUE(queue.collect().empty());
   }
 }
 
@@ -99,7 +102,7 @@ TEST(RewardQueueTest, OverlappingRangesAreScoredAtTheSameTime) {
   RewardQueue queue(reward, prompts, /*overlap=*/true);
   queue.submit(rollout, 0, 2);
   queue.submit(rollout, 2, 5);
-  const std::vector<Score> scores = queue.collect(nullptr);
+  const std::vector<Score> scores = queue.collect();
   ASSERT_EQ(scores.size(), 5u);
   expect_in_order(scores);
 }
@@ -115,8 +118,64 @@ TEST(RewardQueueTest, WithoutOverlapNothingIsScoredAheadOfTheEnd) {
   RewardQueue queue(reward, prompts, /*overlap=*/false);
   queue.submit(rollout, 0, 2);
   EXPECT_EQ(calls, 0);
-  queue.collect(nullptr);
+  queue.collect();
   EXPECT_EQ(calls, 1);
+}
+
+/** A reward whose calls return when they are told to give up, as a judge that hangs does. */
+class HangingReward {
+ public:
+  RewardFunction reward() {
+    return [this](const std::vector<ScoredPair>& pairs) {
+      asked_.set_value();
+      told_.get_future().wait();
+      return std::vector<Score>(pairs.size());
+    };
+  }
+  GiveUp give_up() {
+    return [this] {
+      if (!given_up_.exchange(true)) told_.set_value();
+    };
+  }
+  void wait_until_asked() { asked_.get_future().wait(); }
+  bool given_up() const { return given_up_; }
+
+ private:
+  std::promise<void> asked_, told_;
+  std::atomic<bool> given_up_ = false;
+};
+
+/** Without the call, the end of the queue would wait for the reward for ever. */
+TEST(RewardQueueTest, WhatEndsTheSamplingDoesNotWaitForTheReward) {
+  const std::vector<TaskPrompt> prompts = two_prompts();
+  HangingReward hanging;
+  const RewardFunction reward = hanging.reward();
+  const auto sample = [&] {
+    RewardQueue queue(reward, prompts, /*overlap=*/true, hanging.give_up());
+    queue.submit(painted(2), 0, 2);
+    hanging.wait_until_asked();
+    throw std::runtime_error("a signal, or a failure");
+  };
+  EXPECT_THROW(sample(), std::runtime_error);
+  EXPECT_TRUE(hanging.given_up());
+}
+
+TEST(RewardQueueTest, ASignalEndsTheWaitForScores) {
+  const StopSignals signals;
+  const std::vector<TaskPrompt> prompts = two_prompts();
+  HangingReward hanging;
+  const RewardFunction reward = hanging.reward();
+  RewardQueue queue(reward, prompts, /*overlap=*/true, hanging.give_up());
+  queue.submit(painted(2), 0, 2);
+  std::raise(SIGTERM);
+  expect_error([&] { queue.collect(); }, ExitCode::interrupted, {});
+}
+
+TEST(RewardQueueTest, ASignalEndsAnEvaluationThatWaitsForItsReward) {
+  const StopSignals signals;
+  HangingReward hanging;
+  std::raise(SIGTERM);
+  expect_error([&] { score_unless_stopped(hanging.reward(), {}, hanging.give_up()); }, ExitCode::interrupted, {});
 }
 
 TEST(RewardQueueTest, WhatARewardThrowsComesOut) {
@@ -128,7 +187,7 @@ TEST(RewardQueueTest, WhatARewardThrowsComesOut) {
   for (const bool overlap : {false, true}) {
     RewardQueue queue(reward, prompts, overlap);
     queue.submit(rollout, 0, 2);
-    EXPECT_THROW(queue.collect(nullptr), std::runtime_error);
+    EXPECT_THROW(queue.collect(), std::runtime_error);
   }
 }
 

@@ -18,22 +18,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kRecipe = "seed = 1\n[train]\nsteps = 10\nlr = 0.1\n[eval]\nevery = 5\n";
+constexpr const char* kRecipe = "seed = 1\n";
 
 class RunFolder : public ::testing::Test {
  protected:
   TemporaryFolder folder_;
   const fs::path run_ = folder_.path() / "run";
 
-  bool prepare(Resume resume, const std::string& recipe = kRecipe) {
-    return prepare_run_folder(run_, resume, recipe, {"train.steps", "eval.*"});
+  /** Prepares it and stores a recipe, as a start does. */
+  bool prepare(Resume resume) {
+    const bool continues = prepare_run_folder(run_, resume);
+    store_recipe(run_, kRecipe);
+    return continues;
   }
   void save_step() { save_checkpoint(run_, TrainState(), {}, {}, 1); }
 
   /** Code and text of the error that prepare() throws; ok if it throws none. */
-  std::pair<ExitCode, std::string> refusal(Resume resume, const std::string& recipe = kRecipe) {
+  std::pair<ExitCode, std::string> refusal(Resume resume) {
     try {
-      prepare(resume, recipe);
+      prepare(resume);
       return {ExitCode::ok, ""};
     } catch (const Error& error) {
       return {error.code(), error.what()};
@@ -45,7 +48,7 @@ TEST_F(RunFolder, ANewRunStoresItsRecipe) {
   for (const Resume resume : {Resume::automatic, Resume::never}) {
     fs::remove_all(run_);
     EXPECT_FALSE(prepare(resume));
-    EXPECT_EQ(read_file(run_ / "recipe.toml"), kRecipe);
+    EXPECT_EQ(stored_recipe(run_)->text, kRecipe);
   }
 }
 
@@ -96,26 +99,28 @@ TEST_F(RunFolder, RefusesFoldersOfSomethingElse) {
   EXPECT_FALSE(fs::exists(run_ / "recipe.toml"));
 }
 
-TEST_F(RunFolder, RefusesAnotherRecipeAndListsTheChanges) {
+TEST_F(RunFolder, WhatWasLeftBehindIsSetAsideAsARunOfItsOwn) {
   prepare(Resume::automatic);
-  save_step();
-  const std::string longer = "seed = 1\n[train]\nsteps = 20 # more\nlr = 1e-1\n[eval]\nevery = 1\nnew_key = true\n";
-  EXPECT_TRUE(prepare(Resume::automatic, longer));
-  EXPECT_EQ(read_file(run_ / "recipe.toml"), longer);
-
-  const auto [code, text] = refusal(Resume::automatic, "seed = 2\n[train]\nsteps = 20\nlr = 0.2\n[eval]\nevery = 1\n");
-  EXPECT_EQ(code, ExitCode::config);
-  EXPECT_NE(text.find("seed: 1 -> 2; train.lr: 0.1 -> 0.2"), std::string::npos) << text;
-  EXPECT_EQ(read_file(run_ / "recipe.toml"), longer);
-}
-
-TEST(RecipeChanges, NamesNewAndMissingKeys) {
-  const std::vector<std::string> expected = {"a: 1 -> (none)", "b.c: [1, 2.5] -> [1, 3.5]", "d: (none) -> 'x'"};
-  EXPECT_EQ(recipe_changes("a = 1\n[b]\nc = [1, 2.5]\n", "d = \"x\" # new\n[b]\nc = [1, 3.5]\n", {}), expected);
-}
-
-TEST(RecipeChanges, RefusesWhatIsNotToml) {
-  EXPECT_THROW(recipe_changes("a = = 1", "a = 1", {}), Error);
+  for (const char* name : {"tensorboard", "eval"}) fs::create_directories(run_ / name);
+  write_file_atomic(run_ / "metrics.jsonl", "");  // of a start that came to nothing
+  write_file_atomic(run_ / "tensorboard" / "events", "header");
+  EXPECT_TRUE(left_behind(run_).empty());
+  write_file_atomic(run_ / "metrics.jsonl", "{\"step\":1}\n");
+  write_file_atomic(run_ / "eval" / "step_000000.jsonl", "{}\n");
+  write_file_atomic(run_ / "non_finite_step_3.json", "[]");
+  write_file_atomic(run_ / "judge.jsonl", "{}\n");
+  EXPECT_EQ(left_behind(run_), (std::vector<std::string>{"eval", "metrics.jsonl", "non_finite_step_3.json"}));
+  const fs::path before = set_aside(run_);
+  EXPECT_TRUE(before.filename().string().starts_with("before_2"));
+  for (const char* name :
+       {"metrics.jsonl", "eval/step_000000.jsonl", "non_finite_step_3.json", "tensorboard/events", "recipe.toml"})
+    EXPECT_TRUE(fs::exists(before / name)) << name;
+  EXPECT_TRUE(left_behind(run_).empty());
+  EXPECT_FALSE(fs::exists(run_ / "tensorboard"));
+  EXPECT_TRUE(fs::exists(run_ / "judge.jsonl"));  // replies are worth money, and belong to no run
+  EXPECT_TRUE(fs::exists(run_ / "recipe.toml"));
+  write_file_atomic(run_ / "metrics.jsonl", "{\"step\":1}\n");
+  EXPECT_NE(set_aside(run_), before);  // within the same second
 }
 
 TEST(ParseResume, KnowsThreeWords) {
