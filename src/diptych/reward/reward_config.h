@@ -95,9 +95,6 @@ RewardFunction make_reward(const RewardConfig& config);
 /** The same with another way to ask the judge, such as a Judge whose statistics the caller reads. */
 RewardFunction make_reward(const RewardConfig& config, const ChatFunction& ask);
 
-/** Weights of the terms, in the order of Score::terms. */
-std::vector<double> reward_weights(const RewardConfig& config);
-
 /** Whether a term of the recipe asks the judge. */
 bool needs_judge(const RewardConfig& config);
 
