@@ -55,7 +55,8 @@ struct Learner {
     const std::vector<ChainValues> reference = replay_values(made.model, rollout, chains, options);
     policy->swap_reference();
     GateReport gate;
-    return update_policy(made.model, rollout, chains, advantages, reference, options, *policy, 1.0, gate);
+    return update_policy(
+        made.model, rollout, chains, advantages, reference, options, *policy, [] { return 1.0; }, gate);
   }
 
   ModelFolder made;
