@@ -19,7 +19,7 @@ void check_round_trip(const RlRecipe& recipe) {
 void read_recipe_file(std::span<const std::byte> bytes) {
   const auto recipe = load_config<RlRecipe>(scratch_file("input.toml", bytes), {});
   check_round_trip(recipe);
-  static_cast<void>(reward_weights(recipe.reward));
+  static_cast<void>(needs_judge(recipe.reward));
   check_judge_config(recipe.reward.judge);
 }
 

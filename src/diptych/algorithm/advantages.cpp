@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "diptych/algorithm/samples.h"
 #include "diptych/base/error.h"
@@ -15,7 +16,7 @@ namespace {
 struct Moments {
   double mean = 0;
   double std = 0;
-  bool spread = false;  // two values differ; the rounded std of equal values need not be 0
+  bool spread = false;  // two values differ, by more than vanishes in std; the rounded std of equal ones need not be 0
 };
 
 Moments moments(std::span<const double> values) {
@@ -27,19 +28,22 @@ Moments moments(std::span<const double> values) {
   for (double value : values) squares += (value - result.mean) * (value - result.mean);
   result.std = std::sqrt(squares / static_cast<double>(values.size()));
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  result.spread = *low < *high;
+  result.spread = *low < *high && result.std > 0;
   return result;
 }
 
-/** The samples that count; throws if the value of one of them is not finite. */
+constexpr double kLargestReward = 1e100;  // squares of the differences of larger ones could overflow
+
+/** The samples that count; throws if the value of one of them is not finite, or too large to be squared. */
 std::vector<size_t> finite_samples(std::span<const double> values, const std::vector<bool>& valid) {
   std::vector<size_t> members = valid_samples(values.size(), valid);
   for (size_t i : members) {
-    if (std::isfinite(values[i])) continue;
-    throw Error(ExitCode::numerics, {.where = cat("advantages, sample ", i),
-                                     .expected = "a finite reward, or the sample marked as invalid",
-                                     .got = cat(values[i]),
-                                     .hint = ""});
+    if (std::abs(values[i]) <= kLargestReward) continue;
+    throw Error(ExitCode::numerics,
+                {.where = cat("advantages, sample ", i),
+                 .expected = cat("a reward of at most ", kLargestReward, ", or the sample marked as invalid"),
+                 .got = cat(values[i]),
+                 .hint = ""});
   }
   return members;
 }
@@ -112,21 +116,23 @@ Advantages gdpo_advantages(const std::vector<std::vector<double>>& rewards, std:
   single.clamp = 0;
   std::vector<double> total(groups.size(), 0.0);
   std::vector<double> values(groups.size(), 0.0);
-  std::vector<Advantages> parts;
   for (size_t k = 0; k < rewards.size(); ++k) {
-    parts.push_back(group_advantages(rewards[k], groups, valid, single));
+    if (weights[k] == 0) continue;
+    const Advantages part = group_advantages(rewards[k], groups, valid, single);
     for (size_t i = 0; i < groups.size(); ++i) {
-      values[i] += weights[k] * parts[k].values[i];
+      values[i] += weights[k] * part.values[i];
       if (valid.empty() || valid[i]) total[i] += weights[k] * rewards[k][i];
     }
   }
   Advantages result = group_advantages(total, groups, valid, single);
   result.values = clamp_advantages(values, options.clamp);
+  std::set<int64_t> telling;
+  for (size_t i = 0; i < groups.size(); ++i)
+    if (values[i] != 0) telling.insert(groups[i]);
   result.zero_spread_groups = 0;
-  for (size_t g = 0; g < result.groups.size(); ++g) {
-    result.groups[g].zero_spread =
-        std::ranges::all_of(parts, [&](const Advantages& part) { return part.groups[g].zero_spread; });
-    result.zero_spread_groups += result.groups[g].zero_spread;
+  for (GroupStatistics& group : result.groups) {
+    group.zero_spread = !telling.contains(group.group);
+    result.zero_spread_groups += group.zero_spread;
   }
   return result;
 }

@@ -38,7 +38,7 @@ struct Advantages {
  *  rewards, groups: one per sample, any order and group sizes. valid: one per sample, or empty if all are valid; an
  *  invalid sample enters no mean and no std, whatever its stored reward, and gets 0. Groups whose valid rewards are all
  *  equal, also groups of one, get exactly 0 and are flagged.
- *  Throws Error(numerics) if a valid reward is not finite. */
+ *  Throws Error(numerics) if a valid reward is not finite, or above 1e100. */
 Advantages group_advantages(std::span<const double> rewards, std::span<const int64_t> groups,
                             const std::vector<bool>& valid, const AdvantageOptions& options);
 
@@ -50,8 +50,8 @@ Advantages baseline_advantages(std::span<const double> rewards, std::span<const 
                                const AdvantageOptions& options);
 
 /** GDPO: every reward is normalised by itself within its group, then A = sum_k weights[k] A_k, then the clamp. A sample
- *  is valid for all rewards or none. A group is flagged if no reward spreads; `mean` and `std` are those of the
- *  weighted sum of the rewards. rewards: [reward][sample]. */
+ *  is valid for all rewards or none. A reward of weight 0 is not looked at. A group is flagged if its sums are all 0;
+ *  `mean` and `std` are those of the weighted sum of the rewards. rewards: [reward][sample]. */
 Advantages gdpo_advantages(const std::vector<std::vector<double>>& rewards, std::span<const double> weights,
                            std::span<const int64_t> groups, const std::vector<bool>& valid,
                            const AdvantageOptions& options);

@@ -264,7 +264,9 @@ void TrainingBench::measure_update(bool recompute) {
   int64_t refused = 0;
   const auto update = [&](const std::vector<size_t>& of) {
     GateReport gate;
-    refused += update_policy(model_, rollout_, of, advantages_, values_, options_, policy_, 1, gate).skipped;
+    refused += update_policy(
+                   model_, rollout_, of, advantages_, values_, options_, policy_, [] { return 1.0; }, gate)
+                   .skipped;
   };
   const bool adapted = training_.policy.adapters.rank > 0;
   const double flops = (adapted ? 2 : 3) * forward_flops_;

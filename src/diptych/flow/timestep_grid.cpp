@@ -19,6 +19,7 @@ std::vector<double> timestep_grid(int64_t points, double shift) {
     const double u = static_cast<double>(points - 1 - i) / static_cast<double>(points - 1);
     grid[i] = shift * u / (1 + (shift - 1) * u);
   }
+  grid.front() = 1;  // 1 + (shift - 1) need not round to shift
   return grid;
 }
 

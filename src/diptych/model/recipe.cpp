@@ -11,6 +11,8 @@ namespace {
 
 // Vocabulary rows are padded to a multiple of this, as in the published folder; spare rows stay unused.
 constexpr int64_t kVocabularyMultiple = 64;
+constexpr size_t kMostResolutions = 16;
+constexpr int64_t kLargestMultiplier = 1024;
 
 void require(bool holds, const std::string& key, const std::string& expected, const std::string& got) {
   if (!holds) throw Error(ExitCode::config, {key, expected, got, ""});
@@ -28,7 +30,7 @@ void check_sizes(const ModelConfig& config) {
           cat("2 to the number of resolutions less one, ", int64_t{1} << (vae.channel_multipliers.size() - 1)),
           cat(vae.downsample));
   for (int64_t multiplier : vae.channel_multipliers)
-    require(multiplier > 0 && vae.channels * multiplier % vae.norm_groups == 0, "model.vae.norm_groups",
+    require(vae.channels * multiplier % vae.norm_groups == 0, "model.vae.norm_groups",
             cat("a divisor of the channels of each resolution, such as ", vae.channels * multiplier),
             cat(vae.norm_groups));
   require(config.vae_transform.stride % latent_token_pixels(config) == 0, "model.vae_transform.stride",
@@ -78,7 +80,12 @@ void write_published_keys(const std::filesystem::path& folder, const ModelConfig
 }  // namespace
 
 MadeModel make_model(const ModelRecipe& recipe, const std::vector<std::string>& corpus) {
-  require(!recipe.config.vae.channel_multipliers.empty(), "model.vae.channel_multipliers", "at least one", "none");
+  const std::vector<int64_t>& multipliers = recipe.config.vae.channel_multipliers;
+  require(!multipliers.empty() && multipliers.size() <= kMostResolutions, "model.vae.channel_multipliers",
+          cat("1 to ", kMostResolutions, " of them"), cat(multipliers.size()));
+  for (const int64_t multiplier : multipliers)
+    require(multiplier > 0 && multiplier <= kLargestMultiplier, "model.vae.channel_multipliers",
+            cat("integers from 1 to ", kLargestMultiplier), cat(multiplier));
   check_sizes(recipe.config);
   BpeModel tokenizer = train_bpe(corpus, recipe.tokenizer_merges);
   ModelConfig config = recipe.config;

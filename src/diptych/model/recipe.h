@@ -57,7 +57,7 @@ void visit(Fields& fields, ModelConfig& config) {
   fields.range("mlp", config.mlp, 1, 1 << 20, "width of the MLP");
   fields.range("vocabulary", config.vocabulary, 0, 1 << 24,
                "rows of the word embedding; 0: what the tokenizer needs, rounded up to 64");
-  fields("rope_theta", config.rope_theta, "base of the rotary angles");
+  fields.range("rope_theta", config.rope_theta, 1, 1e12, "base of the rotary angles");
   fields.range("latent_patch", config.latent_patch, 1, 1 << 20, "latent pixels per side of a token");
   fields.range("max_latent_size", config.max_latent_size, 1, 1 << 20, "latent tokens per side of the largest image");
   fields("visual_und", config.visual_und, "whether the folder holds a ViT");

@@ -7,10 +7,8 @@ namespace diptych {
 namespace {
 
 void add_term(const RewardTerm& term, const Score& part, bool is_first, Score& sum) {
-  if (part.status == ScoreStatus::ok) {
-    sum.terms.push_back({term.name, *part.value});
-    sum.checks.push_back({"term/" + term.name, *part.value});
-  }
+  sum.terms.push_back({term.name, term.weight, part.value});
+  if (part.value) sum.checks.push_back({"term/" + term.name, *part.value});
   for (const Check& check : part.checks)
     sum.checks.push_back({is_first ? check.name : term.name + "/" + check.name, check.value});
   if (!part.raw_reply.empty()) sum.raw_reply += (sum.raw_reply.empty() ? "" : "\n") + term.name + ": " + part.raw_reply;
@@ -31,8 +29,7 @@ RewardFunction weighted_sum(std::vector<RewardTerm> terms) {
   return [terms = std::move(terms)](const std::vector<ScoredPair>& pairs) {
     std::vector<Score> first = terms[0].reward(pairs);
     if (terms.size() == 1 && terms[0].weight == 1) {
-      for (Score& score : first)
-        if (score.value) score.terms = {{terms[0].name, *score.value}};
+      for (Score& score : first) score.terms = {{terms[0].name, terms[0].weight, score.value}};
       return first;
     }
     std::vector<Score> sums(pairs.size());

@@ -14,10 +14,10 @@ struct RewardTerm {
   RewardFunction reward;
 };
 
-/** Sum of weight * value. The value of each term stands unweighted in Score::terms, and among the checks as
- *  "term/<name>"; the checks of the first term keep their names, those of the others become "<name>/<check>".
- *  A term with a weight other than 0 that failed makes the sum fail; one that is masked masks it. A single term of
- *  weight 1 is passed on as it is, with Score::terms filled in. */
+/** Sum of weight * value. Score::terms has one entry per term, whatever became of it; those with a value stand among
+ * the checks as "term/<name>", too. The checks of the first term keep their names, those of the others become
+ * "<name>/<check>". A term with a weight other than 0 that failed makes the sum fail; one that is masked masks it. A
+ * single term of weight 1 is passed on as it is, with Score::terms filled in. */
 RewardFunction weighted_sum(std::vector<RewardTerm> terms);
 
 }  // namespace diptych

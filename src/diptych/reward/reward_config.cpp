@@ -21,6 +21,8 @@ namespace diptych {
 
 namespace {
 
+constexpr double kLargestWeight = 1e6;  // as of reward.format_weight
+
 struct NamedWeight {
   std::string kind;
   double weight = 1;
@@ -46,9 +48,11 @@ NamedWeight parse_term(const std::string& text) {
   const char* begin = colon == text.npos ? text.data() + text.size() : text.data() + colon + 1;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(begin, end, term.weight);
-  if (error != std::errc() || stop != end || !std::isfinite(term.weight))
-    throw Error(ExitCode::config,
-                {"reward.terms", "\"kind:weight\", such as \"format_think:0.5\"", "'" + text + "'", ""});
+  if (error != std::errc() || stop != end || !(std::abs(term.weight) <= kLargestWeight))
+    throw Error(ExitCode::config, {"reward.terms",
+                                   cat("\"kind:weight\" with a weight from ", -kLargestWeight, " to ", kLargestWeight,
+                                       ", such as \"format_think:0.5\""),
+                                   "'" + text + "'", ""});
   check_kind("reward.terms", term.kind);
   return term;
 }
@@ -133,12 +137,6 @@ const std::vector<std::string>& reward_kinds() {
     return all;
   }();
   return kinds;
-}
-
-std::vector<double> reward_weights(const RewardConfig& config) {
-  std::vector<double> weights;
-  for (const NamedWeight& term : terms_of(config)) weights.push_back(term.weight);
-  return weights;
 }
 
 bool needs_judge(const RewardConfig& config) {

@@ -104,9 +104,6 @@ void check_judged_rewards(const RewardConfig& config);
 RewardFunction make_reward(const RewardConfig& config, const ChatFunction& ask = {},
                            const CommandContext& context = {});
 
-/** Weights of the terms, in the order of Score::terms. */
-std::vector<double> reward_weights(const RewardConfig& config);
-
 /** Whether a term of the recipe asks the judge. */
 bool needs_judge(const RewardConfig& config);
 

@@ -19,12 +19,19 @@ struct Check {
   double value = 0;
 };
 
+/** What one of the rewards that are added up says. */
+struct TermScore {
+  std::string name;             // its kind
+  double weight = 1;            // in the sum
+  std::optional<double> value;  // unweighted; absent where the reward has none
+};
+
 struct Score {
   std::optional<double> value;  // set if and only if status is ok
   std::vector<Check> checks;
   ScoreStatus status = ScoreStatus::ok;
-  std::string raw_reply;          // what the judge or verifier said, for logs
-  std::vector<Check> terms = {};  // values of the rewards that `value` sums up, unweighted, named by kind
+  std::string raw_reply;              // what the judge or verifier said, for logs
+  std::vector<TermScore> terms = {};  // of every reward that `value` sums up, in the order of the recipe
 };
 
 }  // namespace diptych

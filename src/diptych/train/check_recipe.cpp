@@ -4,11 +4,16 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/flow/sde_step.h"
 #include "diptych/reward/decompose_rules.h"
+#include "diptych/train/policy_update.h"
 
 namespace diptych {
 
 namespace {
+
+// The noise of a step is found again as a difference of latents of about 1, which float32 rounds at 1e-7.
+constexpr double kLeastNoise = 1e-3;
 
 std::string quoted(const std::string& text) {
   return '"' + text + '"';
@@ -72,6 +77,28 @@ std::string evaluation_on_shapes(const RlRecipe& recipe) {
              sent.empty() ? "" : cat(" and ", join(sent, " and ")), "; eval.prompts=0 eval.edits=0 turns them off");
 }
 
+void check_image_losses(const RlRecipe& recipe) {
+  const RlTrainConfig& train = recipe.train;
+  const double noise = recipe.rollout.noise_level;
+  require(noise == 0 || noise >= kLeastNoise, "rollout.noise_level", cat("0, or at least ", kLeastNoise), cat(noise),
+          "less is lost in the rounding of latents");
+  require(noise > 0 || train.image_weight == 0, "rollout.noise_level",
+          "above 0: a deterministic step has no policy gradient", "0", "or train.image_weight = 0");
+  require(noise > 0 || train.latent_kl_weight == 0, "rollout.noise_level", "above 0: a deterministic step has no KL",
+          "0", "or train.latent_kl_weight = 0; train.velocity_mse_weight needs no noise");
+  // Also the unit in which gates measure velocities, whatever needs them.
+  require(!needs_velocities(train) || std::max(train.image_clip_low, train.image_clip_high) > 0,
+          "train.image_clip_low and train.image_clip_high", "a range above 0", "0", "");
+}
+
+/** The first step of the window's range that turns the latent around: the factor 1 + sigma^2 dt / (2t) is negative. */
+std::optional<int64_t> overturned_step(const RolloutConfig& rollout) {
+  const std::vector<double> grid = episode_options(rollout, 0).schedule.grid;
+  for (int64_t step = rollout.window_range[0]; step < rollout.window_range[1]; ++step)
+    if (sde_coefficients(grid, step, rollout.noise_level).x < 0) return step;
+  return std::nullopt;
+}
+
 void check_sharding(const RlRecipe& recipe) {
   if (!recipe.train.shard_weights) return;
   const std::string hint = "train.shard_weights asks for it";
@@ -112,6 +139,10 @@ std::vector<std::string> recipe_warnings(const RlRecipe& recipe) {
         "reward.kind = \"brightness\" is a stand-in that wants bright pictures, whatever the prompt; "
         "set reward.kind (docs/rewards.md)");
   if (recipe.prompts.source == "file" && evaluates(recipe.eval)) warnings.push_back(evaluation_on_shapes(recipe));
+  if (const std::optional<int64_t> step = overturned_step(recipe.rollout))
+    warnings.push_back(cat("rollout.noise_level = ", recipe.rollout.noise_level, " is too much for step ", *step,
+                           " of rollout.window_range: its noise and drift outweigh the latent, and little of what was "
+                           "denoised is left; lower rollout.noise_level, or move the window"));
   return warnings;
 }
 
@@ -137,15 +168,15 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
           cat(train.mini_batches), "train.epochs updates more often on the same prompts");
   require(trains_text || train.image_weight > 0, "train.text_weight and train.image_weight",
           "at least one policy loss above 0", writes(program) ? "both 0" : "no thinking and image_weight 0", "");
-  require(train.image_weight == 0 || recipe.rollout.noise_level > 0, "rollout.noise_level",
-          "above 0: a deterministic step has no policy gradient", "0", "or train.image_weight = 0");
-  require(train.image_weight == 0 || std::max(train.image_clip_low, train.image_clip_high) > 0,
-          "train.image_clip_low and image_clip_high", "a range above 0", "0", "");
+  check_image_losses(recipe);
   require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
           "above 0: the text loss reaches this expert only", "0", "");
+  require(recipe.lora.rank == 0 || recipe.lora.alpha > 0, "lora.alpha",
+          "above 0: adapters that are scaled by 0 never learn", "0", "or lora.rank = 0 to train without adapters");
   require(recipe.lora.rank == 0 || !recipe.lora.targets.empty(), "lora.targets",
           "name patterns of the linears that get an adapter", "none", "or lora.rank = 0 to train without adapters");
   check_sharding(recipe);
+  episode_options(recipe.rollout, recipe.eval.updates);
   check_judged_rewards(recipe.reward);
   require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),
           "evaluation and training would share draws");

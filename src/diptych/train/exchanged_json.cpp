@@ -26,12 +26,28 @@ std::vector<Check> checks_of(const json& stored) {
   return checks;
 }
 
+json json_of_terms(const std::vector<TermScore>& terms) {
+  json list = json::array();
+  for (const TermScore& term : terms)
+    list.push_back({term.name, term.weight, term.value ? json(*term.value) : json(nullptr)});
+  return list;
+}
+
+std::vector<TermScore> terms_of_json(const json& stored) {
+  std::vector<TermScore> terms;
+  for (const json& term : stored) {
+    terms.push_back({term.at(0), term.at(1), std::nullopt});
+    if (!term.at(2).is_null()) terms.back().value = term.at(2).get<double>();
+  }
+  return terms;
+}
+
 }  // namespace
 
 json json_of_score(const Score& score) {
   json stored{{"status", static_cast<int>(score.status)},
               {"checks", json_of_checks(score.checks)},
-              {"terms", json_of_checks(score.terms)},
+              {"terms", json_of_terms(score.terms)},
               {"reply", score.raw_reply}};
   if (score.value) stored["value"] = *score.value;
   return stored;
@@ -41,7 +57,7 @@ Score score_of_json(const json& stored) {
   Score score;
   score.status = static_cast<ScoreStatus>(stored.at("status").get<int>());
   score.checks = checks_of(stored.at("checks"));
-  score.terms = checks_of(stored.at("terms"));
+  score.terms = terms_of_json(stored.at("terms"));
   score.raw_reply = stored.at("reply");
   if (stored.contains("value")) score.value = stored.at("value").get<double>();
   return score;

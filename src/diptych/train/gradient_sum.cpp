@@ -6,12 +6,13 @@ namespace diptych {
 
 void GradientSum::add(int64_t pack, const Tensor& loss) {
   if (packs_at_once_ <= 1) {
-    loss.backward();
+    if (loss.requires_grad()) loss.backward();
     return;
   }
-  std::vector<Tensor> gradients = torch::autograd::grad({loss}, parameters_, /*grad_outputs=*/{},
-                                                        /*retain_graph=*/false, /*create_graph=*/false,
-                                                        /*allow_unused=*/true);
+  std::vector<Tensor> gradients(parameters_.size());
+  if (loss.requires_grad())
+    gradients = torch::autograd::grad({loss}, parameters_, /*grad_outputs=*/{}, /*retain_graph=*/false,
+                                      /*create_graph=*/false, /*allow_unused=*/true);
   const std::lock_guard lock(mutex_);
   ready_[pack] = std::move(gradients);
   for (auto first = ready_.begin(); first != ready_.end() && first->first == next_; first = ready_.begin()) {

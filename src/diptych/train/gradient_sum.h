@@ -16,7 +16,8 @@ class GradientSum {
   GradientSum(std::vector<Tensor> parameters, int64_t packs_at_once)
       : parameters_(std::move(parameters)), packs_at_once_(packs_at_once) {}
 
-  /** Runs the backward pass of a pack. Safe from several threads. */
+  /** Runs the backward pass of a pack, if its loss depends on any parameter: a pack of texts alone may not, where only
+   * weights of images train. Safe from several threads. */
   void add(int64_t pack, const Tensor& loss);
 
  private:

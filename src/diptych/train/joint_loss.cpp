@@ -88,30 +88,42 @@ RowCoefficients row_coefficients(const DenoiseSchedule& schedule, int64_t chains
   return {per_step(x, like).repeat({chains, 1, 1}), per_step(v, like).repeat({chains, 1, 1}), flat(std), flat(weights)};
 }
 
-void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, const JointLossOptions& options,
-                    const JointDenominators& denominators, JointLoss& loss) {
-  const int64_t chains = rows.velocity.size(0) / schedule.window_size;
-  const RowCoefficients step = row_coefficients(schedule, chains, options, denominators, rows.velocity);
-  const auto mean_under = [&](const Tensor& velocity) { return rows.state * step.x + velocity * step.v; };
-  const Tensor mean = mean_under(rows.velocity);
-  const Tensor old_mean = mean_under(rows.old_velocity);
+Tensor mean_under(const Tensor& velocity, const WindowRows& rows, const RowCoefficients& step) {
+  return rows.state * step.x + velocity * step.v;
+}
+
+PolicyLoss image_policy(const WindowRows& rows, const Tensor& mean, const RowCoefficients& step,
+                        const JointLossOptions& options) {
+  const Tensor old_mean = mean_under(rows.old_velocity, rows, step);
   const Tensor noise = (rows.next - old_mean) / step.std.view({-1, 1, 1});
   const Tensor change = mean - old_mean;
   const Tensor log_ratio =
       options.ratio_norm ? ratio_norm_log_ratio(noise, change) : plain_log_ratio(noise, change, step.std);
   const Tensor advantage = on_device(at::tensor(rows.advantages, at::kDouble), rows.velocity.options());
-  const PolicyLoss policy = image_policy_loss(log_ratio, advantage, step.weight, options.image_clip);
-  loss.total = loss.total + options.image_weight * policy.loss;
-  loss.image += policy.loss.item<double>();
-  merge_ratios(loss.image_ratios, policy.ratios);
+  return image_policy_loss(log_ratio, advantage, step.weight, options.image_clip);
+}
+
+// What has no weight is not computed: without noise there are no log-ratios and no KL, and 0 times NaN is NaN.
+void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, const JointLossOptions& options,
+                    const JointDenominators& denominators, JointLoss& loss) {
+  const int64_t chains = rows.velocity.size(0) / schedule.window_size;
+  const RowCoefficients step = row_coefficients(schedule, chains, options, denominators, rows.velocity);
+  const Tensor mean = mean_under(rows.velocity, rows, step);
+  if (options.image_weight > 0) {
+    const PolicyLoss policy = image_policy(rows, mean, step, options);
+    loss.total = loss.total + options.image_weight * policy.loss;
+    loss.image += policy.loss.item<double>();
+    merge_ratios(loss.image_ratios, policy.ratios);
+  }
   if (!rows.reference.defined()) return;
 
   // Penalties take plain means over the window, whatever the policy's step weights.
   const double uniform = 1.0 / static_cast<double>(denominators.images * schedule.window_size);
   const Tensor mse = velocity_mse(rows.velocity, rows.reference).sum() * uniform;
-  loss.total = loss.total + options.velocity_mse_weight * mse;
+  if (options.velocity_mse_weight > 0) loss.total = loss.total + options.velocity_mse_weight * mse;
   loss.velocity_mse += mse.item<double>();
-  const Tensor divergence = latent_kl(mean, mean_under(rows.reference), step.std).sum() * uniform;
+  if (schedule.noise_level == 0) return;
+  const Tensor divergence = latent_kl(mean, mean_under(rows.reference, rows, step), step.std).sum() * uniform;
   if (options.latent_kl_weight > 0) loss.total = loss.total + options.latent_kl_weight * divergence;
   loss.latent_kl += divergence.item<double>();
 }
@@ -156,10 +168,12 @@ void add_text_part(const TextRows& rows, const Tensor& logprobs, const JointLoss
                    const JointDenominators& denominators, JointLoss& loss) {
   const Tensor weight = on_device(
       at::tensor(token_weights(rows.lengths, options.aggregation, denominators.text), at::kDouble), logprobs.options());
-  const PolicyLoss policy = text_policy(rows, logprobs, weight, options, denominators);
-  loss.total = loss.total + options.text_weight * policy.loss;
-  loss.text = policy.loss.item<double>();
-  loss.text_ratios = policy.ratios;
+  if (options.text_weight > 0) {
+    const PolicyLoss policy = text_policy(rows, logprobs, weight, options, denominators);
+    loss.total = loss.total + options.text_weight * policy.loss;
+    loss.text = policy.loss.item<double>();
+    loss.text_ratios = policy.ratios;
+  }
   if (!rows.reference.defined()) return;
   const Tensor divergence = (k3_divergence(logprobs, rows.reference) * weight).sum();
   if (options.text_kl_weight > 0) loss.total = loss.total + options.text_kl_weight * divergence;

@@ -53,8 +53,9 @@ struct JointLoss {
 
 /** L = text_weight L_text + image_weight L_image + velocity_mse_weight L_mse [+ latent KL, text KL] over the chains of
  *  the replay (UniGRPO Eq. 2, 6, 7, 8). `now`: the replay with gradient. old, reference, advantages: indexed by the
- *  number of the chain in the rollout; `reference` may be empty where no penalty has a weight. The image log-ratio is
- *  computed from the implied noise and the change of the mean, never as a difference of log-probabilities. */
+ *  number of the chain in the rollout; `reference` may be empty where no penalty has a weight. A policy loss of weight
+ * 0 is not computed, nor its ratios; with noise level 0 no latent KL. The image log-ratio is computed from the implied
+ * noise and the change of the mean, never as a difference of log-probabilities. */
 JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,
                      const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
                      const std::vector<double>& advantages, const JointLossOptions& options,

@@ -37,14 +37,23 @@ std::vector<size_t> trained_chains(const Rollout& rollout, const std::vector<siz
   return trained;
 }
 
-// Whole groups stay together, so that a prompt's context is computed once per update.
+// What trains, for each update of an epoch. Whole groups stay together, so that a prompt's context is computed once per
+// update.
 std::vector<std::vector<size_t>> mini_batches(const Rollout& rollout, const std::vector<size_t>& chains,
-                                              int64_t count) {
+                                              const UpdateOptions& options) {
+  const int64_t count = options.mini_batches;
   std::vector<std::vector<size_t>> batches(static_cast<size_t>(count));
-  for (size_t index : chains)
+  for (size_t index : trained_chains(rollout, chains, options.replay))
     batches[static_cast<size_t>(rollout.chains[index].prompt * count / rollout.prompts)].push_back(index);
   std::erase_if(batches, [](const auto& batch) { return batch.empty(); });
   return batches;
+}
+
+// The packs of a mini-batch on this process: the same for replays without gradient and for updates, so that both round
+// alike.
+std::vector<std::vector<size_t>> packs_of(const Rollout& rollout, const std::vector<size_t>& batch,
+                                          const UpdateOptions& options) {
+  return parts_of(own_chains(rollout, batch), static_cast<size_t>(options.chains_per_pack));
 }
 
 JointDenominators denominators_of(const Rollout& rollout, const std::vector<size_t>& chains) {
@@ -113,8 +122,7 @@ bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector
                    const UpdateOptions& options, TrainedPolicy& policy, bool replays_old, std::vector<ChainValues>& old,
                    UpdateReport& report) {
   const JointDenominators denominators = denominators_of(rollout, batch);
-  const std::vector<std::vector<size_t>> packs =
-      parts_of(own_chains(rollout, batch), static_cast<size_t>(options.chains_per_pack));
+  const std::vector<std::vector<size_t>> packs = packs_of(rollout, batch, options);
   const auto count = static_cast<int64_t>(packs.size());
   const at::Device device = model.embed_tokens.device();
   std::vector<JointLoss> losses(packs.size());
@@ -208,6 +216,10 @@ bool needs_reference(const RlTrainConfig& train) {
   return train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
 }
 
+bool needs_velocities(const RlTrainConfig& train) {
+  return train.image_weight > 0 || train.velocity_mse_weight > 0 || train.latent_kl_weight > 0;
+}
+
 PolicyOptions policy_options(const RlRecipe& recipe) {
   AdamWOptions adamw = adamw_options(recipe.optimizer);
   adamw.bfloat16_gradients = recipe.train.gradient_dtype == "bfloat16";
@@ -250,7 +262,7 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   replay.temperature = recipe.rollout.temperature == 0 ? 1 : recipe.rollout.temperature;  // as in SampledText
   replay.detach_context = train.context_gradient == "detached";
   replay.with_text = writes(episode.program) && (train.text_weight > 0 || train.text_kl_weight > 0);
-  replay.with_image = train.image_weight > 0 || train.velocity_mse_weight > 0 || train.latent_kl_weight > 0;
+  replay.with_image = needs_velocities(train);
   options.gate_text = train.gate_text;
   options.gate_text_mean = recipe.run.dtype == "bfloat16";
   options.gate_image = train.gate_image;
@@ -266,9 +278,8 @@ std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollou
   at::NoGradGuard no_grad;
   std::vector<ChainValues> values(rollout.chains.size());
   std::vector<std::vector<size_t>> packs;
-  for (const std::vector<size_t>& batch : mini_batches(rollout, chains, options.mini_batches))
-    for (std::vector<size_t>& pack : parts_of(batch, static_cast<size_t>(options.chains_per_pack)))
-      packs.push_back(std::move(pack));
+  for (const std::vector<size_t>& batch : mini_batches(rollout, chains, options))
+    for (std::vector<size_t>& pack : packs_of(rollout, batch, options)) packs.push_back(std::move(pack));
   for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(packs.size()), [&](int64_t p) {
     const std::vector<size_t>& pack = packs[static_cast<size_t>(p)];
     place_values(pack, chain_values(rollout, pack, replay(model, rollout, pack, options.replay)), values);
@@ -334,13 +345,12 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
 
 UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& contributing,
                            const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
-                           const UpdateOptions& options, TrainedPolicy& policy, double learning_rate_scale,
-                           GateReport& gate) {
+                           const UpdateOptions& options, TrainedPolicy& policy,
+                           const std::function<double()>& learning_rate_scale, GateReport& gate) {
   policy.gather_weights();
-  const std::vector<size_t> chains = trained_chains(rollout, contributing, options.replay);
-  const std::vector<size_t> own = own_chains(rollout, chains);
+  const std::vector<size_t> own = own_chains(rollout, trained_chains(rollout, contributing, options.replay));
   // Of all ranks, so that all agree on how many updates there are and what they are divided by.
-  const std::vector<std::vector<size_t>> batches = mini_batches(rollout, chains, options.mini_batches);
+  const std::vector<std::vector<size_t>> batches = mini_batches(rollout, contributing, options);
   const bool one_update = batches.size() == 1 && options.epochs == 1;
   ProcessGroup& ranks = policy.ranks();
   UpdateReport report;
@@ -348,7 +358,7 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
   if (options.old_from_rollout || !one_update) {
     bool finite = true;
     together(ranks, "replay of old values", [&] {
-      const std::vector<ChainValues> replayed = replay_values(model, rollout, own, options);
+      const std::vector<ChainValues> replayed = replay_values(model, rollout, contributing, options);
       finite = all_finite(replayed);
       if (finite) gate = check_replay(rollout, own, replayed, options);
       old = options.old_from_rollout ? sampler_values(rollout) : replayed;
@@ -383,7 +393,7 @@ UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std
         ++report.skipped;
         continue;
       }
-      const StepReport step = policy.step(learning_rate_scale);
+      const StepReport step = policy.step(learning_rate_scale());
       report.groups = step.groups;
       ++(step.applied ? report.applied : report.skipped);
     }

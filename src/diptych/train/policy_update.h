@@ -1,6 +1,8 @@
 #pragma once
 // One rollout's worth of learning: old values, reference values, the ratio gates, and the optimizer steps.
 
+#include <functional>
+
 #include "diptych/train/joint_loss.h"
 #include "diptych/train/rl_config.h"
 #include "diptych/train/trained_policy.h"
@@ -25,6 +27,9 @@ struct UpdateOptions {
 
 /** Whether some penalty compares the policy with the weights it started from. */
 bool needs_reference(const RlTrainConfig& train);
+
+/** Whether some loss looks at the denoising steps of the window. */
+bool needs_velocities(const RlTrainConfig& train);
 
 /** What the recipe trains, and how. */
 PolicyOptions policy_options(const RlRecipe& recipe);
@@ -53,8 +58,8 @@ struct UpdateReport {
 /** Those of the chains that this process sampled. */
 std::vector<size_t> own_chains(const Rollout& rollout, std::vector<size_t> chains);
 
-/** Values of the policy for the chains, in packs of the given size, without gradient; indexed by chain number, empty
- *  where the chain is not in the list. */
+/** Values of the policy for those of the chains that this process sampled and that train, in the packs of the update,
+ *  without gradient; indexed by chain number, empty for all others. */
 std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
                                        const UpdateOptions& options);
 
@@ -67,10 +72,10 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
 
 /** All updates of a rollout. `contributing`: chains whose group has a spread; those without anything that trains are
  *  left out here. `advantages` by chain number. Old values are fixed before the first update. Gate A is checked on the
- *  first update. */
+ *  first update. `learning_rate_scale` is asked ahead of every update, since warm-up counts updates. */
 UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& contributing,
                            const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
-                           const UpdateOptions& options, TrainedPolicy& policy, double learning_rate_scale,
-                           GateReport& gate);
+                           const UpdateOptions& options, TrainedPolicy& policy,
+                           const std::function<double()>& learning_rate_scale, GateReport& gate);
 
 }  // namespace diptych

@@ -82,7 +82,9 @@ std::vector<double> values_before(const RewardedRollout& step) {
   return values;
 }
 
-double share(const RewardedRollout& step, const std::function<bool(double before, double after)>& holds) {
+/** Of the refinements that have a score; absent without any. */
+std::optional<double> share(const RewardedRollout& step,
+                            const std::function<bool(double before, double after)>& holds) {
   double count = 0;
   double all = 0;
   for (size_t i = 0; i < step.rewards.size(); ++i) {
@@ -90,9 +92,11 @@ double share(const RewardedRollout& step, const std::function<bool(double before
     all += 1;
     count += holds(*step.before[i], step.rewards[i]) ? 1 : 0;
   }
-  return all == 0 ? 0 : count / all;
+  if (all == 0) return std::nullopt;
+  return count / all;
 }
 
+// What no picture has a score for has no value.
 void add_refinement_metrics(const InitialPictures& pictures, RewardedRollout& step) {
   double initial = 0;
   double chosen = 0;
@@ -104,10 +108,12 @@ void add_refinement_metrics(const InitialPictures& pictures, RewardedRollout& st
     }
   }
   for (const std::optional<double>& value : step.before) chosen += value.value_or(0);
-  step.metrics["refine/initial_score"] = count == 0 ? 0 : initial / count;
-  step.metrics["refine/chosen_score"] = chosen / static_cast<double>(step.before.size());
-  step.metrics["refine/improved"] = share(step, [](double before, double after) { return after > before; });
-  step.metrics["refine/worsened"] = share(step, [](double before, double after) { return after < before; });
+  if (count > 0) step.metrics["refine/initial_score"] = initial / count;
+  if (!step.before.empty()) step.metrics["refine/chosen_score"] = chosen / static_cast<double>(step.before.size());
+  if (const auto improved = share(step, [](double before, double after) { return after > before; }))
+    step.metrics["refine/improved"] = *improved;
+  if (const auto worsened = share(step, [](double before, double after) { return after < before; }))
+    step.metrics["refine/worsened"] = *worsened;
 }
 
 // The initial pictures join the step as groups of their own.

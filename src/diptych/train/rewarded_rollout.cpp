@@ -18,20 +18,27 @@ AdvantageOptions advantage_options(const RlTrainConfig& train) {
   return options;
 }
 
-// [term][stage]
-std::vector<std::vector<double>> term_rewards(const RewardedRollout& step, size_t terms) {
-  std::vector<std::vector<double>> rewards(terms, std::vector<double>(step.scores.size(), 0.0));
-  for (size_t i = 0; i < step.scores.size(); ++i)
-    if (step.valid[i])
-      for (size_t k = 0; k < terms; ++k) rewards[k][i] = step.scores[i].terms.at(k).value;
-  return rewards;
+// Every score that counts has the same terms, of which those without a say may lack a value.
+Advantages advantages_by_term(const RewardedRollout& step, const AdvantageOptions& options) {
+  std::vector<double> weights;
+  std::vector<std::vector<double>> rewards;  // [term][stage]
+  for (size_t i = 0; i < step.scores.size(); ++i) {
+    if (!step.valid[i]) continue;
+    const std::vector<TermScore>& terms = step.scores[i].terms;
+    rewards.resize(terms.size(), std::vector<double>(step.scores.size(), 0.0));
+    weights.resize(terms.size());
+    for (size_t k = 0; k < terms.size(); ++k) {
+      weights[k] = terms[k].weight;
+      rewards[k][i] = terms[k].value.value_or(0);
+    }
+  }
+  return gdpo_advantages(rewards, weights, step.groups, step.valid, options);
 }
 
 Advantages advantages_of(const RlRecipe& recipe, const RewardedRollout& step) {
   const AdvantageOptions options = advantage_options(recipe.train);
   if (!recipe.train.normalise_each_reward) return group_advantages(step.rewards, step.groups, step.valid, options);
-  const std::vector<double> weights = reward_weights(recipe.reward);
-  return gdpo_advantages(term_rewards(step, weights.size()), weights, step.groups, step.valid, options);
+  return advantages_by_term(step, options);
 }
 
 }  // namespace

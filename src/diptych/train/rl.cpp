@@ -45,6 +45,10 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
                     rows.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+bool moves(const UpdateReport& report) {
+  return std::ranges::any_of(report.groups, [](const GroupStepReport& group) { return group.grad_norm != 0; });
+}
+
 Bagel& recomputing(Bagel& model, bool recompute) {
   model.decoder.recompute = recompute;
   return model;
@@ -224,19 +228,23 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   std::vector<ChainValues> reference;
   if (options_.needs_reference) {
     const ReferenceInPlace in_place(policy_);
-    reference =
-        replay_values(folder_.model, rewarded.rollout, own_chains(rewarded.rollout, rewarded.contributing), options_);
+    reference = replay_values(folder_.model, rewarded.rollout, rewarded.contributing, options_);
   }
   row["time/reference"] = referencing.seconds();
   const Stopwatch updating;
   GateReport gate;
-  const UpdateReport report = update_policy(
-      folder_.model, rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference, options_, policy_,
-      learning_rate_scale(recipe_.optimizer, policy_.optimizer().step_count(), step, recipe_.train.steps), gate);
+  const auto rate = [&] {
+    return learning_rate_scale(recipe_.optimizer, policy_.optimizer().step_count(), step, recipe_.train.steps);
+  };
+  const UpdateReport report = update_policy(folder_.model, rewarded.rollout, rewarded.contributing,
+                                            rewarded.advantages.values, reference, options_, policy_, rate, gate);
   const double seconds = updating.seconds();
   row["time/update"] = seconds;
   row["time/update_gflops"] = report.flops / seconds * 1e-9;
   add_update_metrics(report, gate, row);
+  if (report.applied > 0 && !moves(report))
+    log_warning(
+        cat("step ", step, ": every gradient was 0, so nothing was learnt: do the losses reach train.parameters?"));
   if (report.skipped == 0) {
     skipped_in_a_row_ = 0;
     return;

@@ -68,7 +68,8 @@ void add_reward_metrics(const RewardedRollout& step, MetricRow& row) {
     row["reward/group_std"] = spread / groups;
     row["reward/zero_spread_groups"] = static_cast<double>(step.advantages.zero_spread_groups) / groups;
   }
-  row["reward/masked"] = 1 - static_cast<double>(step.advantages.valid_samples) / chains;
+  // A refinement step may have no stages: no picture had a score to be refined for.
+  row["reward/masked"] = chains == 0 ? 1 : 1 - static_cast<double>(step.advantages.valid_samples) / chains;
   for (const auto& [name, value] : step.metrics) row[name] = value;
 }
 

@@ -10,6 +10,9 @@ namespace diptych {
 
 namespace {
 
+// Lower ones blow up the rounding of logits, and at last the logits themselves.
+constexpr double kLowestTemperature = 1e-3;
+
 std::string system_prompt_text(const std::string& name) {
   if (name == "none") return "";
   return name == "bagel" ? std::string(kGenerationSystemPrompt) : name;
@@ -33,7 +36,9 @@ RenormType renorm_named(const std::string& name) {
 void check_window(const RolloutConfig& config) {
   const std::vector<int64_t>& range = config.window_range;
   const int64_t updates = config.updates - (config.updates_are_points ? 1 : 0);
-  if (range.size() != 2 || range[0] < 0 || range[1] > updates || range[1] - range[0] < config.window_size)
+  // In this order nothing overflows, whatever the numbers.
+  if (range.size() != 2 || range[0] < 0 || range[0] > updates || range[1] > updates ||
+      range[1] < range[0] + config.window_size)
     throw Error(ExitCode::config, {"rollout.window_range",
                                    cat("[low, high] within the ", updates,
                                        " updates and at least window_size = ", config.window_size, " wide"),
@@ -56,6 +61,12 @@ Guidance guidance_of(const GuidanceConfig& config, const std::string& where) {
 
 EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates) {
   check_window(config);
+  if (config.temperature != 0 && config.temperature < kLowestTemperature)
+    throw Error(ExitCode::config, {"rollout.temperature", cat("0, or at least ", kLowestTemperature),
+                                   cat(config.temperature), "0 takes the most probable token"});
+  if (updates == 1 && config.updates_are_points)
+    throw Error(ExitCode::config,
+                {"eval.updates", "0, or at least 2: rollout.updates_are_points counts points", "1", ""});
   EpisodeOptions options;
   options.program = episode_program(config.episode);
   options.system_prompt = system_prompt_text(config.system_prompt);

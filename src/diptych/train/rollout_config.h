@@ -93,7 +93,7 @@ void visit(Fields& fields, RolloutConfig& rollout) {
 }
 
 /** Episode options with an empty window: `updates` Euler steps unless the caller sets one. `updates` 0 takes the
- *  config's. Throws Error(config) for a window that does not fit. */
+ *  config's. Throws Error(config) for a window that does not fit, and for other keys that rule each other out. */
 EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates);
 
 /** Throws Error(config) for an image size that the model cannot paint. */

@@ -64,15 +64,10 @@ bool evaluates(const SftRecipe& recipe) {
   return recipe.data.source == "shapes" && recipe.eval.prompts > 0;
 }
 
-SftRecipe evaluable(const SftRecipe& recipe) {
-  if (evaluates(recipe)) check_evaluated_size(recipe.rollout.image_size);
-  return recipe;
-}
-
 class SftRun {
  public:
   SftRun(const SftRecipe& recipe, ProcessGroup& ranks)
-      : recipe_(evaluable(recipe)),
+      : recipe_(checked_recipe(recipe)),
         ranks_(ranks),
         folder_(load_run_model(recipe.model, recipe.run, ranks, policy_options(recipe))),
         examples_(make_examples(recipe.data, recipe.train.batch, static_cast<uint64_t>(recipe.run.seed))),
@@ -273,6 +268,15 @@ PolicyOptions policy_options(const SftRecipe& recipe) {
   options.adamw = adamw_options(recipe.optimizer);
   options.keeps_reference = false;
   return options;
+}
+
+SftRecipe checked_recipe(const SftRecipe& recipe) {
+  if (recipe.train.cross_entropy_weight == 0 && recipe.train.flow_weight == 0)
+    throw Error(ExitCode::config,
+                {"train.cross_entropy_weight and train.flow_weight", "at least one above 0", "both 0", ""});
+  if (evaluates(recipe)) check_evaluated_size(recipe.rollout.image_size);
+  episode_options(recipe.rollout, recipe.eval.updates);
+  return recipe;
 }
 
 EndReason train_sft(const SftRecipe& recipe) {

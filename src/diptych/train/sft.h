@@ -34,7 +34,7 @@ void visit(Fields& fields, SftConfig& train) {
   fields.range("text_dropout", train.text_dropout, 0, 1, "share of images learnt without text, for guidance",
                Change::recorded);
   fields.range("timestep_shift", train.timestep_shift, 1e-3, 1e3, "shift of the training times", Change::recorded);
-  fields.range("ema_decay", train.ema_decay, 0, 1,
+  fields.range("ema_decay", train.ema_decay, 0, 0.9999999,
                "the saved model is this moving average of the weights; 0: the weights");
   fields.range("examples_per_pack", train.examples_per_pack, 0, 1000000,
                "examples of a process that are computed at once; fewer need less memory; 0: all of them", Change::free);
@@ -71,6 +71,9 @@ void visit(Fields& fields, SftRecipe& recipe) {
 
 /** What of the model trains, and how. */
 PolicyOptions policy_options(const SftRecipe& recipe);
+
+/** Throws Error(config) for a recipe that would learn nothing, or whose evaluation could not score what it paints. */
+SftRecipe checked_recipe(const SftRecipe& recipe);
 
 /** Trains, in as many processes as a launcher started, and writes RUN/model: the weights that were evaluated last,
  * rounded to bfloat16 in whatever dtype the run computed, and read back. Evaluates on the shapes world where

@@ -56,7 +56,8 @@ struct Learner {
       return replay_values(made.model, rollout, chains, options);
     }();
     GateReport gate;
-    return update_policy(made.model, rollout, chains, advantages, reference, options, *policy, 1.0, gate);
+    return update_policy(
+        made.model, rollout, chains, advantages, reference, options, *policy, [] { return 1.0; }, gate);
   }
 
   ModelFolder made;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "diptych/base/error.h"
@@ -80,6 +81,34 @@ TEST(Advantages, GdpoFlagsAGroupOnlyIfNoRewardSpreads) {
   EXPECT_TRUE(result.groups[0].zero_spread);
   EXPECT_FALSE(result.groups[1].zero_spread);
   EXPECT_EQ(result.zero_spread_groups, 1);
+}
+
+TEST(Advantages, GdpoDoesNotLookAtARewardOfWeightZero) {
+  const double nan = std::nan("");
+  const std::vector<std::vector<double>> rewards{{1, 0, 2, 2}, {nan, 3, 5, 7}};
+  const std::vector<int64_t> groups{0, 0, 1, 1};
+  const Advantages result = gdpo_advantages(rewards, std::vector{1.0, 0.0}, groups, {}, {.epsilon = 0});
+  EXPECT_EQ(result.values, (std::vector{1.0, -1.0, 0.0, 0.0}));
+  EXPECT_FALSE(result.groups[0].zero_spread);
+  EXPECT_TRUE(result.groups[1].zero_spread) << "only the reward without a say spreads";
+  EXPECT_EQ(result.zero_spread_groups, 1);
+}
+
+TEST(Advantages, GdpoFlagsAGroupWhoseRewardsCancelOut) {
+  const std::vector<std::vector<double>> rewards{{1, 0}, {1, 0}};
+  const Advantages result =
+      gdpo_advantages(rewards, std::vector{1.0, -1.0}, std::vector<int64_t>{0, 0}, {}, {.epsilon = 0});
+  EXPECT_EQ(result.values, (std::vector{0.0, 0.0}));
+  EXPECT_TRUE(result.groups[0].zero_spread);
+}
+
+TEST(Advantages, RewardsOfAnySizeMakeFiniteAdvantages) {
+  const std::vector<int64_t> groups{0, 0};
+  for (const double scale : {1e-320, 1e-200, 1e-150, 1e100}) {
+    const Advantages result = group_advantages(std::vector{0.0, scale}, groups, {}, {.epsilon = 0});
+    for (const double value : result.values) EXPECT_TRUE(value == 0 || std::abs(std::abs(value) - 1) < 1e-6) << scale;
+  }
+  EXPECT_THROW(group_advantages(std::vector{0.0, 1e200}, groups, {}, {}), Error);
 }
 
 TEST(Advantages, ZscoreLeavesInvalidSamplesOut) {

@@ -63,6 +63,24 @@ TEST(SdeStep, FirstStepTakesTheSecondGridPoint) {
   EXPECT_NEAR(first.v, grid[1] - 1, 1e-16);
 }
 
+TEST(SdeStep, TheFirstStepInjectsTheNoiseLevelWhateverTheShift) {
+  const double a = 0.8;
+  for (const double shift : {1e-3, 0.1, 0.3, 0.301, 0.49, 1.0, 3.0, 1e3}) {
+    for (const int64_t points : {3, 6, 26, 1001}) {
+      const std::vector<double> grid = timestep_grid(points, shift);
+      const StepCoefficients first = sde_coefficients(grid, 0, a);
+      EXPECT_NEAR(first.std, a, 1e-9) << shift << ", " << points;
+      EXPECT_NEAR(first.x, 1 - a * a / 2, 1e-9) << shift << ", " << points;
+      for (int64_t k = 0; k + 1 < points; ++k) {
+        const StepCoefficients sde = sde_coefficients(grid, k, a), cps = cps_coefficients(grid, k, a);
+        for (const double value : {sde.sigma, sde.std, sde.x, sde.v, cps.std, cps.x, cps.v})
+          EXPECT_TRUE(std::isfinite(value)) << shift << ", " << points << ", step " << k;
+        EXPECT_GT(sde.std, 0);
+      }
+    }
+  }
+}
+
 TEST(SdeStep, FirstAndLastStepInFloat32FollowFloat64) {
   const std::vector<double> grid = timestep_grid(26, 3);
   const Tensor x = normal({2, 40, 16}, 4);

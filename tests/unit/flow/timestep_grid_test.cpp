@@ -10,8 +10,9 @@ namespace diptych {
 namespace {
 
 TEST(TimestepGrid, FallsFromOneToZero) {
-  for (int64_t points : {2, 3, 26, 51}) {
-    for (double shift : {0.5, 1.0, 3.0}) {
+  // Below 0.5, 1 + (shift - 1) seldom rounds to the shift: 0.1 and 0.301 to less, 0.3 to more.
+  for (int64_t points : {2, 3, 6, 26, 51, 1001}) {
+    for (double shift : {1e-3, 0.01, 0.07, 0.1, 0.2, 0.3, 0.301, 0.35, 0.49, 0.5, 1.0, 3.0, 17.0, 1e3}) {
       const std::vector<double> grid = timestep_grid(points, shift);
       ASSERT_EQ(static_cast<int64_t>(grid.size()), points);
       EXPECT_EQ(grid.front(), 1.0);

@@ -60,7 +60,8 @@ TEST(WeightedSum, OneTermIsPassedOn) {
   EXPECT_EQ(score.terms[0].value, 0.5);
   const Score masked = sum_of({{"viescore", 1, always(without_value(ScoreStatus::masked, "down"))}});
   EXPECT_EQ(masked.status, ScoreStatus::masked);
-  EXPECT_TRUE(masked.terms.empty());
+  ASSERT_EQ(masked.terms.size(), 1u);
+  EXPECT_FALSE(masked.terms[0].value);
 }
 
 TEST(WeightedSum, AMaskedTermMasksWhateverItsPlace) {
@@ -70,7 +71,9 @@ TEST(WeightedSum, AMaskedTermMasksWhateverItsPlace) {
     const Score sum = sum_of({{"a", 1, first ? bad : good}, {"b", 1, first ? good : bad}});
     EXPECT_EQ(sum.status, ScoreStatus::masked);
     EXPECT_FALSE(sum.value);
-    ASSERT_EQ(sum.terms.size(), 1u) << "what is known is kept";
+    ASSERT_EQ(sum.terms.size(), 2u);
+    EXPECT_EQ(sum.terms[first ? 1 : 0].value, 1) << "what is known is kept";
+    EXPECT_FALSE(sum.terms[first ? 0 : 1].value);
     EXPECT_NE(sum.raw_reply.find("down"), std::string::npos);
   }
 }
@@ -81,6 +84,11 @@ TEST(WeightedSum, ATermOfWeightZeroHasNoSay) {
                             {"c", 0, always(ok(7))}});
   EXPECT_EQ(sum.value, 0.5);
   EXPECT_EQ(check(sum, "term/c"), 7);
+  ASSERT_EQ(sum.terms.size(), 3u) << "every term keeps its place";
+  EXPECT_EQ(sum.terms[1].name, "b");
+  EXPECT_EQ(sum.terms[1].weight, 0);
+  EXPECT_FALSE(sum.terms[1].value);
+  EXPECT_EQ(sum.terms[2].value, 7);
 }
 
 TEST(WeightedSum, FailedBeatsMasked) {

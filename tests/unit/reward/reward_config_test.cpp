@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "diptych/base/config.h"
+#include "diptych/base/text_format.h"
 #include "diptych/shapes/caption.h"
 #include "fake_judge.h"
 #include "support/expect_error.h"
@@ -140,7 +141,8 @@ TEST(RewardConfig, WrongTermsSayWhatIsWrong) {
   expect_wrong({"shapes_strict"}, {"reward.terms", "kind:weight", "'shapes_strict'"});
   expect_wrong({"shapes_strict:"}, {"reward.terms", "kind:weight"});
   expect_wrong({"shapes_strict:1x"}, {"reward.terms", "kind:weight"});
-  expect_wrong({"shapes_strict:inf"}, {"reward.terms", "kind:weight"});
+  for (const char* weight : {"inf", "nan", "-inf", "1e7", "-1000001", "1e999"})
+    expect_wrong({cat("shapes_strict:", weight)}, {"reward.terms", "kind:weight", weight});
   expect_wrong({"beauty:1"}, {"reward.terms", "viescore", "'beauty'"});
   expect_wrong({"shapes_soft:1"}, {"reward.terms", "'shapes_soft' twice"});
   expect_wrong({"format_think_answer:1"}, {"'format_think_answer' twice", "format_weight"});

@@ -26,7 +26,7 @@ TEST(EvaluationExchangeTest, ASampleComesBackWholeButForItsPrompt) {
   sample.think_tokens = 71;
   sample.score.value = 0.1 + 0.2;
   sample.score.checks = {{"count", 1.0 / 3}};
-  sample.score.terms = {{"shapes_soft", 0.7}, {"brightness", -1}};
+  sample.score.terms = {{"shapes_soft", 1, 0.7}, {"brightness", -0.5, -1}, {"command", 0, std::nullopt}};
   sample.score.raw_reply = "yes";
   sample.correct = true;
   sample.correct_rounds = {false, true};

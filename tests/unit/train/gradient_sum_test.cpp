@@ -40,6 +40,17 @@ TEST(GradientSumTest, PacksInAnyOrderMakeTheSumOfOneAfterTheOther) {
   }
 }
 
+TEST(GradientSumTest, APackWithoutAWayToAParameterAddsNothing) {
+  for (const int64_t at_once : {1, 2}) {
+    Parameters own;
+    GradientSum sum(own.list, at_once);
+    sum.add(0, at::zeros({}));
+    sum.add(1, own.loss(1));
+    sum.add(2, at::ones({}));
+    EXPECT_TRUE(same_bits(own.list[0].grad(), at::full({2}, 2.0))) << at_once;
+  }
+}
+
 TEST(GradientSumTest, AParameterWithoutAPartHasNoGradient) {
   Parameters own;
   GradientSum sum(own.list, 2);

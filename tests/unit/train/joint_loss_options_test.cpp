@@ -74,6 +74,46 @@ TEST(JointLossOptionsTest, EachLossHasALimitOfItsOwn) {
   EXPECT_EQ(loss_with(9, 9, made.advantages).total.item<double>(), free.total.item<double>());
 }
 
+/** Steps without noise have no log-ratios and no KL, so only what needs neither may be computed. */
+TEST(JointLossOptionsTest, WithoutNoiseTextsAndTheVelocityPenaltyTrain) {
+  Chains made = make_chains();
+  made.rollout.schedule.noise_level = 0;
+  JointLossOptions options = all_parts();
+  options.image_weight = options.latent_kl_weight = 0;
+  const JointLoss loss = loss_of(made, kAll, options);
+  const Chains noisy = make_chains();
+  const JointLoss expected = loss_of(noisy, kAll, options);
+  EXPECT_TRUE(same_bits(loss.total, expected.total));
+  EXPECT_TRUE(std::isfinite(loss.total.item<double>()));
+  EXPECT_EQ(loss.velocity_mse, expected.velocity_mse);
+  EXPECT_EQ(loss.latent_kl, 0);
+  EXPECT_GT(expected.latent_kl, 0) << "measured where there is noise, whatever its weight";
+  EXPECT_EQ(loss.image_ratios.count, 0);
+  loss.total.backward();
+  for (size_t c = 0; c < kChains; ++c) {
+    EXPECT_GT(made.logprobs[c].grad().norm().item<double>(), 0);
+    EXPECT_TRUE(std::isfinite(made.velocities[c].grad().norm().item<double>()));
+    EXPECT_GT(made.velocities[c].grad().norm().item<double>(), 0);
+  }
+}
+
+/** 0 times infinity would be NaN. */
+TEST(JointLossOptionsTest, APolicyWithoutAWeightIsNotComputed) {
+  Chains made = make_chains();
+  for (ChainValues& values : made.old) {
+    values.logprobs = at::full_like(values.logprobs, -1e6);
+    values.velocities = values.velocities * 1e200;
+  }
+  JointLossOptions options = all_parts();
+  options.image_weight = options.text_weight = 0;
+  const JointLoss loss = loss_of(made, kAll, options);
+  EXPECT_TRUE(std::isfinite(loss.total.item<double>()));
+  EXPECT_GT(loss.total.item<double>(), 0) << "the penalties stay";
+  EXPECT_EQ(loss.text, 0);
+  EXPECT_EQ(loss.text_ratios.count, 0);
+  EXPECT_EQ(loss.image_ratios.count, 0);
+}
+
 /** Chain 1 stopped with its text, chain 4 was painted without one. */
 TEST(JointLossOptionsTest, StagesMayLackAPictureOrAText) {
   Chains made = make_chains();

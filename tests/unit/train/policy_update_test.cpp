@@ -33,7 +33,7 @@ struct Learner {
   }
 
   UpdateReport update() {
-    return update_policy(made.model, rollout, chains, advantages, reference, options, *policy, 1.0, gate);
+    return update_policy(made.model, rollout, chains, advantages, reference, options, *policy, rate, gate);
   }
 
   std::map<std::string, Tensor> state() const {
@@ -51,6 +51,7 @@ struct Learner {
   std::vector<double> advantages = {1.2, -0.4, -0.8, 0.3, 0.9, -1.2};
   std::vector<ChainValues> reference;
   UpdateOptions options;
+  std::function<double()> rate = [] { return 1.0; };
   GateReport gate;
 };
 
@@ -142,6 +143,42 @@ TEST_F(PolicyUpdateTest, MiniBatchesKeepGroupsTogether) {
   none.chains = {};
   const UpdateReport nothing = none.update();
   EXPECT_EQ(nothing.applied + nothing.skipped, 0);
+}
+
+TEST_F(PolicyUpdateTest, TheLearningRateIsAskedForEveryUpdate) {
+  Learner some = learner();
+  some.options.mini_batches = 2;
+  some.options.epochs = 2;
+  const OptimizerConfig config{.warmup_steps = 4};
+  std::vector<double> rates;
+  some.rate = [&] {
+    rates.push_back(learning_rate_scale(config, some.policy->optimizer().step_count(), 0, 1));
+    return rates.back();
+  };
+  EXPECT_EQ(some.update().applied, 4);
+  EXPECT_EQ(rates, (std::vector{0.25, 0.5, 0.75, 1.0}));
+}
+
+/** Texts do not depend on the weights behind denoised latents: their packs have no gradient. */
+TEST_F(PolicyUpdateTest, PacksWithoutAWayToATrainedWeightAreLeftOut) {
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    for (const bool all_stop : {false, true}) {
+      Learner some = learner();
+      for (Tensor& parameter : some.policy->parameters()) parameter.requires_grad_(false);
+      some.policy = std::make_unique<TrainedPolicy>(
+          some.made.model, PolicyOptions{.parameters = {"llm2vae*"}, .gen_learning_rate = 1e-3});
+      for (const size_t c : {0, 1, 2, 3, 4, 5})
+        if (c < 3 || all_stop) some.rollout.chains[c].image.reset();
+      some.options.chains_per_pack = 3;
+      const UpdateReport report = some.update();
+      EXPECT_EQ(report.applied, 1);
+      EXPECT_EQ(report.skipped, 0);
+      EXPECT_EQ(report.groups[0].grad_norm > 0, !all_stop);
+    }
+  }
+  at::set_num_threads(before);
 }
 
 TEST_F(PolicyUpdateTest, OldValuesStayThoseBeforeTheFirstUpdate) {

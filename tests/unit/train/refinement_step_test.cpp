@@ -8,6 +8,7 @@
 #include "diptych/rollout/stage_context.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/train/policy_update.h"
+#include "diptych/train/rl_metrics.h"
 #include "support/expect_error.h"
 #include "unit/train/step_fixture.h"
 
@@ -130,6 +131,22 @@ TEST_F(RefinementStepTest, APromptWithoutAScoreLeavesTheStep) {
   expect_error([&] { run({none}); }, ExitCode::reward, {"rewards", "at most 0.5 of them missing"});
 }
 
+TEST_F(RefinementStepTest, WithoutAnyScoreThereIsNothingToTell) {
+  recipe_.reward.max_missing = 1;
+  const Scores none(6);
+  const RewardedRollout step = run({none, none, none});
+  EXPECT_TRUE(step.rollout.chains.empty());
+  EXPECT_TRUE(step.contributing.empty());
+  EXPECT_EQ(step.metrics, (std::map<std::string, double>{{"refine/draws", 3}}));
+  MetricRow row;
+  add_reward_metrics(step, row);
+  EXPECT_EQ(row.at("reward/masked"), 1);
+  for (const auto& [name, value] : row) EXPECT_TRUE(std::isfinite(value)) << name;
+  const RewardedRollout unscored = run({initial_, none, initial_, none, initial_, none});
+  EXPECT_FALSE(unscored.metrics.contains("refine/improved"));
+  EXPECT_TRUE(unscored.metrics.contains("refine/chosen_score"));
+}
+
 TEST_F(RefinementStepTest, AMaskedRefinementIsNoFailure) {
   Scores refined = refined_;
   refined[1] = std::nullopt;
@@ -170,8 +187,9 @@ TEST_F(RefinementStepTest, AMixedStepTrains) {
     ModelFolder fresh = load_model_folder(folder_.path());
     TrainedPolicy policy(fresh.model, {.und_learning_rate = 1e-3, .gen_learning_rate = 1e-3});
     GateReport gate;
-    const UpdateReport report = update_policy(fresh.model, step.rollout, step.contributing, step.advantages.values, {},
-                                              update_options(recipe_, episode_, 256), policy, 1.0, gate);
+    const UpdateReport report = update_policy(
+        fresh.model, step.rollout, step.contributing, step.advantages.values, {},
+        update_options(recipe_, episode_, 256), policy, [] { return 1.0; }, gate);
     EXPECT_EQ(report.applied, 1);
     EXPECT_GT(report.groups[0].grad_norm, 0);
     EXPECT_EQ(report.image_ratios.count, text_only ? 0 : 24);

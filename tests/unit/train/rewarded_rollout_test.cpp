@@ -57,6 +57,30 @@ TEST(RewardedRolloutTest, AnUnusableValueIsMissingAndNotZero) {
   }
 }
 
+Score score_of_terms(double value, std::optional<double> shown) {
+  Score score = score_of(value);
+  score.terms = {{"shapes_soft", 1, value}, {"command", 0, shown}};
+  return score;
+}
+
+TEST(RewardedRolloutTest, ATermWithoutASayChangesNothing) {
+  RlRecipe recipe;
+  recipe.train.normalise_each_reward = true;
+  RewardedRollout plain =
+      step_with({score_of(0.5), score_of(0.5), score_of(0.5), score_of(0.2), score_of(0.8), Score()});
+  add_advantages(RlRecipe(), plain);
+  RewardedRollout step = step_with({score_of_terms(0.5, 0.1), score_of_terms(0.5, 0.9),
+                                    score_of_terms(0.5, std::nullopt), score_of_terms(0.2, std::nullopt),
+                                    score_of_terms(0.8, 0.4), score_of(std::nullopt, ScoreStatus::failed)});
+  add_advantages(recipe, step);
+  EXPECT_EQ(step.advantages.values, plain.advantages.values);
+  EXPECT_EQ(step.contributing, (std::vector<size_t>{3, 4}));
+  EXPECT_EQ(step.advantages.zero_spread_groups, 1);
+  RewardedRollout none = step_with(std::vector<Score>(6));
+  add_advantages(recipe, none);
+  EXPECT_TRUE(none.contributing.empty());
+}
+
 TEST(RewardedRolloutTest, TooManyMissingRewardsEndTheRun) {
   const std::vector<Score> scores = {score_of(0.5), score_of(kNan)};
   check_missing(scores, 0.5);

@@ -101,6 +101,23 @@ TEST(RolloutConfigTest, TheWindowMustFitItsRangeAndTheUpdates) {
   expect_error([&] { with({-1, 4}, 2, 9, false); }, ExitCode::config, parts);
   expect_error([&] { with({4, 2}, 1, 9, false); }, ExitCode::config, parts);
   expect_error([&] { with({3}, 1, 9, false); }, ExitCode::config, parts);
+  for (const int64_t far : {INT64_MIN, INT64_MAX})
+    for (const int64_t near : {0, 5, -1}) {
+      expect_error([&] { with({near, far}, 1, 9, false); }, ExitCode::config, parts);
+      expect_error([&] { with({far, near}, 1, 9, false); }, ExitCode::config, parts);
+    }
+}
+
+TEST(RolloutConfigTest, KeysThatRuleEachOtherOutAreNamed) {
+  RolloutConfig config;
+  for (const double temperature : {1e-320, 1e-6, 9e-4}) {
+    config.temperature = temperature;
+    expect_error([&] { episode_options(config, 0); }, ExitCode::config, {"rollout.temperature", "0.001"});
+  }
+  config.temperature = 0;
+  config.updates_are_points = true;
+  EXPECT_NO_THROW(episode_options(config, 2));
+  expect_error([&] { episode_options(config, 1); }, ExitCode::config, {"eval.updates", "updates_are_points"});
 }
 
 TEST(RolloutConfigTest, TheImageSizeMustFitTheModel) {
