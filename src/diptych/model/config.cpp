@@ -19,7 +19,10 @@ constexpr NumberRange kEpsilons = {.low = 0, .high = 0.1};
 constexpr NumberRange kTimestepShifts = {.low = 0, .high = 1e3};
 constexpr NumberRange kLatentScales = {.low = 0, .high = 1e6};
 constexpr NumberRange kLatentShifts = {.low = -1e6, .high = 1e6, .from_low = true};
+// Beyond, products of sizes that are each allowed would overflow, or layers without weights fill the memory.
 constexpr size_t kMostLevels = 8;  // of an autoencoder
+constexpr int64_t kMostLayers = 4096;
+constexpr int64_t kWidest = int64_t{1} << 20;
 
 /** config.json. The first published revision holds a bare name in its place, which means BAGEL-7B's values. */
 ConfigObject open_top(const fs::path& file) {
@@ -58,17 +61,18 @@ void require(bool holds, const ConfigObject& object, const std::string& key, con
 }
 
 void read_llm(const ConfigObject& llm, ModelConfig& config) {
+  check_llm_keys(llm);
   require_key(llm, "hidden_size", config.hidden);
   require_key(llm, "num_hidden_layers", config.layers);
   require_key(llm, "num_attention_heads", config.heads);
   require_key(llm, "num_key_value_heads", config.kv_heads);
   require_key(llm, "intermediate_size", config.mlp);
   require_key(llm, "vocab_size", config.vocabulary);
+  require(config.layers <= kMostLayers, llm, "num_hidden_layers", cat("at most ", kMostLayers), config.layers);
   read_key(llm, "rms_norm_eps", config.rms_eps, kEpsilons);
   read_key(llm, "tie_word_embeddings", config.tied_head);
   config.rope_theta = read_rope_theta(llm);
   check_attention_span(llm, config.layers);
-  check_llm_keys(llm);
   if (value_of(llm, "head_dim").is_null())
     require(config.hidden % config.heads == 0, llm, "num_attention_heads",
             cat("a divisor of hidden_size ", config.hidden, ", as head_dim is not stated"), config.heads);
@@ -76,11 +80,14 @@ void read_llm(const ConfigObject& llm, ModelConfig& config) {
   read_key(llm, "head_dim", config.head_dim);
   require(config.heads % config.kv_heads == 0, llm, "num_attention_heads",
           cat("a multiple of num_key_value_heads ", config.kv_heads), config.heads);
+  require(config.heads * config.head_dim <= kWidest, llm, "head_dim",
+          cat("at most ", kWidest, " in all of the ", config.heads, " heads together"), config.head_dim);
   require(config.head_dim % 2 == 0, llm, "head_dim", "an even number", config.head_dim);
   require(config.hidden % 4 == 0, llm, "hidden_size", "a multiple of 4", config.hidden);
 }
 
 void read_vit(const ConfigObject& vit, ModelConfig& config) {
+  check_vit_keys(vit);
   require_key(vit, "hidden_size", config.vit.hidden);
   require_key(vit, "intermediate_size", config.vit.mlp);
   require_key(vit, "num_attention_heads", config.vit.heads);
@@ -88,14 +95,17 @@ void read_vit(const ConfigObject& vit, ModelConfig& config) {
   read_key(vit, "layer_norm_eps", config.vit.layer_norm_eps, kEpsilons);
   int64_t layers_in_file = 0;
   require_key(vit, "num_hidden_layers", layers_in_file);
-  check_vit_keys(vit);
   config.vit.layers = layers_in_file - 1;
   require(config.vit.layers > 0, vit, "num_hidden_layers", "at least 2, as the last one is not used", layers_in_file);
+  require(config.vit.layers < kMostLayers, vit, "num_hidden_layers", cat("at most ", kMostLayers), layers_in_file);
+  require(3 * config.vit.patch * config.vit.patch <= kWidest, vit, "patch_size",
+          cat("at most ", kWidest, " numbers in a patch"), config.vit.patch);
   require(config.vit.hidden % config.vit.heads == 0, vit, "hidden_size",
           cat("a multiple of num_attention_heads ", config.vit.heads), config.vit.hidden);
 }
 
 void read_vae(const ConfigObject& object, AutoencoderConfig& vae) {
+  check_vae_keys(object);
   read_key(object, "z_channels", vae.z_channels);
   read_key(object, "ch", vae.channels);
   read_key(object, "ch_mult", vae.channel_multipliers);
@@ -105,10 +115,10 @@ void read_vae(const ConfigObject& object, AutoencoderConfig& vae) {
   read_key(object, "norm_groups", vae.norm_groups);
   read_key(object, "scale_factor", vae.scale, kLatentScales);
   read_key(object, "shift_factor", vae.shift, kLatentShifts);
-  check_vae_keys(object);
   const size_t levels = vae.channel_multipliers.size();
   require(levels <= kMostLevels, object, "ch_mult", cat("at most ", kMostLevels, " levels"),
           static_cast<int64_t>(levels));
+  require(vae.res_blocks < kMostLayers, object, "num_res_blocks", cat("less than ", kMostLayers), vae.res_blocks);
   require(vae.in_channels == 3, object, "in_channels", "3, for red, green and blue", vae.in_channels);
   require(vae.out_channels == 3, object, "out_ch", "3, for red, green and blue", vae.out_channels);
   vae.downsample = int64_t{1} << (levels - 1);
@@ -117,6 +127,8 @@ void read_vae(const ConfigObject& object, AutoencoderConfig& vae) {
   require(stated == vae.downsample, object, "downsample", cat(vae.downsample, ", from ", levels, " levels in ch_mult"),
           stated);
   for (const int64_t multiplier : vae.channel_multipliers) {
+    require(vae.channels * multiplier <= kWidest, object, "ch",
+            cat("at most ", kWidest, " channels, times ", multiplier, " of ch_mult"), vae.channels);
     require(vae.channels * multiplier % vae.norm_groups == 0, object, "norm_groups",
             cat("a divisor of the ", vae.channels * multiplier, " channels of a level"), vae.norm_groups);
   }
@@ -157,14 +169,16 @@ int64_t latent_token_pixels(const ModelConfig& config) {
 ModelConfig load_model_config(const fs::path& folder) {
   ModelConfig config;
   const ConfigObject top = open_top(folder / "config.json");
+  check_top_keys(top);
   read_key(top, "visual_und", config.visual_und);
   read_key(top, "latent_patch_size", config.latent_patch);
   read_key(top, "max_latent_size", config.max_latent_size);
   read_key(top, "vit_max_num_patch_per_side", config.vit_max_patches_per_side);
   read_key(top, "timestep_shift", config.timestep_shift, kTimestepShifts);
   read_key(top, "tie_word_embeddings", config.tied_head);  // llm_config.json has the last word
-  check_top_keys(top);
   read_vae(nested(top, "vae_config"), config.vae);
+  require(config.latent_patch <= kMostLayers && latent_token_width(config) <= kWidest, top, "latent_patch_size",
+          cat("at most ", kWidest, " numbers in a token of ", config.vae.z_channels, " channels"), config.latent_patch);
   read_transform(transforms_of(top), "vae", config.vae_transform);
   read_transform(transforms_of(top), "vit", config.vit_transform);
   read_llm(open_part(folder / "llm_config.json", top, {"llm_config", "text_config"}), config);

@@ -244,19 +244,21 @@ constexpr NumberRange kRotaryBases = {.low = 1, .high = 1e12, .from_low = false}
 
 /** The base that an object of rotary options states, after a check that they are the plain ones. */
 std::optional<double> checked_rope(const ConfigObject& rope) {
+  for (const char* name : {"rope_type", "type"}) check_option(rope, name, {"default"});  // what the others belong to
+  for (const char* factor : {"factor", "partial_rotary_factor"}) check_option(rope, factor, {1});
+  static const std::set<std::string> kChecked = {"rope_type",
+                                                 "type",
+                                                 "factor",
+                                                 "partial_rotary_factor",
+                                                 "rope_theta",
+                                                 "full_attention",
+                                                 "original_max_position_embeddings"};
+  for (const auto& [key, value] : rope.values.items())
+    if (!kChecked.contains(key)) check_option(rope, key, {});
+  if (!value_of(rope, "full_attention").is_null())
+    return checked_rope(nested(rope, "full_attention"));  // by layer type
   std::optional<double> theta;
-  for (const auto& [key, value] : rope.values.items()) {
-    if (key == "rope_theta" && !value.is_null()) read_key(rope, key, theta.emplace(), kRotaryBases);
-    if (key == "rope_theta" || key == "original_max_position_embeddings" || is_off(value)) continue;
-    if (key == "rope_type" || key == "type") {
-      check_option(rope, key, {"default"});
-    } else if (key == "full_attention") {  // a set of options for each type of layer
-      theta = checked_rope(nested(rope, key));
-    } else {
-      check_option(rope, key,
-                   key == "factor" || key == "partial_rotary_factor" ? std::vector<json>{1} : std::vector<json>{});
-    }
-  }
+  if (!value_of(rope, "rope_theta").is_null()) read_key(rope, "rope_theta", theta.emplace(), kRotaryBases);
   return theta;
 }
 

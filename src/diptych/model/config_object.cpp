@@ -27,6 +27,15 @@ std::string text_of(const NumberRange& range) {
              range.high);
 }
 
+/** What stands in a line around a place, without blanks in front; at most some 80 characters. */
+std::string line_around(const std::string& text, size_t place) {
+  const size_t newline = text.rfind('\n', place == 0 ? 0 : place - 1);
+  const size_t start = std::max(newline == std::string::npos ? 0 : newline + 1, place > 60 ? place - 60 : 0);
+  const size_t end = std::min({text.find('\n', start), text.size(), place + 20});
+  const size_t first = std::min(text.find_first_not_of(" \t", start), end);
+  return text.substr(first, end - first);
+}
+
 }  // namespace
 
 void refuse_key(const ConfigObject& object, const std::string& key, const std::string& expected,
@@ -46,10 +55,11 @@ ConfigObject open_config(const fs::path& file) {
   JsonFault fault;
   std::optional<json> values = parse_json(text, &fault);
   if (!values) {
-    const auto read = static_cast<std::ptrdiff_t>(std::min(fault.byte, text.size()));
-    const auto line = 1 + std::count(text.begin(), text.begin() + read, '\n');
+    const size_t place = std::min(fault.byte, text.size());
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(place), '\n');
     throw Error(ExitCode::model, {fault.byte == 0 ? file.string() : cat(file.string(), ":", line), "valid JSON",
-                                  fault.message, "JSON knows no comments and no NaN; or the file is cut off"});
+                                  fault.byte == 0 ? fault.message : cat(line_around(text, place), ": ", fault.message),
+                                  "JSON knows no comments and no NaN; or the file is cut off"});
   }
   const ConfigObject object{file, "", *std::move(values)};
   if (!object.values.is_object()) refuse_key(object, "whole file", "a JSON object", object.values.dump());

@@ -91,13 +91,15 @@ void require_room_for(Bagel& model, const std::string& name, at::ScalarType dtyp
   add(transformer_slots(model), dtype);
   add(autoencoder_slots(model), autoencoder_dtype(dtype));
   const bool is_compact = dtype == at::kBFloat16;
+  std::string hint = kept_beside > 0 ? "`diptych plan RECIPE` tells what to change first; " : "";
+  if (!is_compact) hint += "in bfloat16 (dtype) weights take half; ";
   require_memory(name,
-                 cat("the weights in ", is_compact ? "bfloat16" : "float32",
+                 cat("the weights in ",
+                     is_compact             ? "bfloat16"
+                     : dtype == at::kDouble ? "float64"
+                                            : "float32",
                      kept_beside > 0 ? " and what training keeps beside them" : ""),
-                 bytes, memory_space(),
-                 cat(is_compact ? "" : "in bfloat16 (dtype) weights take half; ",
-                     kept_beside > 0 ? "`diptych plan RECIPE` tells what to change first; " : "",
-                     "else it takes a machine with more memory, or a GPU (device cuda)"));
+                 bytes, memory_space(), hint + "a machine with more memory, or a GPU (device cuda), has room");
 }
 
 ModelFolder load_model_folder(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,

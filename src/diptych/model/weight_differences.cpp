@@ -2,18 +2,16 @@
 
 #include "diptych/model/weight_differences.h"
 
-#include <algorithm>
 #include <set>
 
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
+#include "diptych/model/difference_groups.h"
 #include "diptych/tensor/load.h"
 
 namespace diptych {
 
 namespace {
-
-constexpr size_t kMostBuffersNamed = 8;
 
 bool fits(const StoredTensor& stored, const ParameterSlot& slot) {
   return slot.tensor->sizes() == at::IntArrayRef(stored.shape) || is_convolutional_patch(stored.shape, slot);
@@ -84,10 +82,11 @@ std::vector<std::string> skipped_buffers(const std::map<std::string, StoredTenso
 
 void warn_of_skipped(const std::filesystem::path& file, const std::vector<std::string>& buffers) {
   if (buffers.empty()) return;
-  const size_t shown = std::min(buffers.size(), kMostBuffersNamed);
-  const std::vector<std::string> named(buffers.begin(), buffers.begin() + static_cast<std::ptrdiff_t>(shown));
-  log_warning(cat(file.string(), ": skipping buffers that follow from the configuration: ", join(named, ", "),
-                  shown < buffers.size() ? cat(" and ", buffers.size() - shown, " more") : ""));
+  std::vector<WeightDifference> extra;
+  for (const std::string& name : buffers) extra.push_back({DifferenceKind::extra, name, {}, {}, ""});
+  std::vector<std::string> named;
+  for (const DifferenceGroup& group : group_differences(extra)) named.push_back(group.first.name);
+  log_warning(cat(file.string(), ": skipping buffers that follow from the configuration: ", join(named, ", ")));
 }
 
 std::string shape_text(at::IntArrayRef shape) {

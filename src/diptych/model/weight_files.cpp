@@ -134,6 +134,7 @@ void StoredWeights::tie_head(const ModelConfig& config) {
   const auto embedding = tensors_.find(kEmbedding);
   if (!config.tied_head || embedding == tensors_.end()) return;
   const auto [head, is_new] = tensors_.emplace(kHead, embedding->second);
+  if (is_new) log_info(cat(path_.string(), ": the text head is the word embedding (tie_word_embeddings is true)"));
   const std::span<const std::byte> own = head->second.bytes, shared = embedding->second.bytes;
   const bool is_same = own.size() == shared.size() && std::memcmp(own.data(), shared.data(), own.size()) == 0;
   if (is_new || (is_same && head->second.dtype == embedding->second.dtype)) return;
