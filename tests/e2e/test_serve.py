@@ -222,8 +222,7 @@ class PlainHttpTest(ServeTest):
         self.serve("--max-tokens", 20)
         neighbour = question(self.image(), max_tokens=8, temperature=1, seed=5)
         expected = self.chat(neighbour)["choices"]
-        values = [None, True, -1, 0, 1, 1.5, 1e300, -1e300, 1 << 63, 1 << 64, float("nan"), "", "x", "\0", "x" * 10000,
-                  "\ud83d", [], ["a"], [[[]]], {}, {"a": 1}]
+        values = [True, -1, 0, 1, 1.5, 1e300, 1 << 64, float("nan"), "", "x" * 10000, "\ud83d", [], [[[]]], {"a": 1}]
         image = data_uri(self.image())
         part = {"type": "image_url", "image_url": {"url": image}}
         bodies = []
@@ -237,14 +236,13 @@ class PlainHttpTest(ServeTest):
         for place in ("type", "text", "image_url"):
             bodies.append(("/v1/chat/completions", [{"messages": [{"role": "user", "content": [{**part, place: value}]}],
                                                      "max_tokens": 2} for value in values]))
-        for field in ("prompt", "n", "size", "seed", "think", "max_think_tokens", "steps", "shift", "guidance",
-                      "image_guidance", "response_format", "output_format", "quality", "stream", "image", "mask"):
-            for path in ("/v1/images/generations", "/v1/images/edits"):
-                base = {"prompt": "a cup", "image": image, "steps": 2, "max_think_tokens": 2, "size": "8x8"}
-                bodies.append((path, [{**base, field: value} for value in values]))
-        for path in ("/v1/images/generations", "/v1/images/edits"):
-            bodies.append((path, [{"prompt": "a cup", "image": image, "size": "8x8", "steps": steps, "shift": shift}
-                                  for shift in (0.001, 0.1, 0.3, 0.301, 0.5, 1000) for steps in (1, 30)]))
+        painting = {"prompt": "a cup", "image": image, "steps": 2, "max_think_tokens": 2, "size": "8x8"}
+        for field in ("prompt", "n", "size", "seed", "think", "max_think_tokens", "steps", "guidance", "stream"):
+            bodies.append(("/v1/images/generations", [{**painting, field: value} for value in values]))
+        for field in ("image", "image_guidance", "mask", "size"):
+            bodies.append(("/v1/images/edits", [{**painting, field: value} for value in values]))
+        bodies.append(("/v1/images/generations", [{**painting, "steps": steps, "shift": shift} for steps in (1, 30)
+                                                  for shift in (0, 0.001, 0.1, 0.3, 0.301, 0.5, 1000)]))
 
         def status_of(path, body):
             return self.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})[0]

@@ -1,7 +1,7 @@
 #include "diptych/serve/unsupported_fields.h"
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "diptych/base/text_format.h"
 #include "diptych/serve/api_error.h"
@@ -11,8 +11,9 @@ namespace diptych {
 
 namespace {
 
-/** Fields, and their values that ask for nothing beside the empty ones; numbers are equal however they are written. */
-using NeutralValues = std::map<std::string, std::vector<nlohmann::json>>;
+/** Fields in the order in which they are named, and their values that ask for nothing beside the empty ones; numbers
+ * are equal however they are written. */
+using NeutralValues = std::vector<std::pair<std::string, std::vector<nlohmann::json>>>;
 
 const NeutralValues& chat_fields() {
   static const NeutralValues fields = {

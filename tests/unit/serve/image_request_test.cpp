@@ -100,6 +100,7 @@ TEST_F(ImageRequestTest, FieldsThatWouldChangeTheImageAreRefused) {
     const std::string text = field;
     expect_refused(R"({"prompt":"x",)" + text + "}", text.substr(1, text.find('"', 1) - 1));
   }
+  expect_refused(R"({"prompt":"x","partial_images":2,"stream":true})", "stream");
   EXPECT_NO_THROW(generation(
       R"({"prompt":"x","stream":false,"partial_images":0,"output_format":"png","output_compression":100,"n":1.0,)"
       R"("background":"opaque","quality":"standard","style":"vivid","moderation":"low","mask":null,"user":"me","size":"",)"
