@@ -244,7 +244,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   add_update_metrics(report, gate, row);
   if (report.applied > 0 && !moves(report))
     log_warning(
-        cat("step ", step, ": every gradient was 0, so nothing was learnt: do the losses reach train.parameters?"));
+        cat("step ", step + 1, ": every gradient was 0, so nothing was learnt: do the losses reach train.parameters?"));
   if (report.skipped == 0) {
     skipped_in_a_row_ = 0;
     return;
