@@ -141,6 +141,12 @@ std::shared_ptr<const toml::table> parse_override_value(const std::string& text,
   const std::shared_ptr<const toml::table> table = parse_toml("value = " + text, where, fault);
   if (table && table->size() == 1) return table;
   wrong = table ? "more than one value" : fault.message;
+  // recipe.toml has to hold it.
+  ConfigPrinter printer;
+  std::string printed = text;
+  printer("value", printed, "");
+  TomlFault unprintable;
+  if (!parse_toml(printer.text(), where, unprintable)) fail(where, "a text in UTF-8", unprintable.message);
   return std::make_shared<const toml::table>(toml::table{{"value", text}});
 }
 
