@@ -25,6 +25,28 @@ class CommandLineErrors(support.EndToEndTest):
 
     def test_unknown_option(self):
         self.assert_mentions(self.run_program("shapes", "show", "--colour", status=support.USAGE), "--colour")
+        for word in ("--run.seed=1", "-run.seed=1"):
+            output = self.run_program("recipe", RECIPES / "shapes_unigrpo.toml", word, status=support.USAGE)
+            self.assert_mentions(output, "without dashes: run.seed=1")
+
+    def test_closed_streams_are_no_files_of_a_run(self):
+        """The first files that it opens would get their numbers, and what is printed would go into them."""
+        run = self.folder / "run"
+        command = [support.BINARY, "train", RECIPES / "shapes_unigrpo.toml", f"run.dir={run}", "run.threads=1",
+                   "train.steps=0", "eval.prompts=0"]
+        done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *map(str, command)], cwd=support.REPOSITORY,
+                              timeout=300, check=False)
+        self.assertEqual(done.returncode, support.OK)
+        self.assertRegex((run / "lock").read_text(), r"^\d+\n$")
+        self.assertEqual((run / "metrics.jsonl").read_text(), "")
+
+    def test_paths_that_are_no_folders(self):
+        train = ("train", RECIPES / "shapes_unigrpo.toml", "train.steps=0", "eval.prompts=0", "run.threads=1")
+        self.assert_mentions(self.run_program(*train, "run.dir=", status=support.IO), "the empty path")
+        (self.folder / "link").symlink_to("nowhere")
+        output = self.run_program(*train, f"run.dir={self.folder / 'link'}", status=support.IO)
+        self.assert_mentions(output, "a link to nowhere, which does not exist")
+        self.assert_mentions(self.run_program(*train, "model=", status=support.MODEL), "the path of a model folder")
 
 
     def test_numbers_out_of_range(self):

@@ -74,6 +74,12 @@ class Output(support.EndToEndTest):
         self.assertTrue((self.folder / "shapes.png").exists())
         self.assertIn("Usage: diptych shapes show", self.launch("--nproc", 2, "shapes", "show", "--help").stdout)
 
+    def test_two_dashes_may_stand_before_the_command(self):
+        for options in (("--nproc", 2), ("--nproc=2", "--grace", 5)):
+            done = self.launch(*options, "--", "recipe", RECIPE, "run.seed=7")
+            self.assertEqual(done.returncode, support.OK, done.stderr)
+            self.assertIn("seed = 7", done.stdout)
+
     def test_half_a_command_line(self):
         self.run_program("launch", "recipe", RECIPE, status=support.USAGE)
         self.run_program("launch", "--nproc", 0, "recipe", RECIPE, status=support.USAGE)
@@ -127,6 +133,18 @@ class Signals(support.EndToEndTest):
         for pid in self.ranks:
             self.assertFalse(has_signal(pid, signal.SIGHUP, "SigCgt"))
         self.assertEqual(self.stop_program(process, signal.SIGUSR2), support.OK, self.background_output())
+
+    def test_a_reader_of_the_output_that_has_gone_ends_no_rank(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        run = self.folder / "run"
+        command = [support.BINARY, "launch", "--nproc", "2", "train", RECIPE, f"run.dir={run}", "run.threads=1",
+                   "train.steps=1", "prompts.per_step=2", "train.group_size=2", "eval.prompts=0"]
+        done = subprocess.run(command, cwd=support.REPOSITORY, timeout=300, stdin=subprocess.DEVNULL, stdout=writer,
+                              stderr=writer, check=False)
+        os.close(writer)
+        self.assertEqual(done.returncode, support.OK)
+        self.assertTrue((run / "model" / "ema.safetensors").exists())
 
     def test_no_rank_outlives_it(self):
         process = self.start_servers()

@@ -151,6 +151,12 @@ std::shared_ptr<const toml::table> parse_override_value(const std::string& text,
   const std::shared_ptr<const toml::table> table = parse_toml("value = " + text, where, fault);
   if (table && table->size() == 1) return table;
   wrong = table ? "more than one value" : fault.message;
+  // recipe.toml has to hold it.
+  ConfigPrinter printer;
+  std::string printed = text;
+  printer("value", printed, "");
+  TomlFault unprintable;
+  if (!parse_toml(printer.text(), where, unprintable)) fail(where, "a text in UTF-8", unprintable.message);
   return std::make_shared<const toml::table>(toml::table{{"value", text}});
 }
 
@@ -296,7 +302,7 @@ ConfigReader::ConfigReader(const std::vector<std::string>& overrides) : state_(s
 ConfigReader::ConfigReader(const ConfigText& text) : state_(std::make_unique<State>()) {
   const std::shared_ptr<const toml::table> table = parse_recipe(text.text, text.name);
   const auto where = [&](const toml::node& node) { return cat(text.name, ":", node.source().begin.line); };
-  flatten(table, *table, "", where, state_->entries);
+  flatten(table, *table, "", where, /*depth=*/1, state_->entries);
 }
 
 ConfigReader::~ConfigReader() = default;

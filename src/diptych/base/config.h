@@ -41,9 +41,9 @@ struct ConfigText {
 /** Reads fields from a TOML file and overrides. Keys are `section.name`. Throws Error(config) with file, line and the
  *  nearest known name for an unknown key, and with the expected type for a wrong one.
  *  A top-level `base = "other.toml"` (relative to the file that says so) names a recipe that is read first; bases may
- *  chain, a cycle is an error. An override is `section.name=value` with a TOML value; for a string the text as
- *  it is will do, even if it reads as a number or a list. It beats every file. An integer is accepted where a double is
- * asked, never the reverse. */
+ *  chain, a cycle is an error. An override is `section.name=value` with a TOML value, or for a string the text as
+ *  it is, whatever else it reads as; it beats every file. An integer is accepted where a double is asked, never the
+ *  reverse. */
 class ConfigReader {
  public:
   ConfigReader(const std::filesystem::path& file, const std::vector<std::string>& overrides);

@@ -17,7 +17,7 @@ enum class ExitCode : int {
   io = 6,           // a file could not be read or written
   numerics = 7,     // non-finite values, or the ratio gate, stopped the run
   reward = 8,       // too many rewards are missing
-  interrupted = 9,  // SIGINT or SIGTERM; the run can be resumed
+  interrupted = 9,  // a signal asked to end; the run can be resumed
   peer = 10,        // another process of the run is gone, does not answer, or does something else
   memory = 11,      // the machine has less memory than the command needs
   internal = 70,    // a bug in diptych

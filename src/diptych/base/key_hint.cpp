@@ -56,6 +56,8 @@ const std::vector<std::pair<Names, Names>>& names_of_peers() {
       {{"dataset", "data_path", "train_files", "prompt_file", "file"}, {"path"}},
       {{"model_path", "pretrained_model", "pretrained_model_name_or_path", "model_name_or_path"}, {"model"}},
       {{"ema"}, {"ema_decay"}},
+      {{"eps", "adam_eps", "adam_epsilon"}, {"epsilon"}},
+      {{"wd"}, {"weight_decay"}},
   };
   return names;
 }

@@ -7,10 +7,9 @@
 
 namespace diptych {
 
-/** What to write instead of an unknown key such as "train.lr", of the `known` ones: what other trainers call by its
- * name
- *  ("lr", "beta", "batch_size"), or else the most similar name of its own section, and of no other one unless its own
- * does not exist. Where nothing resembles it: how to see the keys. */
+/** What to write instead of an unknown key such as "train.lr", of the `known` ones: what other trainers call "lr",
+ *  "beta" or "batch_size", or else the most similar name of its own section, of others only if there is none. Where
+ *  nothing resembles it: how to see the keys. */
 std::string hint_at_keys(std::string_view key, const std::set<std::string>& known);
 
 }  // namespace diptych

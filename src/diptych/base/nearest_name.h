@@ -12,8 +12,8 @@ namespace diptych {
  * `name` has more than 200 bytes. */
 std::string did_you_mean(std::string_view name, const std::set<std::string>& known);
 
-/** The known name of the smallest Levenshtein distance if at least half of the longer one's letters stay; none for a
- * name of more than 200 bytes. */
+/** The known name of the smallest Levenshtein distance if at least half of the longer one's letters stay; none for more
+ *  than 200 bytes. */
 std::optional<std::string> similar_name(std::string_view name, const std::set<std::string>& known);
 
 }  // namespace diptych

@@ -56,14 +56,14 @@ std::optional<double> quota_of(const fs::path& group) {
   return parse_quota(text_of(group / "cpu.cfs_quota_us") + text_of(group / "cpu.cfs_period_us"));
 }
 
-/** One of a folder by which it is known in every container of the machine. */
+/** What tells a folder from all others of the machine, in each of its containers. */
 std::string identity(const fs::path& folder) {
   struct stat found {};
   return ::stat(folder.c_str(), &found) == 0 ? cat(found.st_dev, ":", found.st_ino) : folder.string();
 }
 
-/** Looks at a group and at all around it, up to `mount`. Inside a container its path may be that of the machine, which
- * is not there; its own group then lies at `mount`. */
+/** Looks at a group and at all around it, up to `mount`. Inside a container the path may be that of the machine, which
+ * is not there; the container's own group then lies at `mount`. */
 void take_smallest(const fs::path& mount, const std::string& path, std::optional<CpuQuota>& smallest) {
   for (fs::path group = mount / fs::path(path).relative_path();; group = group.parent_path()) {
     const std::optional<double> quota = quota_of(group);

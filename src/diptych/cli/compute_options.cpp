@@ -40,7 +40,8 @@ void retell_model_error(const std::filesystem::path& folder) {
     throw;
   } catch (const Error& error) {
     std::error_code unreachable;  // then nothing is known about the path
-    if (error.code() != ExitCode::model || folder.empty()) throw;
+    if (error.code() != ExitCode::model) throw;
+    if (folder.empty()) throw Error(ExitCode::model, {"model", "the path of a model folder", "an empty text", ""});
     if (fs::exists(folder / "recipe.toml", unreachable) && !fs::exists(folder / "llm_config.json", unreachable)) {
       const bool has_model = fs::is_directory(folder / "model", unreachable);
       throw Error(ExitCode::model,

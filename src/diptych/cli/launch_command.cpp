@@ -29,6 +29,16 @@ int launch(const LaunchArguments& arguments, const std::vector<std::string>& com
 
 }  // namespace
 
+std::vector<std::string> without_launch_separator(std::vector<std::string> words) {
+  if (words.size() < 2 || words[1] != "launch") return words;
+  // Each of its options has a value, in the same word or in the next.
+  size_t place = 2;
+  while (place < words.size() && words[place] != "--" && words[place].starts_with('-'))
+    place += words[place].find('=') == std::string::npos ? 2 : 1;
+  if (place < words.size() && words[place] == "--") words.erase(words.begin() + static_cast<std::ptrdiff_t>(place));
+  return words;
+}
+
 void add_launch(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("launch", "run a command in several processes on this machine");
   auto arguments = std::make_shared<LaunchArguments>();

@@ -14,6 +14,7 @@
 #include <exception>
 #include <iostream>
 #include <set>
+#include <vector>
 
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
@@ -21,6 +22,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/cli/command_group.h"
 #include "diptych/cli/commands.h"
+#include "diptych/cli/launch_command.h"
 #include "diptych/tensor/failure.h"
 
 namespace {
@@ -62,6 +64,19 @@ int flush_output(int status) {
                                                      "standard output could not be written: " + reason, ""});
   diptych::log_error(error.what());
   return status == 0 ? exit_status(error.code()) : status;
+}
+
+/** After what is no argument of a command, such as an override in the way of other programs: --run.seed=1. */
+void hint_at_overrides(const CLI::App& app) {
+  for (const std::string& word : app.remaining(true)) {
+    const size_t name = word.find_first_not_of("-+");
+    const size_t dot = word.find('.'), equals = word.find('=');
+    if (name == 0 || name == word.npos || equals == word.npos || dot > equals) continue;
+    std::fputs(
+        diptych::cat("  hint: values of a recipe stand behind it without dashes: ", word.substr(name), "\n").c_str(),
+        stderr);
+    return;
+  }
 }
 
 /** After a word that is no command: the commands that there are. */
@@ -117,11 +132,17 @@ int main(int count, char** arguments) {
   diptych::add_commands(app, status);
   app.footer(kExamples);  // last, since sub-commands inherit it
   try {
-    app.parse(count, arguments);
+    const std::vector<std::string> words = diptych::without_launch_separator({arguments, arguments + count});
+    std::vector<const char*> pointers;
+    for (const std::string& word : words) pointers.push_back(word.c_str());
+    app.parse(static_cast<int>(pointers.size()), pointers.data());
     return flush_output(status);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
-    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) hint_at_commands(app);
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+      hint_at_commands(app);
+      hint_at_overrides(app);
+    }
     return flush_output(code == 0 ? 0 : exit_status(diptych::ExitCode::usage));
   } catch (const std::exception& failure) {
     const diptych::Error error = diptych::as_error(failure);

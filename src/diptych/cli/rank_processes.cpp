@@ -42,14 +42,21 @@ struct RankProcess {
   std::string partial_line;
 };
 
+/** What this process had before it became a launcher, for its ranks. */
+struct SignalsBefore {
+  sigset_t blocked;
+  struct sigaction broken_pipe;
+};
+
 /** What the child does between fork and exec. */
 [[noreturn]] void become_rank(int rank, int count, int port, const std::vector<std::string>& arguments, pid_t parent,
-                              int errors, const sigset_t& signals) {
+                              int errors, const SignalsBefore& signals) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(kNotStarted);  // it ended before the line above
   // Ctrl-C reaches all of the terminal's group: ranks hear of it from us, or they would get it twice.
   ::setpgid(0, 0);
-  ::sigprocmask(SIG_SETMASK, &signals, nullptr);
+  ::sigaction(SIGPIPE, &signals.broken_pipe, nullptr);
+  ::sigprocmask(SIG_SETMASK, &signals.blocked, nullptr);
   const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   ::dup2(nothing, STDIN_FILENO);
   if (rank > 0) {
@@ -79,7 +86,11 @@ class RankProcesses {
     sigemptyset(&handled);
     sigaddset(&handled, SIGCHLD);
     for (int signal : stop_signals()) sigaddset(&handled, signal);
-    ::sigprocmask(SIG_BLOCK, &handled, &signals_before_);
+    ::sigprocmask(SIG_BLOCK, &handled, &signals_before_.blocked);
+    // The ranks do not end because whoever read their output has gone.
+    struct sigaction ignored {};
+    ignored.sa_handler = SIG_IGN;
+    ::sigaction(SIGPIPE, &ignored, &signals_before_.broken_pipe);
     signals_ = ::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals_ < 0) fail("a free file descriptor");
     for (int rank = 0; rank < count; ++rank) start(rank, count, arguments);
@@ -92,7 +103,8 @@ class RankProcesses {
       if (rank.errors >= 0) ::close(rank.errors);
     }
     if (signals_ >= 0) ::close(signals_);
-    ::sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
+    ::sigaction(SIGPIPE, &signals_before_.broken_pipe, nullptr);
+    ::sigprocmask(SIG_SETMASK, &signals_before_.blocked, nullptr);
   }
   RankProcesses(const RankProcesses&) = delete;
   RankProcesses& operator=(const RankProcesses&) = delete;
@@ -207,7 +219,7 @@ class RankProcesses {
 
   ReservedPort port_;
   milliseconds grace_;
-  sigset_t signals_before_;
+  SignalsBefore signals_before_;
   int signals_ = -1;
   std::vector<RankProcess> ranks_;
   int passed_on_ = 0;           // the last signal that the ranks got through us

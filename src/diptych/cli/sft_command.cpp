@@ -6,6 +6,7 @@
 #include "diptych/cli/finish.h"
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/train/autoencoder_training.h"
+#include "diptych/train/run_log.h"
 #include "diptych/train/sft.h"
 
 namespace diptych {
@@ -13,7 +14,7 @@ namespace diptych {
 namespace {
 
 std::string outcome_in(const std::string& run_folder) {
-  return cat("wrote the model folder ", run_folder, "/model; `diptych report ", run_folder, "` shows how it went");
+  return cat("wrote the model folder ", run_folder, "/model; `", report_command(run_folder), "` shows how it went");
 }
 
 int sft(const RecipeArguments& arguments) {

@@ -7,6 +7,7 @@
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/train/load_recipe.h"
 #include "diptych/train/rl.h"
+#include "diptych/train/run_log.h"
 
 namespace diptych {
 
@@ -17,8 +18,8 @@ int train(const RecipeArguments& arguments) {
   try {
     const RlResult result = train_rl(recipe);
     return finish_run(result.reason, recipe.run.dir,
-                      cat(result.steps, " steps; the trained model is ", recipe.run.dir, "/model; `diptych report ",
-                          recipe.run.dir, "` shows how it went"));
+                      cat(result.steps, result.steps == 1 ? " step" : " steps", "; the trained model is ",
+                          recipe.run.dir, "/model; `", report_command(recipe.run.dir), "` shows how it went"));
   } catch (const Error&) {
     retell_model_error(recipe.model);
   }

@@ -27,6 +27,7 @@ constexpr std::string_view kUnfinishedSuffix = ".tmp-";  // then process and cou
   const int code = errno;
   std::string hint;
   if (code == ENOSPC || code == EDQUOT) hint = "free space on that disk";
+  if (code == EFBIG) hint = "this process may write no larger files: see `ulimit -f`";
   if (code == ENOENT) hint = cat("the folder '", path.parent_path().string(), "' must exist");
   throw Error(ExitCode::io, {path.string(), "a file that can be written", std::strerror(code), hint});
 }

@@ -96,12 +96,14 @@ uint64_t hash_number(std::string_view bytes) {
 }
 
 void make_folder(const fs::path& path) {
-  std::error_code error;
+  std::error_code error, unreachable;
   fs::create_directories(path, error);
-  if (error || !fs::is_directory(path)) {
-    throw Error(ExitCode::io, {path.string(), "a folder that exists or can be created",
-                               error ? error.message() : "a file of that name", ""});
-  }
+  if (!error && fs::is_directory(path)) return;
+  std::string got = error ? error.message() : "a file of that name";
+  if (fs::is_symlink(path, unreachable) && !fs::exists(path, unreachable))
+    got = cat("a link to ", fs::read_symlink(path, unreachable).string(), ", which does not exist");
+  throw Error(ExitCode::io,
+              {path.empty() ? "the empty path" : path.string(), "a folder that exists or can be created", got, ""});
 }
 
 }  // namespace diptych

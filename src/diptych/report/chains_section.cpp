@@ -104,7 +104,7 @@ std::string stage_html(const StageData& stage, bool with_title, const std::strin
   if (!stage.strip.empty()) html += pictures.html(stage.strip, kStripHeight, "denoising", "strip");
   html += checks_html(stage);
   if (!stage.reply.empty())
-    html += folded_html(false, cat(scorer, ": its reply"),
+    html += folded_html(false, cat(scorer, ", raw reply"),
                         cat("<p class=\"note reply\">", escape_html(stage.reply), "</p>\n"), "quiet");
   return html + "</div>";
 }

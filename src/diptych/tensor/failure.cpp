@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <new>
 #include <string>
@@ -25,10 +26,12 @@ bool is_lack_of_host_memory(const std::string& what) {
 
 Error unreachable_path(const std::filesystem::filesystem_error& failure) {
   const std::string path = failure.path1().string();
-  const bool is_closed = failure.code() == std::errc::permission_denied;
+  const char* const temporary = std::getenv("TMPDIR");
+  std::string hint;
+  if (failure.code() == std::errc::permission_denied) hint = "check the permissions of the file and its folders";
+  if (temporary != nullptr && path == temporary) hint = "the variable TMPDIR names it: set it to a folder that exists";
   return {ExitCode::io,
-          {path.empty() ? "file system" : path, "a path that can be reached", failure.code().message(),
-           is_closed ? "check the permissions of the file and its folders" : ""}};
+          {path.empty() ? "file system" : path, "a path that can be reached", failure.code().message(), hint}};
 }
 
 }  // namespace

@@ -18,6 +18,14 @@ int64_t weight_count(const ParameterGroup& group) {
   return count;
 }
 
+/** In quotes where a shell would read it otherwise. */
+std::string shell_word(const std::string& text) {
+  if (!text.empty() && text.find_first_of(" \t\n'\"\\$`!*?[](){}<>|&;#~") == text.npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
 std::string millions(int64_t count) {
   return cat(fixed(static_cast<double>(count) * 1e-6, count < 10'000'000 ? 3 : 0), " million");
 }
@@ -27,6 +35,10 @@ std::string gigabytes(int64_t bytes) {
 }
 
 }  // namespace
+
+std::string report_command(const std::string& run_folder) {
+  return cat("diptych report ", shell_word(run_folder));
+}
 
 int64_t folder_bytes(Bagel& model) {
   int64_t bytes = 0;
@@ -44,8 +56,8 @@ std::vector<std::string> run_start_lines(const RunStart& start) {
   const std::string& folder = start.run.dir;
   return {cat("model ", start.model, "; what trains: ", join(groups, ", ")),
           cat("run folder ", folder, "; ", steps, "; seed ", start.run.seed),
-          cat("curves: ", folder, "/metrics.jsonl, `tensorboard --logdir ", folder, "/tensorboard`, `diptych report ",
-              folder, "` at any time")};
+          cat("curves: ", folder, "/metrics.jsonl, `tensorboard --logdir ", shell_word(folder + "/tensorboard"), "`, `",
+              report_command(folder), "` at any time")};
 }
 
 int64_t disk_need(const RunStart& start) {

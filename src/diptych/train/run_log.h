@@ -20,6 +20,9 @@ struct RunStart {
   int64_t averages = 0;                       // 1 with a moving average beside the masters
 };
 
+/** The command line that makes a page of a run. */
+std::string report_command(const std::string& run_folder);
+
 /** Of the weights of a model folder, as they are in memory. */
 int64_t folder_bytes(Bagel& model);
 

@@ -7,8 +7,8 @@
 namespace diptych {
 
 /** The signals that ask this process to end: SIGINT, SIGTERM, and what terminals send as they close, schedulers ahead
- * of a time limit, and the kernel at a limit of processor time: SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU. Of these four those
- * are left out that it was started to ignore, as by nohup. */
+ *  of a time limit, and the kernel at a limit of processor time: SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU. Of these four
+ *  those are left out that it was started to ignore, as by nohup. */
 std::vector<int> stop_signals();
 
 /** While it lives, the first SIGINT and each of the other stop_signals() only set the flag, and the first of them says

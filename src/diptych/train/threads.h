@@ -15,9 +15,8 @@ struct RankProcessors {
   Processors processors;
 };
 
-/** The threads of rank `own` among all ranks: its share of the processors that its affinity allows, of which others of
- * its machine may use the same ones, but no more than its share of its quota, which others may be under too. At
- * least 1. */
+/** The threads of rank `own` among all ranks: its share of the processors that its affinity allows, which others on its
+ *  machine may use too, but no more than its share of its quota, which others may be under too; at least 1. */
 int fair_threads(const std::vector<RankProcessors>& ranks, size_t own);
 
 /** Sets the number of torch threads. 0: as many as there are processors for this process, which is alone. */

@@ -188,6 +188,7 @@ TEST_F(Config, AnOverrideOfATextIsTheText) {
   EXPECT_EQ(load("", {"run.folder=\"a\\tb\" # as in a file"}).run.folder, "a\tb");
   expect_failure("", {"a TOML value", "quotes"}, {"run.folder=\"a"});
   expect_failure("", {"a TOML value", "quotes"}, {"run.folder='a' b"});
+  expect_failure("", {"a text in UTF-8"}, {"run.folder=l\xe4ufe"});  // Latin-1
   expect_failure("", {"one of plain, fancy", "'1'"}, {"run.inner.mode=1"});
   expect_failure("", {"expected an integer", "the string ''"}, {"run.seed="});
   expect_failure("", {"expected an integer", "the boolean true"}, {"run.seed=true"});

@@ -34,6 +34,7 @@ TEST(KeyHint, NamesOfOtherTrainersLeadToOurs) {
   EXPECT_EQ(hint("train.batch_size"), "did you mean 'train.group_size'?");
   EXPECT_EQ(hint("batch_size"), "did you mean 'prompts.per_step' or 'train.group_size'?");
   EXPECT_EQ(hint("run.output_dir"), "did you mean 'run.dir'?");
+  EXPECT_EQ(hint("optimizer.wd"), "`diptych recipe RECIPE` shows all keys of [optimizer]");  // none of ours here
   EXPECT_EQ(hint("train.max_steps"), "did you mean 'train.steps'?");
   EXPECT_EQ(hint("rollout.num_inference_steps"), "did you mean 'rollout.updates'?");
 }

@@ -14,5 +14,15 @@ TEST(NearestName, HasTheSmallestEditDistance) {
   EXPECT_EQ(did_you_mean("x", {}), "");
 }
 
+TEST(NearestName, SimilarNamesKeepHalfOfTheirLetters) {
+  const std::set<std::string> known = {"every", "seed", "steps"};
+  EXPECT_EQ(similar_name("sede", known), "seed");
+  EXPECT_EQ(similar_name("step", known), "steps");
+  EXPECT_FALSE(similar_name("source", known));
+  EXPECT_FALSE(similar_name("", known));
+  EXPECT_FALSE(similar_name("seed", {}));
+  EXPECT_FALSE(similar_name(std::string(1000, 's'), known));
+}
+
 }  // namespace
 }  // namespace diptych

@@ -184,7 +184,7 @@ TEST(ReportPageTest, RepliesAreFoldedAndNameWhoScored) {
     write_file_atomic(folder.path() / "recipe.toml",
                       std::string("kind = \"rl\"\nmodel = \"base\"\n[reward]\n") + reward);
     const std::string page = page_of({folder.path()});
-    expect_in_order(page, {std::string("<summary>") + name + ": its reply</summary>", "raw words"});
+    expect_in_order(page, {std::string("<summary>") + name + ", raw reply</summary>", "raw words"});
     expect_sound(page);
   }
 }

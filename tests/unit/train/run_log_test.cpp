@@ -39,6 +39,12 @@ TEST_F(RunLog, SaysWhatTrainsAndWhereToLook) {
   EXPECT_EQ(run_start_lines(start(12))[1], "run folder " + run_.dir + "; 40 steps, 12 of them done; seed 7");
 }
 
+TEST_F(RunLog, CommandsCanBePasted) {
+  EXPECT_EQ(report_command("runs/läufe-1.2"), "diptych report runs/läufe-1.2");
+  EXPECT_EQ(report_command("my runs/a"), "diptych report 'my runs/a'");
+  EXPECT_EQ(report_command("it's"), "diptych report 'it'\\''s'");
+}
+
 TEST_F(RunLog, NeedsRoomForTheCheckpointsThatAreThereAtOnce) {
   const int64_t checkpoint = 600'000 * 12;
   EXPECT_EQ(disk_need(start()), checkpoint);  // one, at the end
