@@ -17,7 +17,7 @@ struct FormatMark {
   const char* name;
 };
 
-// Of files in boxes (ISO 14496-12) the brand tells the format; the last line is what other brands belong to.
+// The first that fits counts. Of files in boxes (ISO 14496-12) the brand behind "ftyp" tells the format.
 constexpr FormatMark kFormatMarks[] = {
     {0, "GIF8"sv, "a GIF image"},
     {8, "WEBP"sv, "a WebP image"},

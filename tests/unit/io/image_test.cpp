@@ -107,6 +107,12 @@ TEST(Image, PaletteWithTransparencyIsExpanded) {
   EXPECT_EQ(image.pixels, (std::vector<uint8_t>{10, 20, 30, 255, 255, 255}));
 }
 
+TEST(Image, GreyWithTransparencyIsCompositedOnWhite) {
+  const uint8_t pixels[] = {100, 255, 100, 0, 0, 51};  // opaque, transparent, a fifth of black
+  const Image image = decode_image(encode_as(PNG_FORMAT_GA, 1, 3, pixels), "grey and alpha");
+  EXPECT_EQ(image.pixels, (std::vector<uint8_t>{100, 100, 100, 255, 255, 255, 204, 204, 204}));
+}
+
 TEST(Image, SixteenBitsBecomeEight) {
   const uint16_t pixels[] = {0, 65535, 0, 65535, 0, 65535};
   const Image image = decode_image(encode_as(PNG_FORMAT_LINEAR_RGB, 1, 2, pixels), "16 bit");
@@ -274,6 +280,24 @@ TEST(Image, HugeImagesAreRefusedFromTheirHeader) {
   const std::vector<uint8_t> row(16385);
   expect_error([&] { decode_image(encode_as(PNG_FORMAT_GRAY, 1, 16385, row.data()), "big.png"); }, ExitCode::data,
                {"16384", "16385"});
+}
+
+TEST(Image, ImagesWithoutPixelsAreRefused) {
+  const auto whole = encode_jpeg(Image{8, 8, {}}, 1, JCS_GRAYSCALE);
+  const uint8_t frame[] = {0xff, 0xc0};
+  const auto found = std::search(whole.begin(), whole.end(), frame, frame + 2) - whole.begin();
+  for (const int side : {5, 7}) {
+    auto jpeg = whole;
+    jpeg[size_t(found + side) + 1] = 0;
+    expect_error([&] { decode_image(jpeg, "none.jpg"); }, ExitCode::data, {"none.jpg"});
+  }
+  for (const size_t side : {16, 20}) {
+    std::vector<uint8_t> png = encode_as(PNG_FORMAT_GRAY, 1, 1, "x");
+    png[side + 3] = 0;
+    const auto checksum = static_cast<uint32_t>(::crc32(0, &png[12], 17));
+    for (size_t i = 0; i < 4; ++i) png[29 + i] = static_cast<uint8_t>(checksum >> (24 - 8 * i));
+    expect_error([&] { decode_image(png, "none.png"); }, ExitCode::data, {"none.png"});
+  }
 }
 
 // Whoever announces many pixels in few bytes must not make us ask for their memory.
