@@ -193,7 +193,9 @@ std::vector<RecipeChange> Session::changes_of(const RunRecipe& recipe) const {
   for (RecipeChange& change : changed_files(files, named_files(recipe.keys))) changes.push_back(std::move(change));
   if (forks_) changes.push_back({.key = "run.from", .before = "", .after = run_.from});
   if (loaded_->state.reference_hash != models_.reference)
-    changes.push_back({.key = "reference", .before = loaded_->state.reference_hash, .after = models_.reference});
+    changes.push_back({.key = "reference",
+                       .before = "content " + loaded_->state.reference_hash,
+                       .after = "content " + models_.reference});
   return changes;
 }
 
