@@ -116,6 +116,10 @@ TEST(ModelRecipeTest, SizesMustGoTogether) {
   expect_refused([](ModelConfig& config) { config.vae.downsample = 8; }, "model.vae.downsample");
   expect_refused([](ModelConfig& config) { config.vae.norm_groups = 3; }, "model.vae.norm_groups");
   expect_refused([](ModelConfig& config) { config.vae.channel_multipliers = {}; }, "model.vae.channel_multipliers");
+  for (const std::vector<int64_t>& multipliers :
+       {std::vector<int64_t>(100, 1), {1, 0}, {1, -1}, {1, INT64_MAX}, {INT64_MIN, 1}})
+    expect_refused([&](ModelConfig& config) { config.vae.channel_multipliers = multipliers; },
+                   "model.vae.channel_multipliers");
   expect_refused([](ModelConfig& config) { config.vae_transform.stride = 12; }, "model.vae_transform.stride");
 }
 

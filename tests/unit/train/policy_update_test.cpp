@@ -168,7 +168,7 @@ TEST_F(PolicyUpdateTest, PacksWithoutAWayToATrainedWeightAreLeftOut) {
       Learner some = learner();
       for (Tensor& parameter : some.policy->parameters()) parameter.requires_grad_(false);
       some.policy = std::make_unique<TrainedPolicy>(
-          some.made.model, PolicyOptions{.parameters = {"llm2vae*"}, .gen_learning_rate = 1e-3});
+          some.made.model, PolicyOptions{.parameters = {"llm2vae*"}, .und_learning_rate = 1e-3});
       for (const size_t c : {0, 1, 2, 3, 4, 5})
         if (c < 3 || all_stop) some.rollout.chains[c].image.reset();
       some.options.chains_per_pack = 3;
