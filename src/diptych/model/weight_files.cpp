@@ -134,10 +134,13 @@ void StoredWeights::tie_head(const ModelConfig& config) {
   const auto embedding = tensors_.find(kEmbedding);
   if (!config.tied_head || embedding == tensors_.end()) return;
   const auto [head, is_new] = tensors_.emplace(kHead, embedding->second);
-  if (is_new) log_info(cat(path_.string(), ": the text head is the word embedding (tie_word_embeddings is true)"));
+  if (is_new) {
+    log_info(cat(path_.string(), ": the text head is the word embedding (tie_word_embeddings is true)"));
+    return;
+  }
   const std::span<const std::byte> own = head->second.bytes, shared = embedding->second.bytes;
   const bool is_same = own.size() == shared.size() && std::memcmp(own.data(), shared.data(), own.size()) == 0;
-  if (is_new || (is_same && head->second.dtype == embedding->second.dtype)) return;
+  if (is_same && head->second.dtype == embedding->second.dtype) return;
   throw Error(ExitCode::model,
               {cat(path_.string(), ": ", kHead), "no text head but the word embedding (tie_word_embeddings is true)",
                cat("one that differs from ", kEmbedding),
