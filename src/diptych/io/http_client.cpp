@@ -39,7 +39,6 @@ struct Transfer {
   char problem[CURL_ERROR_SIZE] = "";
   Clock::time_point started;
   Clock::time_point deadline;
-  bool has_begun = false;    // the body holds more than the blanks that keep a connection alive
   bool is_dripping = false;  // the deadline is that of the body
 
   ~Transfer() {
@@ -50,9 +49,7 @@ struct Transfer {
 
 size_t receive(char* data, size_t, size_t size, void* user) {
   Transfer& transfer = *static_cast<Transfer*>(user);
-  const std::string_view bytes(data, size);
-  if (!transfer.has_begun && bytes.find_first_not_of(" \t\r\n") != bytes.npos) {
-    transfer.has_begun = true;
+  if (transfer.reply.body.empty()) {
     const Clock::time_point drip_end = Clock::now() + duration_of(transfer.request.drip_seconds);
     transfer.is_dripping = drip_end < transfer.deadline;
     transfer.deadline = std::min(transfer.deadline, drip_end);

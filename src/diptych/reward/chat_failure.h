@@ -10,8 +10,6 @@ enum class ChatFailure {
   timeout,       // no reply in time, or one that drips in
   too_large,     // a reply beyond any sensible size
   rate_limited,  // 429
-  no_quota,      // the account has no money left, which also comes as 429
-  declined,      // a refusal of the model or of a filter: the picture's fault, not the server's
   server_error,  // 408, 409, 425, 5xx
   refused,       // any other status that is not 2xx: asking again would not help
   malformed,     // broken JSON, another content type, missing fields
@@ -33,10 +31,6 @@ constexpr std::string_view to_string(ChatFailure failure) {
       return "too_large";
     case ChatFailure::rate_limited:
       return "rate_limited";
-    case ChatFailure::no_quota:
-      return "no_quota";
-    case ChatFailure::declined:
-      return "declined";
     case ChatFailure::server_error:
       return "server_error";
     case ChatFailure::refused:

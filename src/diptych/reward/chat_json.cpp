@@ -15,9 +15,6 @@ namespace {
 
 constexpr double kLogprobTolerance = 1e-3;
 constexpr size_t kExcerptBytes = 300;
-// Finish reasons, in lower case: OpenAI and Azure, Anthropic, Gemini.
-constexpr const char* kFilterReasons[] = {"content_filter",     "refusal",   "safety",
-                                          "prohibited_content", "blocklist", "recitation"};
 
 /** What is wrong with a reply; leaves the parser. */
 struct Fault {
@@ -74,19 +71,6 @@ double logprob_of(const json& entry) {
   return std::min(logprob, 0.0);
 }
 
-/** A token behind the first, of which servers send all kinds: what is whole of it. */
-ChatToken read_later_token(const json& entry) {
-  const json& text = member(entry, "token");
-  ChatToken token{text.is_string() ? text.get<std::string>() : "", 0, {}};
-  const json& alternatives = member(entry, "top_logprobs");
-  for (const json& alternative : alternatives.is_array() ? alternatives : json::array()) {
-    const json &word = member(alternative, "token"), &logprob = member(alternative, "logprob");
-    if (word.is_string() && logprob.is_number() && logprob <= kLogprobTolerance)
-      token.top.emplace_back(word.get<std::string>(), std::min(logprob.get<double>(), 0.0));
-  }
-  return token;
-}
-
 ChatToken read_token(const json& entry) {
   ChatToken token{token_of(entry), logprob_of(entry), {}};
   const json& alternatives = member(entry, "top_logprobs");
@@ -103,39 +87,14 @@ std::vector<ChatToken> read_tokens(const json& choice) {
   const json& entries = member(member(choice, "logprobs"), "content");
   if (!entries.is_array() || entries.empty())
     throw Fault{ChatFailure::no_logprobs, "the reply has no log-probabilities, though they were asked for"};
-  std::vector<ChatToken> tokens = {read_token(entries[0])};
-  for (size_t i = 1; i < entries.size(); ++i) tokens.push_back(read_later_token(entries[i]));
+  std::vector<ChatToken> tokens;
+  for (const json& entry : entries) tokens.push_back(read_token(entry));
   return tokens;
-}
-
-/** A model, or a filter beside it, that will not look at a picture: the same request gets the same answer. */
-void throw_refusal(const json& message, const std::string& finish_reason) {
-  const json& refusal = member(message, "refusal");
-  const bool is_refused = refusal.is_string() && !refusal.get_ref<const std::string&>().empty();
-  std::string reason = finish_reason;
-  std::transform(reason.begin(), reason.end(), reason.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  const auto is_filter = [&](const char* name) { return reason == name; };
-  const bool is_filtered = std::any_of(std::begin(kFilterReasons), std::end(kFilterReasons), is_filter);
-  if (is_refused || is_filtered)
-    throw Fault{ChatFailure::declined,
-                cat("the judge declined: ", is_refused ? excerpt(refusal.get<std::string>()) : finish_reason)};
 }
 
 int64_t count_of(const json& usage, const char* name) {
   const json& value = member(usage, name);
   return value.is_number_integer() ? value.get<int64_t>() : 0;
-}
-
-/** What the words of an error object say, whatever the status. */
-ChatFailure failure_of_error(const json& error) {
-  for (const char* name : {"code", "type"}) {
-    const json& word = member(error, name);
-    if (word == "insufficient_quota" || word == "billing_hard_limit_reached" || word == "billing_not_active")
-      return ChatFailure::no_quota;
-    if (word == "content_filter" || word == "content_policy_violation") return ChatFailure::declined;
-  }
-  return ChatFailure::server_error;
 }
 
 /** Some servers send errors with status 200. */
@@ -145,8 +104,7 @@ void throw_error_object(const json& value) {
   if (error.is_null()) return;
   const json& message = error.is_string() ? error : member(error, "message");
   const json& code = member(error, "code");
-  const ChatFailure failure = failure_of_error(error);
-  throw Fault{failure,
+  throw Fault{ChatFailure::server_error,
               cat("the server reports an error: ", excerpt(message.is_string() ? message.get<std::string>() : "")),
               code.is_number_integer() ? code.get<int>() : 0};
 }
@@ -163,12 +121,11 @@ ChatReply read_reply(const std::string& body, int top_logprobs) {
   if (!message.is_object()) malformed("the reply has no message");
 
   ChatReply reply;
-  const json& finish_reason = member(choice, "finish_reason");
-  if (finish_reason.is_string()) reply.finish_reason = finish_reason.get<std::string>();
-  throw_refusal(message, reply.finish_reason);
   reply.text = text_of_content(member(message, "content"));
   reply.reasoning = reasoning_of(message);
   if (member(message, "content").is_null() && reply.reasoning.empty()) malformed("the message has no content");
+  const json& finish_reason = member(choice, "finish_reason");
+  if (finish_reason.is_string()) reply.finish_reason = finish_reason.get<std::string>();
   if (top_logprobs > 0) reply.tokens = read_tokens(choice);
   reply.prompt_tokens = count_of(member(value, "usage"), "prompt_tokens");
   reply.completion_tokens = count_of(member(value, "usage"), "completion_tokens");
@@ -227,14 +184,6 @@ ChatParse parse_chat_reply(const std::string& body, int top_logprobs) {
     parse.status = fault.status;
   }
   return parse;
-}
-
-ChatFailure failure_of_error_body(const std::string& body, ChatFailure otherwise) {
-  const std::optional<json> parsed = parse_json(body);
-  if (!parsed) return otherwise;
-  const json& error = member(*parsed, "error");
-  const ChatFailure named = failure_of_error(error.is_object() ? error : *parsed);
-  return named == ChatFailure::server_error ? otherwise : named;
 }
 
 json chat_reply_to_json(const ChatReply& reply) {

@@ -28,15 +28,10 @@ struct ChatParse {
   int status = 0;            // HTTP status that an error object names, 0 if none
 };
 
-/** Reads the body of a reply with status 2xx. If `top_logprobs` > 0, the first token must carry sound
- *  log-probabilities; of the others what is whole is read. A refusal and a filter's finish reason are failures.
+/** Reads the body of a reply with status 2xx. If `top_logprobs` > 0, each token must carry log-probabilities.
  *  Content may be a string or a list of parts; thoughts come from `reasoning_content` or `reasoning`, blank ones count
  *  as none. Log-probabilities up to 1e-3 count as 0, since servers round; null and larger ones are failures. */
 ChatParse parse_chat_reply(const std::string& body, int top_logprobs);
-
-/** What the error object in the body of another status says: an account without money, a picture that is declined; else
- *  `otherwise`. */
-ChatFailure failure_of_error_body(const std::string& body, ChatFailure otherwise);
 
 /** A reply to JSON and back, for the cache. from_json throws nlohmann::json::exception for another shape. */
 nlohmann::json chat_reply_to_json(const ChatReply& reply);

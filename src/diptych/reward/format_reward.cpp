@@ -3,19 +3,16 @@
 #include <algorithm>
 
 #include "diptych/text/think.h"
-#include "diptych/text/unicode.h"
 
 namespace diptych {
 
 bool has_think_tags(std::string_view text) {
-  constexpr std::string_view kOpen = "<think>", kClose = "</think>";
-  if (!text.starts_with(kOpen) || !text.ends_with(kClose) || text.size() < kOpen.size() + kClose.size()) return false;
-  return !trim(text.substr(kOpen.size(), text.size() - kOpen.size() - kClose.size())).empty();
+  return text.starts_with("<think>") && text.ends_with("</think>");
 }
 
 bool has_think_answer(std::string_view text) {
   const ThinkText parts = parse_think(text);
-  return parts.well_formed && !parts.reasoning.empty() && !parts.answer.empty();
+  return parts.well_formed && !parts.answer.empty();
 }
 
 Score format_reward(const Candidate& candidate, FormatRule rule) {

@@ -9,12 +9,10 @@
 namespace diptych {
 
 /** AlphaGRPO's rule (rewards.py, think_tag_format_score): the text starts with <think> and ends with </think>, to the
- *  letter. Unlike there, something must stand between them: an empty thought would be the cheapest way to the reward.
- */
+ *  letter. */
 bool has_think_tags(std::string_view text);
 
-/** The form of UniGRPO's chains: `<think> reasoning </think> answer`, well-formed (text/think.h), with a thought and an
- * answer. */
+/** The form of UniGRPO's chains: `<think> reasoning </think> answer`, well-formed (text/think.h), with an answer. */
 bool has_think_answer(std::string_view text);
 
 enum class FormatRule { think, think_answer };

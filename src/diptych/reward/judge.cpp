@@ -151,9 +151,9 @@ class Judge::Dispatcher {
         stop_all();
       else
         give_up_if_silent(now);
-      const SteadyTime asked_at = send_ready();
+      send_ready();
       if (stopping && may_close()) return;
-      wait_for_change(asked_at);
+      wait_for_change();
     }
   }
 
@@ -251,15 +251,13 @@ class Judge::Dispatcher {
     for (const JudgeJobPointer& job : std::exchange(ready_, {})) finish(*job, {std::nullopt, text});
   }
 
-  /** Returns when the endpoints were asked last: what ends after that is to be waited for. */
-  SteadyTime send_ready() {
-    SteadyTime now = SteadyClock::now();
+  void send_ready() {
     while (!ready_.empty()) {
       const JudgeJobPointer job = ready_.front();
       const std::optional<size_t> avoid = job->tries > 0 ? std::optional(job->place.endpoint) : std::nullopt;
-      now = SteadyClock::now();
+      const SteadyTime now = SteadyClock::now();
       const std::optional<EndpointPlace> place = pool_.acquire(avoid, now);
-      if (!place) return now;
+      if (!place) return;
       ready_.pop_front();
       job->place = *place;
       job->sent_at = now;
@@ -274,14 +272,13 @@ class Judge::Dispatcher {
         changed_.notify_one();
       });
     }
-    return now;
   }
 
-  void wait_for_change(SteadyTime asked_at) {
+  void wait_for_change() {
     const SteadyTime now = SteadyClock::now();
     SteadyTime until = now + steady_seconds(kLongestWaitSeconds);
     if (!delayed_.empty()) until = std::min(until, delayed_.begin()->first);
-    if (!ready_.empty()) until = std::min(until, pool_.next_change(asked_at));
+    if (!ready_.empty()) until = std::min(until, pool_.next_change(now));
     if (!ready_.empty() || !delayed_.empty())
       until = std::min(until, last_answer_ + steady_seconds(config_.give_up_seconds));
     note_busy(now);

@@ -18,8 +18,7 @@ JudgeAttempt failed(ChatFailure failure, std::string text) {
   JudgeAttempt attempt;
   attempt.failure = failure;
   attempt.failure_text = std::move(text);
-  attempt.is_retryable = failure != ChatFailure::refused && failure != ChatFailure::stopped &&
-                         failure != ChatFailure::no_quota && failure != ChatFailure::declined;
+  attempt.is_retryable = failure != ChatFailure::refused && failure != ChatFailure::stopped;
   attempt.is_endpoint_fault = attempt.is_retryable && failure != ChatFailure::rate_limited;
   return attempt;
 }
@@ -44,7 +43,6 @@ ChatFailure failure_of_status(int status) {
 }
 
 std::string hint_of_status(int status) {
-  if (status == 402) return " (the account is empty)";
   if (status >= 300 && status < 400) return " (redirects are not followed; give the new address)";
   if (status == 401 || status == 403) return " (check the key in the variable that api_key_env names)";
   if (status == 404) return " (check the base URL, which often ends in /v1, and the model's name)";
@@ -57,9 +55,7 @@ JudgeAttempt read_body(const HttpReply& reply, int top_logprobs) {
                   cat("the reply is ", reply.content_type, " instead of JSON: ", excerpt(reply.body)));
   ChatParse parse = parse_chat_reply(reply.body, top_logprobs);
   if (!parse.reply)
-    return failed(parse.status >= 400 && parse.failure == ChatFailure::server_error ? failure_of_status(parse.status)
-                                                                                    : parse.failure,
-                  parse.failure_text);
+    return failed(parse.status >= 400 ? failure_of_status(parse.status) : parse.failure, parse.failure_text);
   JudgeAttempt attempt;
   attempt.reply = std::move(parse.reply);
   return attempt;
@@ -70,12 +66,8 @@ JudgeAttempt read_body(const HttpReply& reply, int top_logprobs) {
 JudgeAttempt judge_attempt(const HttpReply& reply, int top_logprobs, std::time_t now) {
   if (reply.failure != HttpFailure::none) return failed(failure_of_transport(reply.failure), reply.failure_text);
   if (reply.status >= 200 && reply.status < 300) return read_body(reply, top_logprobs);
-  const ChatFailure failure = failure_of_error_body(reply.body, failure_of_status(reply.status));
-  const char* const meaning = failure == ChatFailure::no_quota   ? " (the account is empty)"
-                              : failure == ChatFailure::declined ? " (the judge declined)"
-                                                                 : "";
-  JudgeAttempt attempt = failed(failure, cat("status ", reply.status, *meaning ? meaning : hint_of_status(reply.status),
-                                             ": ", excerpt(reply.body)));
+  JudgeAttempt attempt = failed(failure_of_status(reply.status),
+                                cat("status ", reply.status, hint_of_status(reply.status), ": ", excerpt(reply.body)));
   if (attempt.is_retryable) attempt.rest_seconds = retry_after_seconds(reply.retry_after, now);
   return attempt;
 }

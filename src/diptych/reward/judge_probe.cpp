@@ -102,10 +102,9 @@ JudgeProbe coverage_probe(const ChatReply& true_reply, const ChatResult& false_r
   double values[2] = {};
   const ChatReply* replies[] = {&true_reply, &*false_result.reply};
   for (size_t i = 0; i < 2; ++i) {
-    const YesNoAnswer answer = yes_no_answer({*replies[i], ""});
-    if (!answer.yes) return failed("yes/no", answer.failure);
-    covered = std::min(covered, answer.mass);
-    values[i] = *answer.yes;
+    const Alternatives& top = replies[i]->tokens.front().top;
+    covered = std::min(covered, yes_no_mass(top));
+    values[i] = yes_probability(top, replies[i]->text);
   }
   const std::string seen = cat("yes and no cover ", fixed(100 * covered, 1), " %; v ", fixed(values[0], 3),
                                " for a true, ", fixed(values[1], 3), " for a false statement");
@@ -124,8 +123,9 @@ JudgeProbe two_images_probe(const ChatFunction& ask) {
   const std::string consequence = "; rewards that compare two pictures (editing) will not work";
   for (const ChatResult& result : results)
     if (!result.reply) return {"two images", ProbeOutcome::warned, cat(result.failure, consequence)};
-  // What says neither is as good as undecided.
-  const auto value = [](const ChatResult& result) { return yes_no_answer(result).yes.value_or(0.5); };
+  const auto value = [](const ChatResult& result) {
+    return yes_probability(result.reply->tokens.front().top, result.reply->text);
+  };
   if (value(results[0]) <= 0.5 || value(results[1]) >= 0.5)
     return {"two images", ProbeOutcome::warned, cat("the judge does not tell which comes first", consequence)};
   return {"two images", ProbeOutcome::passed, "told apart in order"};
@@ -134,9 +134,8 @@ JudgeProbe two_images_probe(const ChatFunction& ask) {
 JudgeProbe repeat_probe(const ChatFunction& ask, const ChatRequest& question) {
   double low = 1, high = 0;
   for (const ChatResult& result : ask(std::vector<ChatRequest>(kRepeats, question))) {
-    const YesNoAnswer answer = yes_no_answer(result);
-    if (!answer.yes) return failed("repeats", answer.failure);
-    const double value = *answer.yes;
+    if (!result.reply) return failed("repeats", result.failure);
+    const double value = yes_probability(result.reply->tokens.front().top, result.reply->text);
     low = std::min(low, value);
     high = std::max(high, value);
   }

@@ -1,10 +1,11 @@
 #include "diptych/reward/scalar_score.h"
 
 #include <cmath>
+#include <cstdlib>
 
-#include "diptych/reward/chat_json.h"
+#include "diptych/base/ascii.h"
 #include "diptych/reward/judged_score.h"
-#include "diptych/reward/plain_reply.h"
+#include "diptych/text/unicode.h"
 
 namespace diptych {
 
@@ -15,11 +16,20 @@ constexpr const char* kQuestion =
     "Reply with one number from 1 to 5 and nothing else.\nRequest: {prompt}";
 constexpr int kMostAlternatives = 20;
 
-/** What the token that rates says: the first that is a word. */
-std::optional<double> rating_of_tokens(const std::vector<ChatToken>& tokens) {
-  for (const ChatToken& token : tokens)
-    if (!is_without_words(token.token)) return expected_rating(token.top);
-  return std::nullopt;
+std::vector<double> numbers_in(std::string_view text) {
+  const std::string owned(text);
+  std::vector<double> numbers;
+  for (size_t at = 0; at < owned.size();) {
+    if (!is_ascii_digit(owned[at])) {
+      ++at;
+      continue;
+    }
+    const size_t end = owned.find_first_not_of("0123456789.", at);
+    numbers.push_back(std::strtod(owned.substr(at, end - at).c_str(), nullptr));
+    at = end == owned.npos ? owned.size() : end;
+    if (owned.compare(at, 2, "/5") == 0) at += 2;
+  }
+  return numbers;
 }
 
 Score score_reply(const ChatResult& result, const ScalarScoreOptions& options) {
@@ -27,8 +37,8 @@ Score score_reply(const ChatResult& result, const ScalarScoreOptions& options) {
   if (!read.failure.empty()) return masked_score(read.failure);
   std::optional<double> rating;
   if (!options.from_logprobs) rating = written_rating(read.text);
-  if (options.from_logprobs) rating = rating_of_tokens(result.reply->tokens);
-  if (!rating) return masked_score("no rating in: " + excerpt(read.text));
+  if (options.from_logprobs && !result.reply->tokens.empty()) rating = expected_rating(result.reply->tokens[0].top);
+  if (!rating) return masked_score("no rating in: " + read.text);
   Score score;
   score.value = (*rating - 1) / 4;
   score.checks = {{"rating", *rating}};
@@ -39,15 +49,17 @@ Score score_reply(const ChatResult& result, const ScalarScoreOptions& options) {
 }  // namespace
 
 std::optional<double> written_rating(std::string_view reply) {
-  return mark_within(said_mark(reply), 1, 5);
+  const std::vector<double> numbers = numbers_in(reply);
+  if (numbers.size() != 1 || !(numbers[0] >= 1 && numbers[0] <= 5)) return std::nullopt;
+  return numbers[0];
 }
 
 std::optional<double> expected_rating(const std::vector<std::pair<std::string, double>>& top) {
   double sum = 0, total = 0;
   for (const auto& [token, logprob] : top) {
-    const std::optional<double> rating = written_rating(token);
-    if (!rating) continue;
-    sum += *rating * std::exp(logprob);
+    const std::string_view digit = trim(token);
+    if (digit.size() != 1 || digit[0] < '1' || digit[0] > '5') continue;
+    sum += (digit[0] - '0') * std::exp(logprob);
     total += std::exp(logprob);
   }
   if (!(total > 0) || !std::isfinite(sum)) return std::nullopt;

@@ -4,9 +4,7 @@
 
 #include "diptych/base/ascii.h"
 #include "diptych/io/resize.h"
-#include "diptych/reward/chat_json.h"
 #include "diptych/reward/judged_score.h"
-#include "diptych/reward/plain_reply.h"
 #include "diptych/reward/unified_reward_prompt.h"
 
 namespace diptych {
@@ -20,19 +18,6 @@ constexpr int kUnifiedRewardTokens = 512;
 
 }  // namespace
 
-namespace {
-
-/** The mark behind the last "final score", whatever dresses it. */
-std::optional<double> dressed_rating(std::string_view reply) {
-  const std::string plain = plain_reply(reply);
-  const size_t marker = plain.rfind("final score");
-  if (marker == plain.npos) return std::nullopt;
-  const std::string_view line = std::string_view(plain).substr(marker);
-  return mark_within(said_mark(line), 1, 5);
-}
-
-}  // namespace
-
 std::optional<double> unified_reward_rating(std::string_view reply) {
   for (size_t at = reply.find(kMarker); at != reply.npos; at = reply.find(kMarker, at + 1)) {
     const size_t begin = reply.find_first_not_of(" \t\r\n\f\v", at + kMarker.size());
@@ -40,12 +25,10 @@ std::optional<double> unified_reward_rating(std::string_view reply) {
     size_t end = begin + 1;
     if (end + 1 < reply.size() && reply[end] == '.' && is_ascii_digit(reply[end + 1]))
       for (++end; end < reply.size() && is_ascii_digit(reply[end]);) ++end;
-    // Their pattern would read a 10 as 1.
-    if (end < reply.size() && (is_ascii_digit(reply[end]) || reply.substr(end).starts_with("/1"))) return std::nullopt;
     const double rating = std::strtod(std::string(reply.substr(begin, end - begin)).c_str(), nullptr);
     return rating <= 5 ? std::optional(rating) : std::nullopt;
   }
-  return dressed_rating(reply);
+  return std::nullopt;
 }
 
 std::vector<Score> unified_reward(const std::vector<ScoredPair>& pairs, const ChatFunction& ask) {
@@ -60,7 +43,7 @@ std::vector<Score> unified_reward(const std::vector<ScoredPair>& pairs, const Ch
     const ReadReply read = read_reply(results[0]);
     if (!read.failure.empty()) return masked_score(read.failure);
     const std::optional<double> rating = unified_reward_rating(read.text);
-    if (!rating) return masked_score("no final score in: " + excerpt(read.text));
+    if (!rating) return masked_score("no final score in: " + read.text);
     Score score;
     score.value = *rating / 5;
     score.checks = {{"rating", *rating}};

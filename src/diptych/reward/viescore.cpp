@@ -6,9 +6,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/io/json.h"
-#include "diptych/reward/chat_json.h"
 #include "diptych/reward/judged_score.h"
-#include "diptych/reward/plain_reply.h"
 #include "diptych/reward/viescore_prompts.h"
 #include "diptych/text/unicode.h"
 
@@ -36,25 +34,17 @@ std::optional<json> parse(std::string_view text) {
   return parse_json(line);
 }
 
-/** The list or number behind the last key `score` of an object that is no JSON, such as one with quotes inside its
- *  reasoning. A score in prose has no colon behind it. */
+/** The list or number after the word score in an object that is no JSON, such as one with quotes inside its reasoning.
+ */
 json score_of_broken_object(std::string_view object) {
-  for (size_t key = object.rfind("score"); key != object.npos;
-       key = key == 0 ? object.npos : object.rfind("score", key - 1)) {
-    const size_t colon = object.find_first_not_of(" \t\r\n\"'\\", key + std::string_view("score").size());
-    if (colon == object.npos || object[colon] != ':') continue;
-    const size_t begin = object.find_first_not_of(" \t\r\n", colon + 1);
-    if (begin == object.npos) return nullptr;
-    if (object[begin] == '[') {
-      const size_t end = object.find(']', begin);
-      if (end == object.npos) return nullptr;
-      std::string list(object.substr(begin, end - begin + 1));
-      std::replace(list.begin(), list.end(), '\'', '"');
-      return parse(list).value_or(nullptr);
-    }
-    return std::string(object.substr(begin, object.find_first_of(",}\n", begin) - begin));
-  }
-  return nullptr;
+  const size_t key = object.find("score");
+  if (key == object.npos) return nullptr;
+  const size_t begin = object.find_first_of("[0123456789", key);
+  if (begin == object.npos) return nullptr;
+  const bool is_list = object[begin] == '[';
+  const size_t end = is_list ? object.find(']', begin) : object.find_first_not_of("0123456789.", begin);
+  if (end == object.npos) return nullptr;
+  return parse(object.substr(begin, end - begin + (is_list ? 1 : 0))).value_or(nullptr);
 }
 
 json score_in(std::string_view reply) {
@@ -64,18 +54,10 @@ json score_in(std::string_view reply) {
   const std::string_view object = between(reply, '{', '}');
   if (object.empty()) {
     const std::string_view list = between(reply, '[', ']');
-    if (!list.empty()) return parse(list).value_or(nullptr);
-    return reply.find_first_of("{[") == reply.npos ? json(reply) : json();  // an opened one was cut off
+    return parse(list.empty() ? trim(reply) : list).value_or(nullptr);
   }
   const std::optional<json> parsed = parse(object);
   return parsed ? parsed->value("score", json()) : score_of_broken_object(object);
-}
-
-/** A number, also one in a string: "8", "8/10". */
-std::optional<double> rating_of(const json& rating) {
-  if (rating.is_string()) return mark_within(said_mark(rating.get<std::string>()), 0, 10);
-  if (!rating.is_number() || !(rating >= 0 && rating <= 10)) return std::nullopt;
-  return rating.get<double>();
 }
 
 /** The reply's smallest rating, or why there is none. */
@@ -88,7 +70,7 @@ Rating smallest_rating(const ChatResult& result) {
   const ReadReply read = read_reply(result);
   if (!read.failure.empty()) return {std::nullopt, read.failure};
   const auto ratings = viescore_ratings(read.text);
-  if (!ratings) return {std::nullopt, "no ratings in: " + excerpt(read.text)};
+  if (!ratings) return {std::nullopt, "no ratings in: " + read.text};
   return {*std::min_element(ratings->begin(), ratings->end()), read.text};
 }
 
@@ -134,9 +116,8 @@ std::optional<std::vector<double>> viescore_ratings(std::string_view reply) {
   const json list = score.is_array() ? score : json::array({score});
   std::vector<double> ratings;
   for (const json& rating : list) {
-    const std::optional<double> mark = rating_of(rating);
-    if (!mark) return std::nullopt;
-    ratings.push_back(*mark);
+    if (!rating.is_number() || !(rating >= 0 && rating <= 10)) return std::nullopt;
+    ratings.push_back(rating);
   }
   return ratings.empty() ? std::nullopt : std::optional(ratings);
 }

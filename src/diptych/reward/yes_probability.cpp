@@ -4,9 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "diptych/reward/chat_json.h"
 #include "diptych/reward/judged_score.h"
-#include "diptych/reward/plain_reply.h"
 #include "diptych/text/unicode.h"
 
 namespace diptych {
@@ -52,35 +50,15 @@ YesNoMass mass_of(const std::vector<std::pair<std::string, double>>& top) {
   return mass;
 }
 
-// As mass_of, of words as models dress them.
-YesNoMass dressed_mass_of(const std::vector<std::pair<std::string, double>>& top) {
-  YesNoMass mass;
-  for (const auto& [token, logprob] : top) {
-    const std::optional<bool> said = yes_or_no_word(token);
-    if (said) (*said ? mass.yes : mass.no) += std::exp(logprob);
-  }
-  return mass;
-}
-
-/** The mass of the token that answers; none where no token does. */
-YesNoMass answering_mass(const ChatReply& reply, bool said_in_text) {
-  const auto is_answer = [&](const ChatToken& token) {
-    return said_in_text ? yes_or_no_word(token.token).has_value() : !is_without_words(token.token);
-  };
-  const auto token = std::find_if(reply.tokens.begin(), reply.tokens.end(), is_answer);
-  return token == reply.tokens.end() ? YesNoMass{} : dressed_mass_of(token->top);
-}
-
 std::string failure_of(const ChatResult& result) {
   if (!result.reply) return result.failure;
   const ChatReply& reply = *result.reply;
   if (!reply.reasoning.empty() || trim(reply.text).starts_with("<think"))
     return "the judge thinks before it answers; switch thinking off";
   if (reply.tokens.empty() || reply.tokens.front().top.empty()) return "the reply has no log-probabilities";
-  for (const ChatToken& answer : reply.tokens)
-    for (const auto& [token, logprob] : answer.top)
-      // Written so that NaN fails; servers round certainty to slightly above 0.
-      if (!(logprob <= 1e-3)) return "log-probability " + std::to_string(logprob) + " of '" + token + "'";
+  for (const auto& [token, logprob] : reply.tokens.front().top)
+    // Written so that NaN fails; servers round certainty to slightly above 0.
+    if (!(logprob <= 1e-3)) return "log-probability " + std::to_string(logprob) + " of '" + token + "'";
   return "";
 }
 
@@ -90,6 +68,11 @@ double yes_probability(const std::vector<std::pair<std::string, double>>& top, s
   const YesNoMass mass = mass_of(top);
   if (mass.yes + mass.no > 0) return mass.yes / (mass.yes + mass.no);
   return normalized(text) == "yes" ? 1 : 0;
+}
+
+double yes_no_mass(const std::vector<std::pair<std::string, double>>& top) {
+  const YesNoMass mass = mass_of(top);
+  return mass.yes + mass.no;
 }
 
 ChatRequest yes_no_request(SharedImage image, const std::string& question, const YesNoOptions& options) {
@@ -105,17 +88,8 @@ ChatRequest yes_no_request(SharedImage image, const std::string& question, const
 
 YesNoAnswer yes_no_answer(const ChatResult& result) {
   const std::string failure = failure_of(result);
-  if (!failure.empty()) return {std::nullopt, failure, 0};
-  const ChatReply& reply = *result.reply;
-  const std::optional<bool> said = said_yes(reply.text);
-  YesNoMass mass = mass_of(reply.tokens.front().top);
-  if (mass.yes + mass.no == 0) mass = answering_mass(reply, /*said_in_text=*/false);
-  if (mass.yes + mass.no == 0 && said) mass = answering_mass(reply, /*said_in_text=*/true);
-  if (mass.yes + mass.no > 0) return {mass.yes / (mass.yes + mass.no), "", mass.yes + mass.no};
-  if (said) return {*said ? 1 : 0, "", 0};
-  const std::string cut = reply.finish_reason == "length" ? "the reply was cut off before it said yes or no: "
-                                                          : "the reply is neither yes nor no: ";
-  return {std::nullopt, cut + excerpt(reply.text), 0};
+  if (!failure.empty()) return {std::nullopt, failure};
+  return {yes_probability(result.reply->tokens.front().top, result.reply->text), ""};
 }
 
 std::string yes_no_record(const std::string& id, const std::string& question, const ChatResult& result) {

@@ -17,6 +17,9 @@ namespace diptych {
  *  calculate_confidence_score. */
 double yes_probability(const std::vector<std::pair<std::string, double>>& top, std::string_view text);
 
+/** Y + N. */
+double yes_no_mass(const std::vector<std::pair<std::string, double>>& top);
+
 /** How a yes/no question is put. Defaults: AlphaGRPO's. */
 struct YesNoOptions {
   std::string system_prompt;  // empty: no system message
@@ -32,14 +35,10 @@ ChatRequest yes_no_request(SharedImage image, const std::string& question, const
 struct YesNoAnswer {
   std::optional<double> yes;  // v
   std::string failure;        // why there is no v; empty if and only if there is one
-  double mass = 0;            // Y + N of the token that answers; 0 where the text alone does
 };
 
-/** The answer in a result: yes_probability() of the first token. Where that has neither yes nor no: the same of the
- *  first token that is a word, or else of the one that says what the text says ("Answer: yes"), its words read without
- *  markup, quotes and punctuation; or else the text itself, as 1 or 0. No answer: a failed request, a reply that
- *  says neither (AlphaGRPO counts it as a no), one without log-probabilities or with broken ones, and a judge that
- *  thinks first, whose first token is a thought and no answer. */
+/** The answer in a result. No answer: a failed request, a reply without log-probabilities or with broken ones, and a
+ *  judge that thinks first, whose first token is a thought and no answer. */
 YesNoAnswer yes_no_answer(const ChatResult& result);
 
 /** One line of JSON for logs: the question with its id, v or the failure, the reply's text and the first token's

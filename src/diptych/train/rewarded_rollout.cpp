@@ -5,7 +5,6 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/reward/chat_json.h"
 
 namespace diptych {
 
@@ -69,15 +68,6 @@ void check_missing(const std::vector<Score>& scores, double largest_share) {
   throw Error(ExitCode::reward, {"rewards", cat("at most ", largest_share, " of them missing"), cat(share),
                                  broken->raw_reply.empty() ? "see the reward's own messages above"
                                                            : "one of them says: " + broken->raw_reply});
-}
-
-std::string missing_rewards(const RewardedRollout& step) {
-  const auto missing = std::count(step.valid.begin(), step.valid.end(), false);
-  if (missing == 0) return "";
-  const auto first = std::find(step.valid.begin(), step.valid.end(), false) - step.valid.begin();
-  const std::string& reply = step.scores[static_cast<size_t>(first)].raw_reply;
-  return cat(missing, " of ", step.valid.size(), " chains have no reward",
-             reply.empty() ? "" : cat("; the first says: ", excerpt(reply)));
 }
 
 void add_advantages(const RlRecipe& recipe, RewardedRollout& step) {

@@ -29,9 +29,6 @@ void reward_each_stage(RewardedRollout& step);
 /** Throws Error(reward) when more than `largest_share` of the scores have no usable value. */
 void check_missing(const std::vector<Score>& scores, double largest_share);
 
-/** Such as "3 of 64 chains have no reward; the first says: ..."; empty if all have one. */
-std::string missing_rewards(const RewardedRollout& step);
-
 /** Computes advantages and the contributing stages from rewards, validity and groups. Missing rewards are masked, never
  *  0. */
 void add_advantages(const RlRecipe& recipe, RewardedRollout& step);

@@ -153,7 +153,6 @@ class RlRun {
   RewardFunction reward_;
   UpdateOptions options_;
   int64_t skipped_in_a_row_ = 0;
-  bool told_missing_ = false;
   int64_t skipped_draws_ = 0;  // of prompts, by forks with fewer prompts a step
 };
 
@@ -204,10 +203,6 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   if (judge_) add_judge_metrics(before, judge_->statistics(), row);
   add_reward_metrics(rewarded, row);
   add_text_metrics(rewarded.rollout, row);
-  if (const std::string missing = missing_rewards(rewarded);
-      !missing.empty() && !std::exchange(told_missing_, true) && session_.writes())
-    log_warning(cat("step ", step + 1, ": ", missing,
-                    ". Such chains are left out, in later steps without a word: see reward/masked"));
   const int64_t every = recipe_.train.record_every;
   if (every > 0 && (step == 0 || (step + 1) % every == 0))
     together(ranks_, "the record of chains", [&] {
@@ -218,10 +213,7 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
 
 void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row) {
   if (rewarded.contributing.empty()) {
-    const bool has_rewards = rewarded.advantages.valid_samples > 0;
-    log_warning(cat("step ", step + 1, ": ",
-                    has_rewards ? "no group has a spread of rewards" : missing_rewards(rewarded),
-                    has_rewards ? ", " : " -- ", "so nothing was learnt"));
+    log_warning(cat("step ", step + 1, ": no group has a spread of rewards, so nothing was learnt"));
     return;
   }
   const Stopwatch referencing;

@@ -140,40 +140,6 @@ TEST(ChatReply, MissingLogProbabilitiesAreAFailure) {
   EXPECT_EQ(failure({{"content", {empty}}}), ChatFailure::no_logprobs);
 }
 
-// Servers leave holes behind the answer: tokens that end the text, in all kinds of shapes.
-TEST(ChatReply, OnlyTheFirstTokenMustBeWhole) {
-  for (const json& later : std::vector<json>{{{"token", "<|im_end|>"}, {"logprob", -0.1}},
-                                             {{"token", "<|im_end|>"}, {"logprob", -0.1}, {"top_logprobs", nullptr}},
-                                             {{"token", ""}, {"logprob", nullptr}, {"top_logprobs", json::array()}},
-                                             {{"token", nullptr}},
-                                             {{"top_logprobs", {{{"token", "a"}, {"logprob", 7}}}}},
-                                             nullptr,
-                                             3}) {
-    json value = completion();
-    choice(value)["logprobs"]["content"].push_back(later);
-    const ChatParse parsed = parse(value);
-    ASSERT_TRUE(parsed.reply) << later;
-    EXPECT_EQ(parsed.reply->tokens[0].top.size(), 2u);
-    EXPECT_TRUE(parsed.reply->tokens[1].top.empty()) << later;
-  }
-}
-
-TEST(ChatReply, ADeclinedPictureIsNoBrokenReply) {
-  json refused = completion();
-  choice(refused)["message"] = {{"content", nullptr}, {"refusal", "I can't look at that."}};
-  EXPECT_EQ(parse(refused).failure, ChatFailure::declined);
-  EXPECT_NE(parse(refused).failure_text.find("I can't look at that."), std::string::npos);
-  for (const char* reason : {"content_filter", "refusal", "SAFETY"}) {
-    json filtered = completion();
-    choice(filtered)["finish_reason"] = reason;
-    choice(filtered)["message"] = {{"content", nullptr}};
-    EXPECT_EQ(parse(filtered).failure, ChatFailure::declined) << reason;
-  }
-  json usual = completion();
-  choice(usual)["message"]["refusal"] = nullptr;
-  EXPECT_TRUE(parse(usual).reply);
-}
-
 TEST(ChatReply, ImpossibleLogProbabilitiesAreAFailure) {
   const auto failure = [](const json& logprob) {
     json value = completion();

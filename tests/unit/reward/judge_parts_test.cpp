@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "diptych/base/config.h"
-#include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 #include "diptych/reward/circuit_breaker.h"
 #include "diptych/reward/endpoint_pool.h"
@@ -99,31 +98,6 @@ TEST(JudgeAttempt, StatusDecidesAboutRetries) {
   paused.retry_after = "12";
   EXPECT_EQ(judge_attempt(paused, 0, 0).rest_seconds, 12);
   EXPECT_TRUE(judge_attempt(http(200, completion().dump()), 5, 0).reply);
-}
-
-TEST(JudgeAttempt, AnEmptyAccountIsNoRateLimit) {
-  const auto attempt = [](int status, const std::string& body) { return judge_attempt(http(status, body), 0, 0); };
-  for (const char* word : {"insufficient_quota", "billing_hard_limit_reached"}) {
-    const JudgeAttempt empty = attempt(429, cat(R"({"error":{"message":"quota","type":"x","code":")", word, "\"}}"));
-    EXPECT_EQ(empty.failure, ChatFailure::no_quota);
-    EXPECT_FALSE(empty.is_retryable);
-    EXPECT_FALSE(empty.is_endpoint_fault);
-    EXPECT_NE(empty.failure_text.find("the account is empty"), std::string::npos);
-  }
-  EXPECT_NE(attempt(402, "{}").failure_text.find("the account is empty"), std::string::npos);
-  EXPECT_EQ(attempt(429, R"({"error":{"code":"rate_limit_exceeded"}})").failure, ChatFailure::rate_limited);
-  EXPECT_EQ(attempt(429, R"({"error":"slow down"})").failure, ChatFailure::rate_limited);
-  EXPECT_EQ(attempt(400, R"({"error":{"code":"content_filter"}})").failure, ChatFailure::declined);
-  EXPECT_EQ(attempt(200, R"({"error":{"type":"insufficient_quota","code":429}})").failure, ChatFailure::no_quota);
-}
-
-TEST(JudgeAttempt, ADeclinedPictureIsAskedAboutOnce) {
-  nlohmann::json value = completion();
-  value["choices"][0]["finish_reason"] = "content_filter";
-  const JudgeAttempt declined = judge_attempt(http(200, value.dump()), 5, 0);
-  EXPECT_EQ(declined.failure, ChatFailure::declined);
-  EXPECT_FALSE(declined.is_retryable);
-  EXPECT_FALSE(declined.is_endpoint_fault);
 }
 
 TEST(JudgeAttempt, OtherContentTypesAreMalformed) {

@@ -13,10 +13,8 @@ TEST(UnifiedRewardRating, FollowsThePattern) {
   EXPECT_EQ(unified_reward_rating("Final Score: 3."), 3);
   EXPECT_EQ(unified_reward_rating("Final Score: 2. Final Score: 5"), 2);
   EXPECT_EQ(unified_reward_rating("Final Score: none. Final Score: 5"), 5);
-  EXPECT_EQ(unified_reward_rating("**Final Score:** 4.25"), 4.25);
-  EXPECT_EQ(unified_reward_rating("Final score\xEF\xBC\x9A\xEF\xBC\x94/5"), 4);
-  for (const char* reply : {"", "Score: 4", "Final Score:", "Final Score: 0.5", "Final Score: 9", "Final Score: 5.5",
-                            "Final Score: 10", "Final Score: 3/10", "no final score, 4 cats"})
+  for (const char* reply :
+       {"", "Score: 4", "Final Score:", "Final Score: 0.5", "Final Score: 9", "Final Score: 5.5", "final score: 4"})
     EXPECT_FALSE(unified_reward_rating(reply)) << reply;
 }
 

@@ -27,25 +27,6 @@ TEST(VieScoreRatings, ReadsTheScoreOfBrokenJson) {
   EXPECT_EQ(viescore_ratings("{'score': 6.5, 'reasoning': 'x'}"), Ratings{6.5});
 }
 
-// The word may stand in the reasoning, and numbers behind it.
-TEST(VieScoreRatings, ReadsTheLastKeyOfBrokenJson) {
-  EXPECT_EQ(viescore_ratings(R"({"reasoning": "a low score because 2 of the "cats" are missing", "score": [8, 9]})"),
-            (Ratings{8, 9}));
-  EXPECT_EQ(viescore_ratings(R"({"reasoning": "the \"score\" of 3 is low for "cats"", "score": [8, 9]})"),
-            (Ratings{8, 9}));
-  EXPECT_EQ(viescore_ratings(R"({"reasoning": "the "red" one", "score": ["8", "9/10"]})"), (Ratings{8, 9}));
-  EXPECT_EQ(viescore_ratings(R"({"reasoning": "a "score" of 3", "score": "8"})"), Ratings{8});
-  EXPECT_FALSE(viescore_ratings(R"({"reasoning": "a "score" of 3 and a score of 2"})"));
-}
-
-TEST(VieScoreRatings, ReadsMarksInStringsAndMarkup) {
-  EXPECT_EQ(viescore_ratings(R"({"score": ["8", "9 out of 10"]})"), (Ratings{8, 9}));
-  EXPECT_EQ(viescore_ratings("**Score: 8/10**"), Ratings{8});
-  for (const char* reply :
-       {R"({"score": ["8/5"]})", R"({"score": ["8 cats"]})", R"({"score": [1e400]})", "2 cats", "Rating: 80%"})
-    EXPECT_FALSE(viescore_ratings(reply)) << reply;
-}
-
 TEST(VieScoreRatings, GivesNothingRatherThanAGuess) {
   for (const char* reply : {"", "great picture", "{}", R"({"score": []})", R"({"score": [11]})", R"({"score": [-1]})",
                             R"({"score": ["good"]})", R"({"rating": [5]})", "{score: none}", "}{", "{\"score\": [3",

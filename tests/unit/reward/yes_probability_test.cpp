@@ -69,44 +69,6 @@ TEST(YesNoAnswer, WhatIsNoAnswerSaysWhy) {
   EXPECT_NE(failure(replied("yes", {{"yes", 3.0}})).find("log-probability"), std::string::npos);
 }
 
-/** A reply of tokens, each with its alternatives. */
-ChatResult in_tokens(const std::string& text, std::vector<ChatToken> tokens) {
-  ChatResult result = replied(text);
-  result.reply->tokens = std::move(tokens);
-  return result;
-}
-
-TEST(YesNoAnswer, MarkupAheadOfTheWordIsPassedOver) {
-  const ChatToken stars{"**", -0.01, {{"**", -0.01}, {"The", -5}}};
-  const ChatToken yes{"Yes", std::log(0.9), {{"Yes", std::log(0.9)}, {"No", std::log(0.1)}}};
-  EXPECT_NEAR(yes_no_answer(in_tokens("**Yes**", {stars, yes, stars})).yes.value(), 0.9, 1e-12);
-  EXPECT_NEAR(yes_no_answer(replied("**Yes", {{"**Yes", std::log(0.6)}, {"**No", std::log(0.2)}})).yes.value(), 0.75,
-              1e-12);
-  const YesNoAnswer chinese =
-      yes_no_answer(replied("\xE6\x98\xAF", {{"\xE6\x98\xAF", std::log(0.6)}, {"\xE5\x90\xA6", std::log(0.2)}}));
-  EXPECT_NEAR(chinese.yes.value(), 0.75, 1e-12);
-  EXPECT_NEAR(chinese.mass, 0.8, 1e-12);
-}
-
-TEST(YesNoAnswer, ASentenceIsReadAtItsVerdict) {
-  const ChatToken label{"Answer", -0.1, {{"Answer", -0.1}, {"It", -2}}};
-  const ChatToken colon{":", -0.1, {{":", -0.1}}};
-  const ChatToken no{" no", std::log(0.7), {{" no", std::log(0.7)}, {" yes", std::log(0.3)}}};
-  EXPECT_NEAR(yes_no_answer(in_tokens("Answer: no", {label, colon, no})).yes.value(), 0.3, 1e-12);
-  EXPECT_EQ(yes_no_answer(in_tokens("Answer: no", {label})).yes, 0);
-  EXPECT_EQ(yes_no_answer(in_tokens("Answer: yes", {label})).yes, 1);
-}
-
-// AlphaGRPO's code counts these as a no.
-TEST(YesNoAnswer, WhatSaysNeitherIsNoAnswer) {
-  const YesNoAnswer other = yes_no_answer(replied("The image shows a cat", {{"The", -0.1}}));
-  EXPECT_FALSE(other.yes);
-  EXPECT_EQ(other.failure, "the reply is neither yes nor no: The image shows a cat");
-  ChatResult thought = replied("Thinking Process:", {{"Thinking", -0.1}});
-  thought.reply->finish_reason = "length";
-  EXPECT_NE(yes_no_answer(thought).failure.find("cut off"), std::string::npos);
-}
-
 TEST(YesNoAnswer, TakesTheFirstTokenOnly) {
   ChatResult result = replied("yes no", {{"yes", std::log(0.8)}, {"no", std::log(0.2)}});
   result.reply->tokens.push_back({" no", 0, {{"no", 0}}});
