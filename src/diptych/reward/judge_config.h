@@ -37,7 +37,7 @@ void visit(Fields& fields, JudgeConfig& judge) {
   fields("api_key_env", judge.api_key_env, "name of the environment variable that holds the key; empty: no key");
   fields.range("concurrency", judge.concurrency, 1, 10000, "requests under way at once, per endpoint");
   fields.range("timeout_seconds", judge.timeout_seconds, 0.001, 86400, "for one try, connecting included");
-  fields.range("drip_seconds", judge.drip_seconds, 0.001, 86400, "for the rest of a reply after its first byte");
+  fields.range("drip_seconds", judge.drip_seconds, 0.001, 86400, "for the rest of a reply after its first byte that is not blank");
   fields.range("retries", judge.retries, 0, 100, "further tries of a request that failed for a passing reason");
   fields.range("backoff_base_seconds", judge.backoff_base_seconds, 0, 3600, "wait before the first retry; doubles");
   fields.range("backoff_max_seconds", judge.backoff_max_seconds, 0, 3600, "longest wait before a retry");

@@ -82,7 +82,9 @@ std::vector<double> values_before(const RewardedRollout& step) {
   return values;
 }
 
-double share(const RewardedRollout& step, const std::function<bool(double before, double after)>& holds) {
+/** Of the refinements with both scores; nothing without any. */
+std::optional<double> share(const RewardedRollout& step,
+                            const std::function<bool(double before, double after)>& holds) {
   double count = 0;
   double all = 0;
   for (size_t i = 0; i < step.rewards.size(); ++i) {
@@ -90,7 +92,7 @@ double share(const RewardedRollout& step, const std::function<bool(double before
     all += 1;
     count += holds(*step.before[i], step.rewards[i]) ? 1 : 0;
   }
-  return all == 0 ? 0 : count / all;
+  return all == 0 ? std::nullopt : std::optional(count / all);
 }
 
 void add_refinement_metrics(const InitialPictures& pictures, RewardedRollout& step) {
@@ -104,10 +106,12 @@ void add_refinement_metrics(const InitialPictures& pictures, RewardedRollout& st
     }
   }
   for (const std::optional<double>& value : step.before) chosen += value.value_or(0);
-  step.metrics["refine/initial_score"] = count == 0 ? 0 : initial / count;
+  if (count > 0) step.metrics["refine/initial_score"] = initial / count;
   step.metrics["refine/chosen_score"] = chosen / static_cast<double>(step.before.size());
-  step.metrics["refine/improved"] = share(step, [](double before, double after) { return after > before; });
-  step.metrics["refine/worsened"] = share(step, [](double before, double after) { return after < before; });
+  const auto improved = share(step, [](double before, double after) { return after > before; });
+  const auto worsened = share(step, [](double before, double after) { return after < before; });
+  if (improved) step.metrics["refine/improved"] = *improved;
+  if (worsened) step.metrics["refine/worsened"] = *worsened;
 }
 
 // The initial pictures join the step as groups of their own.

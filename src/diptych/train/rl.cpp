@@ -32,7 +32,7 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
                        {"sample", chain.sample},
                        {"round", chain.round},
                        {"texts", chain.candidate.texts},
-                       {"reward", rewarded.rewards[i]},
+                       {"reward", rewarded.valid[i] ? nlohmann::json(rewarded.rewards[i]) : nlohmann::json()},
                        {"advantage", rewarded.advantages.values[i]}};
     if (chain.image && !chain.remote) row["latent_finite"] = chain.image->latent.isfinite().all().item<bool>();
     rows.push_back(std::move(row));
@@ -107,6 +107,7 @@ class RlRun {
  private:
   RewardedRollout sample(int64_t step, MetricRow& row);
   void update(int64_t step, const RewardedRollout& rewarded, MetricRow& row);
+  void warn_of_missing(int64_t step, const RewardedRollout& rewarded);
   std::optional<EvaluationResult> evaluate(int64_t step, MetricRow& row);
   RlResult interrupted_at(int64_t step, RlResult result);
   void save(int64_t step);
@@ -127,6 +128,7 @@ class RlRun {
   RewardFunction reward_;
   UpdateOptions options_;
   int64_t skipped_in_a_row_ = 0;
+  bool has_warned_of_missing_ = false;
 };
 
 RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
@@ -153,9 +155,22 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   return rewarded;
 }
 
+// Told whenever nothing could be scored, and the first time that something could not.
+void RlRun::warn_of_missing(int64_t step, const RewardedRollout& rewarded) {
+  const std::optional<MissingRewards> missing = missing_rewards(rewarded);
+  if (!missing || (has_warned_of_missing_ && rewarded.advantages.valid_samples > 0)) return;
+  has_warned_of_missing_ = true;
+  log_warning(cat("step ", step, ": ", missing->count, " of ", rewarded.rewards.size(),
+                  " chains have no reward and are left out",
+                  rewarded.advantages.valid_samples > 0 ? "" : ", so nothing was learnt",
+                  missing->reason.empty() ? "" : "; one of them says: " + missing->reason));
+}
+
 void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row) {
+  warn_of_missing(step, rewarded);
   if (rewarded.contributing.empty()) {
-    log_warning(cat("step ", step, ": no group has a spread of rewards, so nothing was learnt"));
+    if (rewarded.advantages.valid_samples > 0)
+      log_warning(cat("step ", step, ": no group has a spread of rewards, so nothing was learnt"));
     return;
   }
   const Stopwatch referencing;
@@ -279,7 +294,8 @@ RlResult RlRun::train() {
     row["time/peak_memory_gb"] = static_cast<double>(peak_memory_bytes(folder_.model.embed_tokens.device())) * 1e-9;
     if (session_.writes()) {
       session_.metrics().write(done, row);
-      progress.update(done, cat("reward ", fixed(row.at("reward/mean"), 3)));
+      progress.update(done,
+                      row.contains("reward/mean") ? cat("reward ", fixed(row.at("reward/mean"), 3)) : "no reward");
     }
     result.steps = done;
     const bool interrupted = !last && stopping();
