@@ -211,6 +211,12 @@ void add_server_options(CLI::App* command, DecomposeArguments* arguments) {
       ->type_name("SECONDS")
       ->check(CLI::PositiveNumber.description(""))
       ->capture_default_str();
+  command
+      ->add_option("--drip-seconds", server.drip_seconds,
+                   "for the rest of a reply after its first byte that is not blank")
+      ->type_name("S")
+      ->check(CLI::Range(0.001, 86400.0).description(""))
+      ->capture_default_str();
   command->add_option("--extra-body", server.extra_body, "JSON object of further fields of each request")
       ->type_name("JSON");
   command->add_option("--templates", arguments->templates, "folder of what the language model is told")

@@ -15,6 +15,12 @@ void add_judge_options(CLI::App* command, JudgeConfig& config) {
       ->type_name("N")
       ->check(CLI::Range(1, 10000).description(""))
       ->capture_default_str();
+  command
+      ->add_option("--drip-seconds", config.drip_seconds,
+                   "for the rest of a reply after its first byte that is not blank")
+      ->type_name("S")
+      ->check(CLI::Range(0.001, 86400.0).description(""))
+      ->capture_default_str();
   command->add_option("--disable-thinking", config.disable_thinking, "send chat_template_kwargs enable_thinking false")
       ->type_name("BOOL")
       ->capture_default_str();

@@ -8,6 +8,7 @@
 #include <deque>
 #include <iterator>
 #include <mutex>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -39,6 +40,7 @@ struct Transfer {
   char problem[CURL_ERROR_SIZE] = "";
   Clock::time_point started;
   Clock::time_point deadline;
+  bool has_begun = false;    // a byte of the body came that is not blank
   bool is_dripping = false;  // the deadline is that of the body
 
   ~Transfer() {
@@ -49,7 +51,10 @@ struct Transfer {
 
 size_t receive(char* data, size_t, size_t size, void* user) {
   Transfer& transfer = *static_cast<Transfer*>(user);
-  if (transfer.reply.body.empty()) {
+  // Blank bytes ahead of the reply only keep the connection open while the server works on it.
+  const bool is_blank = std::string_view(data, size).find_first_not_of(" \t\r\n") == std::string_view::npos;
+  if (!transfer.has_begun && !is_blank) {
+    transfer.has_begun = true;
     const Clock::time_point drip_end = Clock::now() + duration_of(transfer.request.drip_seconds);
     transfer.is_dripping = drip_end < transfer.deadline;
     transfer.deadline = std::min(transfer.deadline, drip_end);

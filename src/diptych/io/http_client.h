@@ -15,7 +15,7 @@ struct HttpRequest {
   std::string body;                  // posted; a request without a body is a GET
   double timeout_seconds = 120;      // from the start of the transfer to the last byte, connecting included
   double connect_seconds = 10;       // for name look-up, TCP and TLS
-  double drip_seconds = 30;          // from the first byte of the reply's body to its last
+  double drip_seconds = 30;          // from the first byte of the reply's body that is not blank to its last
   size_t max_reply_bytes = size_t{16} << 20;
 };
 

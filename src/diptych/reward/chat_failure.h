@@ -11,6 +11,8 @@ enum class ChatFailure {
   too_large,     // a reply beyond any sensible size
   rate_limited,  // 429
   server_error,  // 408, 409, 425, 5xx
+  declined,      // a refusal or a content filter: the same request would be declined again
+  no_quota,      // the account is empty, which waiting does not change
   refused,       // any other status that is not 2xx: asking again would not help
   malformed,     // broken JSON, another content type, missing fields
   no_logprobs,   // log-probabilities were asked for and did not come
@@ -33,6 +35,10 @@ constexpr std::string_view to_string(ChatFailure failure) {
       return "rate_limited";
     case ChatFailure::server_error:
       return "server_error";
+    case ChatFailure::declined:
+      return "declined";
+    case ChatFailure::no_quota:
+      return "no_quota";
     case ChatFailure::refused:
       return "refused";
     case ChatFailure::malformed:

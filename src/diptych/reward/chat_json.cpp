@@ -1,8 +1,10 @@
 #include "diptych/reward/chat_json.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/json.h"
 #include "diptych/text/unicode.h"
@@ -83,13 +85,79 @@ ChatToken read_token(const json& entry) {
   return token;
 }
 
+/** A token behind the first: servers leave holes here, at end tokens above all. */
+ChatToken read_later_token(const json& entry) {
+  try {
+    return read_token(entry);
+  } catch (const Fault&) {
+    const json& text = member(entry, "token");
+    return {text.is_string() ? text.get<std::string>() : "", 0, {}};
+  }
+}
+
 std::vector<ChatToken> read_tokens(const json& choice) {
   const json& entries = member(member(choice, "logprobs"), "content");
   if (!entries.is_array() || entries.empty())
     throw Fault{ChatFailure::no_logprobs, "the reply has no log-probabilities, though they were asked for"};
   std::vector<ChatToken> tokens;
-  for (const json& entry : entries) tokens.push_back(read_token(entry));
+  for (const json& entry : entries) tokens.push_back(tokens.empty() ? read_token(entry) : read_later_token(entry));
   return tokens;
+}
+
+// Finish reasons of a filter or a refusal: OpenAI's and Azure's, Anthropic's, Gemini's where a gateway passes them on.
+constexpr std::array kDecliningReasons = {
+    "content_filter", "refusal", "safety",       "prohibited_content", "recitation",
+    "blocklist",      "spii",    "image_safety", "sensitive",          "guardrail_intervened"};
+
+// Codes and types of errors: OpenAI's, Azure's, LiteLLM's, DashScope's.
+constexpr std::array kDecliningCodes = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation",
+                                        "datainspectionfailed", "data_inspection_failed"};
+
+// OpenAI's, Moonshot's, DeepSeek's and those of gateways.
+constexpr std::array kQuotaCodes = {"insufficient_quota",   "insufficient_balance",
+                                    "insufficient_credits", "exceeded_current_quota_error",
+                                    "billing_not_active",   "billing_hard_limit_reached"};
+
+template <size_t N>
+bool is_among(const json& value, const std::array<const char*, N>& names) {
+  if (!value.is_string()) return false;
+  const std::string name = ascii_lower(value.get<std::string>());
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string refusal_of(const json& message) {
+  const auto text_of = [](const json& refusal) {
+    return refusal.is_string() ? std::string(trim(refusal.get_ref<const std::string&>())) : "";
+  };
+  std::string refusal = text_of(member(message, "refusal"));
+  const json& content = member(message, "content");
+  if (content.is_array())
+    for (const json& part : content) refusal += text_of(member(part, "refusal"));
+  return refusal;
+}
+
+/** A judge that will not look at a picture, or whose server does not let it. */
+void throw_if_declined(const json& choice) {
+  const std::string refusal = refusal_of(member(choice, "message"));
+  if (!refusal.empty()) throw Fault{ChatFailure::declined, cat("the judge declined: ", excerpt(refusal))};
+  const json& reason = member(choice, "finish_reason");
+  if (is_among(reason, kDecliningReasons))
+    throw Fault{ChatFailure::declined, cat("the judge declined: finish_reason ", reason.get<std::string>())};
+}
+
+/** The object that describes an error: {"error": {...}}, vLLM's own form, or Gemini's list of one. */
+const json& error_of(const json& value) {
+  const json& body = value.is_array() && value.size() == 1 ? value[0] : value;
+  return member(body, "object") == "error" ? body : member(body, "error");
+}
+
+std::optional<ChatFailure> failure_of_error(const json& error) {
+  for (const json* name :
+       {&member(error, "code"), &member(error, "type"), &member(member(error, "innererror"), "code")}) {
+    if (is_among(*name, kDecliningCodes)) return ChatFailure::declined;
+    if (is_among(*name, kQuotaCodes)) return ChatFailure::no_quota;
+  }
+  return std::nullopt;
 }
 
 int64_t count_of(const json& usage, const char* name) {
@@ -99,12 +167,11 @@ int64_t count_of(const json& usage, const char* name) {
 
 /** Some servers send errors with status 200. */
 void throw_error_object(const json& value) {
-  const bool is_vllm_error = member(value, "object") == "error";
-  const json& error = is_vllm_error ? value : member(value, "error");
+  const json& error = error_of(value);
   if (error.is_null()) return;
   const json& message = error.is_string() ? error : member(error, "message");
   const json& code = member(error, "code");
-  throw Fault{ChatFailure::server_error,
+  throw Fault{failure_of_error(error).value_or(ChatFailure::server_error),
               cat("the server reports an error: ", excerpt(message.is_string() ? message.get<std::string>() : "")),
               code.is_number_integer() ? code.get<int>() : 0};
 }
@@ -118,6 +185,7 @@ ChatReply read_reply(const std::string& body, int top_logprobs) {
   if (!choices.is_array() || choices.empty()) malformed(cat("the reply has no choices: ", excerpt(body)));
   const json& choice = choices[0];
   const json& message = member(choice, "message");
+  throw_if_declined(choice);
   if (!message.is_object()) malformed("the reply has no message");
 
   ChatReply reply;
@@ -184,6 +252,11 @@ ChatParse parse_chat_reply(const std::string& body, int top_logprobs) {
     parse.status = fault.status;
   }
   return parse;
+}
+
+std::optional<ChatFailure> failure_of_error_body(const std::string& body) {
+  const std::optional<json> value = parse_json(body);
+  return value ? failure_of_error(error_of(*value)) : std::nullopt;
 }
 
 json chat_reply_to_json(const ChatReply& reply) {

@@ -28,10 +28,16 @@ struct ChatParse {
   int status = 0;            // HTTP status that an error object names, 0 if none
 };
 
-/** Reads the body of a reply with status 2xx. If `top_logprobs` > 0, each token must carry log-probabilities.
- *  Content may be a string or a list of parts; thoughts come from `reasoning_content` or `reasoning`, blank ones count
- *  as none. Log-probabilities up to 1e-3 count as 0, since servers round; null and larger ones are failures. */
+/** Reads the body of a reply with status 2xx. If `top_logprobs` > 0, the first token must carry sound
+ * log-probabilities; a later one that does not, such as an end token, has no alternatives. Content may be a string or a
+ * list of parts; thoughts come from `reasoning_content` or `reasoning`, blank ones count as none. A refusal, or a
+ * finish reason that names a filter, is the failure `declined`. Log-probabilities up to 1e-3 count as 0, since servers
+ * round; null and larger ones are failures. */
 ChatParse parse_chat_reply(const std::string& body, int top_logprobs);
+
+/** `declined` or `no_quota` where the body of an error, of any status, says so by its code or type; nullopt for all
+ * other bodies. Messages do not count: Gemini words a limit per minute as OpenAI words an empty account. */
+std::optional<ChatFailure> failure_of_error_body(const std::string& body);
 
 /** A reply to JSON and back, for the cache. from_json throws nlohmann::json::exception for another shape. */
 nlohmann::json chat_reply_to_json(const ChatReply& reply);

@@ -7,12 +7,13 @@
 namespace diptych {
 
 bool has_think_tags(std::string_view text) {
-  return text.starts_with("<think>") && text.ends_with("</think>");
+  constexpr std::string_view kOpen = "<think>", kClose = "</think>";
+  return text.starts_with(kOpen) && text.ends_with(kClose) && !is_empty_thought(parse_think(text));
 }
 
 bool has_think_answer(std::string_view text) {
   const ThinkText parts = parse_think(text);
-  return parts.well_formed && !parts.answer.empty();
+  return parts.well_formed && !is_empty_thought(parts) && !parts.answer.empty();
 }
 
 Score format_reward(const Candidate& candidate, FormatRule rule) {

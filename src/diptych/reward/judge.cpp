@@ -151,9 +151,9 @@ class Judge::Dispatcher {
         stop_all();
       else
         give_up_if_silent(now);
-      send_ready();
+      const SteadyTime asked = send_ready();
       if (stopping && may_close()) return;
-      wait_for_change();
+      wait_for_change(asked);
     }
   }
 
@@ -251,13 +251,14 @@ class Judge::Dispatcher {
     for (const JudgeJobPointer& job : std::exchange(ready_, {})) finish(*job, {std::nullopt, text});
   }
 
-  void send_ready() {
+  /** Returns when the endpoints were last asked for a place: a rest that ended since then is yet to be noticed. */
+  SteadyTime send_ready() {
     while (!ready_.empty()) {
       const JudgeJobPointer job = ready_.front();
       const std::optional<size_t> avoid = job->tries > 0 ? std::optional(job->place.endpoint) : std::nullopt;
       const SteadyTime now = SteadyClock::now();
       const std::optional<EndpointPlace> place = pool_.acquire(avoid, now);
-      if (!place) return;
+      if (!place) return now;
       ready_.pop_front();
       job->place = *place;
       job->sent_at = now;
@@ -272,13 +273,14 @@ class Judge::Dispatcher {
         changed_.notify_one();
       });
     }
+    return SteadyClock::now();
   }
 
-  void wait_for_change() {
+  void wait_for_change(SteadyTime asked) {
     const SteadyTime now = SteadyClock::now();
     SteadyTime until = now + steady_seconds(kLongestWaitSeconds);
     if (!delayed_.empty()) until = std::min(until, delayed_.begin()->first);
-    if (!ready_.empty()) until = std::min(until, pool_.next_change(now));
+    if (!ready_.empty()) until = std::min(until, pool_.next_change(asked));
     if (!ready_.empty() || !delayed_.empty())
       until = std::min(until, last_answer_ + steady_seconds(config_.give_up_seconds));
     note_busy(now);

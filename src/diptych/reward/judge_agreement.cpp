@@ -97,7 +97,7 @@ AskedQuestions ask_questions(const AgreementSet& set, const ChatFunction& ask, c
       if (answer.yes) (questions[i].kind == "semantic" ? semantic : quality).push_back(*answer.yes);
       const std::optional<bool> truth = true_answer(set, picture, i);
       if (!truth) continue;
-      const double coverage = answer.yes ? yes_no_mass(result.reply->tokens.front().top) : 0;
+      const double coverage = answer.coverage;
       add_answer(asked.answers.front(), answer.yes, *truth, coverage);
       add_answer(answers_with_tag(asked.answers, questions[i].tag), answer.yes, *truth, coverage);
     }

@@ -18,7 +18,8 @@ JudgeAttempt failed(ChatFailure failure, std::string text) {
   JudgeAttempt attempt;
   attempt.failure = failure;
   attempt.failure_text = std::move(text);
-  attempt.is_retryable = failure != ChatFailure::refused && failure != ChatFailure::stopped;
+  attempt.is_retryable = failure != ChatFailure::refused && failure != ChatFailure::stopped &&
+                         failure != ChatFailure::declined && failure != ChatFailure::no_quota;
   attempt.is_endpoint_fault = attempt.is_retryable && failure != ChatFailure::rate_limited;
   return attempt;
 }
@@ -37,12 +38,15 @@ ChatFailure failure_of_transport(HttpFailure failure) {
 }
 
 ChatFailure failure_of_status(int status) {
+  if (status == 402) return ChatFailure::no_quota;
   if (status == 429) return ChatFailure::rate_limited;
   if (status == 408 || status == 409 || status == 425 || status >= 500) return ChatFailure::server_error;
   return ChatFailure::refused;
 }
 
-std::string hint_of_status(int status) {
+std::string hint_of(ChatFailure failure, int status) {
+  if (failure == ChatFailure::no_quota) return " (the account is empty: waiting does not help)";
+  if (failure == ChatFailure::declined) return " (declined)";
   if (status >= 300 && status < 400) return " (redirects are not followed; give the new address)";
   if (status == 401 || status == 403) return " (check the key in the variable that api_key_env names)";
   if (status == 404) return " (check the base URL, which often ends in /v1, and the model's name)";
@@ -54,8 +58,11 @@ JudgeAttempt read_body(const HttpReply& reply, int top_logprobs) {
     return failed(ChatFailure::malformed,
                   cat("the reply is ", reply.content_type, " instead of JSON: ", excerpt(reply.body)));
   ChatParse parse = parse_chat_reply(reply.body, top_logprobs);
-  if (!parse.reply)
-    return failed(parse.status >= 400 ? failure_of_status(parse.status) : parse.failure, parse.failure_text);
+  if (!parse.reply) {
+    const bool has_status = parse.failure == ChatFailure::server_error && parse.status >= 400;
+    const ChatFailure failure = has_status ? failure_of_status(parse.status) : parse.failure;
+    return failed(failure, cat(parse.failure_text, failure == ChatFailure::no_quota ? hint_of(failure, 0) : ""));
+  }
   JudgeAttempt attempt;
   attempt.reply = std::move(parse.reply);
   return attempt;
@@ -66,8 +73,9 @@ JudgeAttempt read_body(const HttpReply& reply, int top_logprobs) {
 JudgeAttempt judge_attempt(const HttpReply& reply, int top_logprobs, std::time_t now) {
   if (reply.failure != HttpFailure::none) return failed(failure_of_transport(reply.failure), reply.failure_text);
   if (reply.status >= 200 && reply.status < 300) return read_body(reply, top_logprobs);
-  JudgeAttempt attempt = failed(failure_of_status(reply.status),
-                                cat("status ", reply.status, hint_of_status(reply.status), ": ", excerpt(reply.body)));
+  const ChatFailure failure = failure_of_error_body(reply.body).value_or(failure_of_status(reply.status));
+  JudgeAttempt attempt =
+      failed(failure, cat("status ", reply.status, hint_of(failure, reply.status), ": ", excerpt(reply.body)));
   if (attempt.is_retryable) attempt.rest_seconds = retry_after_seconds(reply.retry_after, now);
   return attempt;
 }

@@ -22,7 +22,8 @@ struct JudgeAttempt {
 };
 
 /** Retryable: no whole reply, 408, 409, 425, 429, 5xx, a 2xx that is malformed or lacks sound log-probabilities. An
- *  error object counts as the status it names. Any other status is final. `top_logprobs` as in the request. */
+ *  error object counts as the status it names. Any other status is final, and so, whatever the status, are a judge that
+ *  declines and an account that is empty. `top_logprobs` as in the request. */
 JudgeAttempt judge_attempt(const HttpReply& reply, int top_logprobs, std::time_t now);
 
 /** Seconds before the next try after `tries` (>= 1) failed ones: base * 2^(tries - 1), at most `longest`, of which the

@@ -42,8 +42,8 @@ void visit(Fields& fields, JudgeConfig& judge) {
   fields.range("concurrency", judge.concurrency, 1, 10000, "requests under way at once, per endpoint", Change::free);
   fields.range("timeout_seconds", judge.timeout_seconds, 0.001, 86400, "for one try, connecting included",
                Change::free);
-  fields.range("drip_seconds", judge.drip_seconds, 0.001, 86400, "for the rest of a reply after its first byte",
-               Change::free);
+  fields.range("drip_seconds", judge.drip_seconds, 0.001, 86400,
+               "for the rest of a reply after its first byte that is not blank", Change::free);
   fields.range("retries", judge.retries, 0, 100, "further tries of a request that failed for a passing reason",
                Change::free);
   fields.range("backoff_base_seconds", judge.backoff_base_seconds, 0, 3600, "wait before the first retry; doubles",

@@ -96,21 +96,22 @@ JudgeProbe logprob_probe(const ChatResult& result) {
   return {"log-probs", ProbeOutcome::passed, cat(top.size(), " alternatives with ", fixed(100 * sum, 1), " % in all")};
 }
 
-JudgeProbe coverage_probe(const ChatReply& true_reply, const ChatResult& false_result) {
+JudgeProbe coverage_probe(const ChatResult& true_result, const ChatResult& false_result) {
   if (!false_result.reply) return failed("yes/no", false_result.failure);
   double covered = 1;
   double values[2] = {};
-  const ChatReply* replies[] = {&true_reply, &*false_result.reply};
+  const ChatResult* results[] = {&true_result, &false_result};
   for (size_t i = 0; i < 2; ++i) {
-    const Alternatives& top = replies[i]->tokens.front().top;
-    covered = std::min(covered, yes_no_mass(top));
-    values[i] = yes_probability(top, replies[i]->text);
+    const YesNoAnswer answer = yes_no_answer(*results[i]);
+    if (!answer.yes) return failed("yes/no", answer.failure);
+    covered = std::min(covered, answer.coverage);
+    values[i] = *answer.yes;
   }
   const std::string seen = cat("yes and no cover ", fixed(100 * covered, 1), " %; v ", fixed(values[0], 3),
                                " for a true, ", fixed(values[1], 3), " for a false statement");
   if (covered < kHardlyCovered)
     return failed("yes/no", cat(seen, ": the judge does not answer yes or no, it began with '",
-                                true_reply.tokens.front().token, "'"));
+                                true_result.reply->tokens.front().token, "'"));
   if (values[0] <= 0.5 || values[1] >= 0.5) return failed("yes/no", cat(seen, ": a wrong answer to an easy question"));
   return {"yes/no", covered < kWellCovered ? ProbeOutcome::warned : ProbeOutcome::passed, seen};
 }
@@ -121,12 +122,13 @@ JudgeProbe two_images_probe(const ChatFunction& ask) {
   const ChatPart blue = picture(Colour::blue);
   const std::vector<ChatResult> results = ask({yes_no({red, blue}, question), yes_no({blue, red}, question)});
   const std::string consequence = "; rewards that compare two pictures (editing) will not work";
-  for (const ChatResult& result : results)
-    if (!result.reply) return {"two images", ProbeOutcome::warned, cat(result.failure, consequence)};
-  const auto value = [](const ChatResult& result) {
-    return yes_probability(result.reply->tokens.front().top, result.reply->text);
-  };
-  if (value(results[0]) <= 0.5 || value(results[1]) >= 0.5)
+  std::vector<double> values;
+  for (const ChatResult& result : results) {
+    const YesNoAnswer answer = yes_no_answer(result);
+    if (!answer.yes) return {"two images", ProbeOutcome::warned, cat(answer.failure, consequence)};
+    values.push_back(*answer.yes);
+  }
+  if (values[0] <= 0.5 || values[1] >= 0.5)
     return {"two images", ProbeOutcome::warned, cat("the judge does not tell which comes first", consequence)};
   return {"two images", ProbeOutcome::passed, "told apart in order"};
 }
@@ -134,10 +136,10 @@ JudgeProbe two_images_probe(const ChatFunction& ask) {
 JudgeProbe repeat_probe(const ChatFunction& ask, const ChatRequest& question) {
   double low = 1, high = 0;
   for (const ChatResult& result : ask(std::vector<ChatRequest>(kRepeats, question))) {
-    if (!result.reply) return failed("repeats", result.failure);
-    const double value = yes_probability(result.reply->tokens.front().top, result.reply->text);
-    low = std::min(low, value);
-    high = std::max(high, value);
+    const YesNoAnswer answer = yes_no_answer(result);
+    if (!answer.yes) return failed("repeats", answer.failure);
+    low = std::min(low, *answer.yes);
+    high = std::max(high, *answer.yes);
   }
   const std::string seen = cat("v of ", kRepeats, " equal questions spreads by ", fixed(high - low, 4));
   if (high - low <= kSteady) return {"repeats", ProbeOutcome::passed, seen};
@@ -158,7 +160,7 @@ std::vector<JudgeProbe> probe_judge(const ChatFunction& ask) {
   const std::vector<ChatResult> answers = ask({is_red, yes_no({picture(Colour::red)}, "Is the picture blue?")});
   probes.push_back(logprob_probe(answers[0]));
   if (!answers[0].reply) return probes;
-  probes.push_back(coverage_probe(*answers[0].reply, answers[1]));
+  probes.push_back(coverage_probe(answers[0], answers[1]));
   probes.push_back(two_images_probe(ask));
   probes.push_back(repeat_probe(ask, is_red));
   return probes;

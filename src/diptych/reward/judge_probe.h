@@ -25,7 +25,7 @@ struct JudgeProbe {
  *  - thinking: the reply has no thoughts, which would stand where the yes or no is read;
  *  - images: a PNG and a JPEG are seen, since their colours are named;
  *  - log-probs: they come, are sorted, and their probabilities sum to at most 1;
- *  - yes/no: the listed tokens that read yes or no cover the first token's probability, and the answers are right;
+ *  - yes/no: the listed tokens that read yes or no cover the answering token's probability, and the answers are right;
  *  - two images: told apart in order (editing rewards need that);
  *  - repeats: the same question again gives the same probability of yes.
  *  The list ends early where the rest could not be asked. `ask` must not answer from a cache. */

@@ -1,11 +1,11 @@
 #include "diptych/reward/scalar_score.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
-#include "diptych/base/ascii.h"
+#include "diptych/reward/chat_json.h"
 #include "diptych/reward/judged_score.h"
-#include "diptych/text/unicode.h"
+#include "diptych/reward/reply_words.h"
 
 namespace diptych {
 
@@ -16,31 +16,31 @@ constexpr const char* kQuestion =
     "Reply with one number from 1 to 5 and nothing else.\nRequest: {prompt}";
 constexpr int kMostAlternatives = 20;
 
-std::vector<double> numbers_in(std::string_view text) {
-  const std::string owned(text);
-  std::vector<double> numbers;
-  for (size_t at = 0; at < owned.size();) {
-    if (!is_ascii_digit(owned[at])) {
-      ++at;
-      continue;
-    }
-    const size_t end = owned.find_first_not_of("0123456789.", at);
-    numbers.push_back(std::strtod(owned.substr(at, end - at).c_str(), nullptr));
-    at = end == owned.npos ? owned.size() : end;
-    if (owned.compare(at, 2, "/5") == 0) at += 2;
-  }
-  return numbers;
+constexpr double kLowestScalar = 1, kHighestScalar = 5;
+
+/** The digit 1 to 5 that a token is, but for white space and markup. */
+std::optional<int> digit_of(const std::string& token) {
+  const std::vector<ReplyWord> words = reply_words(plain_signs(token));
+  if (words.size() != 1 || words[0].text.size() != 1 || words[0].text < "1" || words[0].text > "5") return std::nullopt;
+  return words[0].text[0] - '0';
+}
+
+/** The expectation at the first token that is a digit, of a reply whose words are a rating. */
+std::optional<double> likely_rating(const ChatReply& reply, const std::string& text) {
+  if (!written_rating(text)) return std::nullopt;
+  const auto token = std::find_if(reply.tokens.begin(), reply.tokens.end(),
+                                  [](const ChatToken& candidate) { return digit_of(candidate.token).has_value(); });
+  return token == reply.tokens.end() ? std::nullopt : expected_rating(token->top);
 }
 
 Score score_reply(const ChatResult& result, const ScalarScoreOptions& options) {
   const ReadReply read = read_reply(result);
   if (!read.failure.empty()) return masked_score(read.failure);
-  std::optional<double> rating;
-  if (!options.from_logprobs) rating = written_rating(read.text);
-  if (options.from_logprobs && !result.reply->tokens.empty()) rating = expected_rating(result.reply->tokens[0].top);
-  if (!rating) return masked_score("no rating in: " + read.text);
+  const std::optional<double> rating =
+      options.from_logprobs ? likely_rating(*result.reply, read.text) : written_rating(read.text);
+  if (!rating) return masked_score("no rating in: " + excerpt(read.text));
   Score score;
-  score.value = (*rating - 1) / 4;
+  score.value = (*rating - kLowestScalar) / (kHighestScalar - kLowestScalar);
   score.checks = {{"rating", *rating}};
   score.raw_reply = result.reply->text;
   return score;
@@ -49,17 +49,15 @@ Score score_reply(const ChatResult& result, const ScalarScoreOptions& options) {
 }  // namespace
 
 std::optional<double> written_rating(std::string_view reply) {
-  const std::vector<double> numbers = numbers_in(reply);
-  if (numbers.size() != 1 || !(numbers[0] >= 1 && numbers[0] <= 5)) return std::nullopt;
-  return numbers[0];
+  return rating_in_words(reply, kLowestScalar, kHighestScalar);
 }
 
 std::optional<double> expected_rating(const std::vector<std::pair<std::string, double>>& top) {
   double sum = 0, total = 0;
   for (const auto& [token, logprob] : top) {
-    const std::string_view digit = trim(token);
-    if (digit.size() != 1 || digit[0] < '1' || digit[0] > '5') continue;
-    sum += (digit[0] - '0') * std::exp(logprob);
+    const std::optional<int> digit = digit_of(token);
+    if (!digit) continue;
+    sum += *digit * std::exp(logprob);
     total += std::exp(logprob);
   }
   if (!(total > 0) || !std::isfinite(sum)) return std::nullopt;

@@ -12,15 +12,18 @@
 namespace diptych {
 
 struct ScalarScoreOptions {
-  bool from_logprobs = false;  // expectation over the first token's digits instead of the digit that was written
-  std::string question = {};   // with {prompt}; empty: the built-in one
+  bool from_logprobs =
+      false;  // expectation over the digits of the first token that is one, instead of the digit that was written
+  std::string question = {};  // with {prompt}; empty: the built-in one
   ImageEncoding encoding = ImageEncoding::jpeg;
 };
 
-/** The only number of the reply, "4" or "4.5" or "4/5". nullopt for no or several numbers, or one outside [1, 5]. */
+/** The rating of the reply, "4" or "**4.5**" or "My rating is 4/5" (rating_in_words of reward/reply_words.h). nullopt
+ * for no or several numbers, numbers in prose, or one outside [1, 5]. */
 std::optional<double> written_rating(std::string_view reply);
 
-/** sum of k p(k) / sum of p(k) over the tokens that read 1 to 5 without white space. nullopt if none does. */
+/** sum of k p(k) / sum of p(k) over the tokens that read 1 to 5 but for white space and markup. nullopt if none does.
+ */
 std::optional<double> expected_rating(const std::vector<std::pair<std::string, double>>& top);
 
 /** (rating - 1) / 4, in [0, 1]. One request for each candidate's last image: image, then text; JPEG of quality 95.

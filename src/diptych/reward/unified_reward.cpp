@@ -1,32 +1,40 @@
 #include "diptych/reward/unified_reward.h"
 
-#include <cstdlib>
+#include <algorithm>
 
-#include "diptych/base/ascii.h"
 #include "diptych/io/resize.h"
 #include "diptych/reward/judged_score.h"
+#include "diptych/reward/reply_words.h"
 #include "diptych/reward/unified_reward_prompt.h"
 
 namespace diptych {
 
 namespace {
 
-constexpr std::string_view kMarker = "Final Score:";
 constexpr int kUnifiedRewardSide = 512;
 constexpr int kUnifiedRewardJpegQuality = 85;
 constexpr int kUnifiedRewardTokens = 512;
 
+/** Where the next "Final Score" begins, from the word `from` on; npos if there is none. */
+size_t next_final_score(const std::vector<ReplyWord>& words, size_t from) {
+  for (size_t i = from; i + 1 < words.size(); ++i)
+    if (words[i].text == "final" && words[i + 1].text == "score") return words[i].begin;
+  return std::string::npos;
+}
+
 }  // namespace
 
 std::optional<double> unified_reward_rating(std::string_view reply) {
-  for (size_t at = reply.find(kMarker); at != reply.npos; at = reply.find(kMarker, at + 1)) {
-    const size_t begin = reply.find_first_not_of(" \t\r\n\f\v", at + kMarker.size());
-    if (begin == reply.npos || reply[begin] < '1' || reply[begin] > '5') continue;
-    size_t end = begin + 1;
-    if (end + 1 < reply.size() && reply[end] == '.' && is_ascii_digit(reply[end + 1]))
-      for (++end; end < reply.size() && is_ascii_digit(reply[end]);) ++end;
-    const double rating = std::strtod(std::string(reply.substr(begin, end - begin)).c_str(), nullptr);
-    return rating <= 5 ? std::optional(rating) : std::nullopt;
+  const std::string text = plain_signs(reply);
+  const std::vector<ReplyWord> words = reply_words(text);
+  for (size_t i = 0; i + 2 < words.size(); ++i) {
+    if (words[i].text != "final" || words[i + 1].text != "score") continue;
+    size_t rating = i + 2;
+    while (rating + 1 < words.size() && announces_rating(words[rating].text)) ++rating;
+    if (!number_of_word(words[rating].text)) continue;
+    // What follows on other lines, such as scores of single words, is not the final score's.
+    const size_t end = std::min(text.find('\n', words[rating].end), next_final_score(words, rating));
+    return rating_in_words(std::string_view(text).substr(words[i + 1].end, end - words[i + 1].end), 1, 5);
   }
   return std::nullopt;
 }

@@ -10,7 +10,8 @@
 
 namespace diptych {
 
-/** The number after the first "Final Score:" that one in [1, 5] follows, at most 5; nullopt if there is none. */
+/** The rating behind the first "Final Score" that a number follows, markup and capitals aside; nullopt if there is
+ * none, or if it is no rating from 1 to 5. */
 std::optional<double> unified_reward_rating(std::string_view reply);
 
 /** rating / 5, in [0.2, 1]. One request for each candidate's last image: the image at 512 x 512 as JPEG of quality 85,

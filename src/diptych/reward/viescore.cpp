@@ -4,11 +4,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/json.h"
 #include "diptych/reward/judged_score.h"
+#include "diptych/reward/reply_words.h"
 #include "diptych/reward/viescore_prompts.h"
-#include "diptych/text/unicode.h"
 
 namespace diptych {
 
@@ -20,6 +21,7 @@ constexpr std::string_view kDelimiter = "||V^=^V||";
 constexpr int kVieScoreJpegQuality = 75;
 constexpr int kVieScoreTokens = 2048;
 constexpr int kVieScoreTokensOfAMark = 10;
+constexpr double kHighestVieRating = 10;
 
 /** From the first `open` to the last `close`, both included; empty if they are not there in this order. */
 std::string_view between(std::string_view text, char open, char close) {
@@ -34,30 +36,73 @@ std::optional<json> parse(std::string_view text) {
   return parse_json(line);
 }
 
-/** The list or number after the word score in an object that is no JSON, such as one with quotes inside its reasoning.
- */
+/** The value behind a key "score" of an object that is no JSON, such as one with quotes inside its reasoning: a list or
+ * a number. null where it is neither. */
+json value_of_broken_object(std::string_view rest) {
+  const size_t colon = rest.find_first_not_of("\"' \t\r\n");
+  if (colon == rest.npos || rest[colon] != ':') return nullptr;
+  const size_t begin = rest.find_first_not_of(" \t\r\n", colon + 1);
+  if (begin == rest.npos) return nullptr;
+  const bool is_list = rest[begin] == '[';
+  const size_t end = is_list ? rest.find(']', begin) : rest.find_first_of(",}\n", begin);
+  if (end == rest.npos) return nullptr;
+  const std::string_view value = rest.substr(begin, end - begin + (is_list ? 1 : 0));
+  if (const std::optional<json> parsed = parse(value)) return *parsed;
+  return is_list ? json() : json(std::string(value));
+}
+
+/** The value of "score" in an object that is no JSON. A key stands behind a brace or comma, unlike the word in prose.
+ * null for none, and for keys that disagree. */
 json score_of_broken_object(std::string_view object) {
-  const size_t key = object.find("score");
-  if (key == object.npos) return nullptr;
-  const size_t begin = object.find_first_of("[0123456789", key);
-  if (begin == object.npos) return nullptr;
-  const bool is_list = object[begin] == '[';
-  const size_t end = is_list ? object.find(']', begin) : object.find_first_not_of("0123456789.", begin);
-  if (end == object.npos) return nullptr;
-  return parse(object.substr(begin, end - begin + (is_list ? 1 : 0))).value_or(nullptr);
+  constexpr std::string_view kKey = "score";
+  json score;
+  const std::string folded = ascii_lower(object);
+  for (size_t at = folded.find(kKey); at != folded.npos; at = folded.find(kKey, at + 1)) {
+    const size_t before = at == 0 ? object.npos : object.find_last_not_of("\"' \t\r\n", at - 1);
+    if (before == object.npos || (object[before] != '{' && object[before] != ',')) continue;
+    const json value = value_of_broken_object(object.substr(at + kKey.size()));
+    if (value.is_null()) continue;
+    if (!score.is_null() && score != value) return nullptr;
+    score = value;
+  }
+  return score;
+}
+
+/** The member "score", however it is capitalised; null for none, and for several. */
+json score_of_object(const json& object) {
+  json score;
+  for (const auto& [key, value] : object.items()) {
+    if (ascii_lower(key) != "score") continue;
+    if (!score.is_null()) return nullptr;
+    score = value;
+  }
+  return score;
 }
 
 json score_in(std::string_view reply) {
   const size_t first = reply.find(kDelimiter);
   const size_t last = reply.rfind(kDelimiter);
   if (first != last) reply = reply.substr(first + kDelimiter.size(), last - first - kDelimiter.size());
-  const std::string_view object = between(reply, '{', '}');
-  if (object.empty()) {
-    const std::string_view list = between(reply, '[', ']');
-    return parse(list.empty() ? trim(reply) : list).value_or(nullptr);
+  if (const std::string_view object = between(reply, '{', '}'); object.find(':') != object.npos) {
+    const std::optional<json> parsed = parse(object);
+    return parsed ? score_of_object(*parsed) : score_of_broken_object(object);
   }
-  const std::optional<json> parsed = parse(object);
-  return parsed ? parsed->value("score", json()) : score_of_broken_object(object);
+  const std::string_view list = between(reply, '[', ']');
+  if (list.empty()) {
+    const bool is_cut_off =
+        std::count(reply.begin(), reply.end(), '{') != std::count(reply.begin(), reply.end(), '}') ||
+        reply.find('[') != reply.npos;
+    return is_cut_off ? json() : json(std::string(reply));
+  }
+  const std::string_view ahead = reply.substr(0, static_cast<size_t>(list.data() - reply.data()));
+  return announces_rating(ahead) ? parse(list).value_or(nullptr) : json();
+}
+
+/** A rating as a number, or in words such as "8", "8/10" and "8.5 out of 10". */
+std::optional<double> rating_of(const json& value) {
+  if (value.is_string()) return rating_in_words(value.get_ref<const std::string&>(), 0, kHighestVieRating);
+  if (!value.is_number() || !(value >= 0 && value <= kHighestVieRating)) return std::nullopt;
+  return value.get<double>();
 }
 
 /** The reply's smallest rating, or why there is none. */
@@ -112,12 +157,13 @@ Score score_of(std::span<const ChatResult> results) {
 }  // namespace
 
 std::optional<std::vector<double>> viescore_ratings(std::string_view reply) {
-  const json score = score_in(reply);
+  const json score = score_in(plain_signs(reply));
   const json list = score.is_array() ? score : json::array({score});
   std::vector<double> ratings;
-  for (const json& rating : list) {
-    if (!rating.is_number() || !(rating >= 0 && rating <= 10)) return std::nullopt;
-    ratings.push_back(rating);
+  for (const json& value : list) {
+    const std::optional<double> rating = rating_of(value);
+    if (!rating) return std::nullopt;
+    ratings.push_back(*rating);
   }
   return ratings.empty() ? std::nullopt : std::optional(ratings);
 }

@@ -13,8 +13,9 @@
 namespace diptych {
 
 /** The ratings in a reply, in its order: between two ||V^=^V||; else the "score" of the JSON object from the first { to
- *  the last }, read by its key alone where the JSON is broken; else a bare list or number. nullopt unless there is at
- *  least one rating and all lie in [0, 10]. */
+ *  the last }, read by its key alone where the JSON is broken; else a bare list or number, announced or not. A rating
+ *  may be written as text, such as "8/10". nullopt unless there is at least one rating and all lie in [0, 10], and
+ * where several keys of broken JSON disagree. */
 std::optional<std::vector<double>> viescore_ratings(std::string_view reply);
 
 /** Own questions instead of the published ones; both or none. */

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "diptych/reward/chat_json.h"
 #include "diptych/reward/judged_score.h"
+#include "diptych/reward/reply_words.h"
 #include "diptych/text/unicode.h"
 
 namespace diptych {
@@ -50,29 +52,81 @@ YesNoMass mass_of(const std::vector<std::pair<std::string, double>>& top) {
   return mass;
 }
 
+/** The same over alternatives that are yes or no but for signs around them, such as `**Yes`. */
+YesNoMass mass_within_markup(const std::vector<std::pair<std::string, double>>& top) {
+  YesNoMass mass;
+  for (const auto& [token, logprob] : top) {
+    const std::vector<ReplyWord> words = reply_words(plain_signs(token));
+    const std::optional<bool> answer = words.size() == 1 ? yes_or_no(words[0].text) : std::nullopt;
+    if (answer) (*answer ? mass.yes : mass.no) += std::exp(logprob);
+  }
+  return mass;
+}
+
+bool thinks_aloud(const ChatReply& reply) {
+  return !reply.reasoning.empty() || trim(reply.text).starts_with("<think") ||
+         reply.text.find("</think>") != std::string::npos;
+}
+
 std::string failure_of(const ChatResult& result) {
   if (!result.reply) return result.failure;
   const ChatReply& reply = *result.reply;
-  if (!reply.reasoning.empty() || trim(reply.text).starts_with("<think"))
-    return "the judge thinks before it answers; switch thinking off";
+  if (thinks_aloud(reply)) return "the judge thinks before it answers; switch thinking off";
   if (reply.tokens.empty() || reply.tokens.front().top.empty()) return "the reply has no log-probabilities";
-  for (const auto& [token, logprob] : reply.tokens.front().top)
-    // Written so that NaN fails; servers round certainty to slightly above 0.
-    if (!(logprob <= 1e-3)) return "log-probability " + std::to_string(logprob) + " of '" + token + "'";
+  for (const ChatToken& read : reply.tokens)
+    for (const auto& [token, logprob] : read.top)
+      // Written so that NaN fails; servers round certainty to slightly above 0.
+      if (!(logprob <= 1e-3)) return "log-probability " + std::to_string(logprob) + " of '" + token + "'";
   return "";
+}
+
+/** The token in which the verdict begins. */
+std::optional<size_t> token_of_verdict(const std::vector<ChatToken>& tokens) {
+  std::string spelled;
+  std::vector<size_t> ends;
+  for (const ChatToken& token : tokens) {
+    spelled += plain_signs(token.token);
+    ends.push_back(spelled.size());
+  }
+  const std::optional<ReplyWord> verdict = yes_no_verdict(spelled);
+  if (!verdict) return std::nullopt;
+  return static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), verdict->begin) - ends.begin());
+}
+
+YesNoAnswer answer_at(size_t index, const YesNoMass& mass) {
+  const double sum = mass.yes + mass.no;
+  return {.yes = mass.yes / sum, .failure = "", .token = index, .coverage = sum};
+}
+
+/** The answer in the alternatives of one token, if there is one. */
+std::optional<YesNoAnswer> answer_in_token(const std::vector<ChatToken>& tokens, size_t index, bool is_verdict) {
+  const ChatToken& token = tokens[index];
+  const YesNoMass plain = mass_of(token.top);
+  const double sum = plain.yes + plain.no;
+  if (sum > 0 && sum >= std::exp(token.logprob)) return answer_at(index, plain);
+  if (!is_verdict) return std::nullopt;
+  const YesNoMass marked = mass_within_markup(token.top);
+  if (marked.yes + marked.no > 0) return answer_at(index, marked);
+  return std::nullopt;
+}
+
+std::string no_judgement(const ChatReply& reply) {
+  if (yes_no_verdict(plain_signs(reply.text)))
+    return "the log-probabilities do not show the yes or no of: " + excerpt(reply.text);
+  return (reply.finish_reason == "length" ? "the reply was cut off before a yes or no: "
+                                          : "the reply reads neither yes nor no: ") +
+         excerpt(reply.text);
 }
 
 }  // namespace
 
-double yes_probability(const std::vector<std::pair<std::string, double>>& top, std::string_view text) {
+std::optional<double> yes_probability(const std::vector<std::pair<std::string, double>>& top, std::string_view text) {
   const YesNoMass mass = mass_of(top);
   if (mass.yes + mass.no > 0) return mass.yes / (mass.yes + mass.no);
-  return normalized(text) == "yes" ? 1 : 0;
-}
-
-double yes_no_mass(const std::vector<std::pair<std::string, double>>& top) {
-  const YesNoMass mass = mass_of(top);
-  return mass.yes + mass.no;
+  const std::string word = normalized(text);
+  if (word == "yes") return 1;
+  if (word == "no") return 0;
+  return std::nullopt;
 }
 
 ChatRequest yes_no_request(SharedImage image, const std::string& question, const YesNoOptions& options) {
@@ -88,8 +142,15 @@ ChatRequest yes_no_request(SharedImage image, const std::string& question, const
 
 YesNoAnswer yes_no_answer(const ChatResult& result) {
   const std::string failure = failure_of(result);
-  if (!failure.empty()) return {std::nullopt, failure};
-  return {yes_probability(result.reply->tokens.front().top, result.reply->text), ""};
+  if (!failure.empty()) return {.yes = std::nullopt, .failure = failure};
+  const ChatReply& reply = *result.reply;
+  const std::optional<size_t> verdict = token_of_verdict(reply.tokens);
+  if (const auto answer = answer_in_token(reply.tokens, 0, verdict == 0)) return *answer;
+  if (verdict)
+    if (const auto answer = answer_in_token(reply.tokens, *verdict, true)) return *answer;
+  // Yes and no are not among the alternatives: a reply that is nothing but one of them still counts.
+  if (const auto yes = yes_probability({}, reply.text)) return {.yes = yes, .failure = ""};
+  return {.yes = std::nullopt, .failure = no_judgement(reply)};
 }
 
 std::string yes_no_record(const std::string& id, const std::string& question, const ChatResult& result) {
@@ -99,7 +160,7 @@ std::string yes_no_record(const std::string& id, const std::string& question, co
   if (!answer.yes) record["failure"] = answer.failure;
   if (result.reply) {
     record["text"] = result.reply->text;
-    if (!result.reply->tokens.empty()) record["top"] = result.reply->tokens.front().top;
+    if (!result.reply->tokens.empty()) record["top"] = result.reply->tokens[answer.token].top;
   }
   return log_line(record);
 }

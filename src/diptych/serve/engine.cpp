@@ -417,8 +417,8 @@ void Engine::paint() {
   if (!run_pass(requests, [&] { paint_step(model_, cache_, painting_, counters_); })) painting_ = {};
 }
 
-// If the pass throws, the requests in it fail, and nobody else: the cache is as it was. False then. Waits for the device,
-// so that the pass's time and faults are its own.
+// If the pass throws, the requests in it fail, and nobody else: the cache is as it was. False then. Waits for the
+// device, so that the pass's time and faults are its own.
 bool Engine::run_pass(const std::vector<std::shared_ptr<Request>>& requests, const std::function<void()>& pass) {
   try {
     pass();

@@ -25,4 +25,13 @@ ThinkText parse_think(std::string_view text) {
           open == 0 && only_tags};
 }
 
+bool is_empty_thought(const ThinkText& text) {
+  const std::string reasoning = repair_utf8(text.reasoning);
+  for (std::size_t at = 0; at < reasoning.size();) {
+    const char32_t sign = next_code_point(reasoning, &at);
+    if (is_letter(sign) || is_number(sign)) return false;
+  }
+  return true;
+}
+
 }  // namespace diptych

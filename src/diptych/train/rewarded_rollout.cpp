@@ -70,6 +70,16 @@ void check_missing(const std::vector<Score>& scores, double largest_share) {
                                                            : "one of them says: " + broken->raw_reply});
 }
 
+std::optional<MissingRewards> missing_rewards(const RewardedRollout& step) {
+  MissingRewards missing;
+  for (size_t i = 0; i < step.valid.size(); ++i) {
+    if (step.valid[i]) continue;
+    ++missing.count;
+    if (missing.reason.empty() && !usable_value(step.scores[i])) missing.reason = step.scores[i].raw_reply;
+  }
+  return missing.count == 0 ? std::nullopt : std::optional(missing);
+}
+
 void add_advantages(const RlRecipe& recipe, RewardedRollout& step) {
   step.advantages = advantages_of(recipe, step);
   std::map<int64_t, bool> spreads;

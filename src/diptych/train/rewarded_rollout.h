@@ -26,6 +26,15 @@ std::optional<double> usable_value(const Score& score);
 /** Sets rewards and validity from the scores: every stage's own score, in groups of equal prompt. */
 void reward_each_stage(RewardedRollout& step);
 
+/** Stages without a reward, and what the judge or scorer said of one of them. */
+struct MissingRewards {
+  size_t count = 0;
+  std::string reason;
+};
+
+/** nullopt if every stage has a reward. */
+std::optional<MissingRewards> missing_rewards(const RewardedRollout& step);
+
 /** Throws Error(reward) when more than `largest_share` of the scores have no usable value. */
 void check_missing(const std::vector<Score>& scores, double largest_share);
 

@@ -36,7 +36,7 @@ void dump_step(const std::filesystem::path& folder, int64_t step, const Rewarded
                        {"sample", chain.sample},
                        {"round", chain.round},
                        {"texts", chain.candidate.texts},
-                       {"reward", rewarded.rewards[i]},
+                       {"reward", rewarded.valid[i] ? nlohmann::json(rewarded.rewards[i]) : nlohmann::json()},
                        {"advantage", rewarded.advantages.values[i]}};
     if (chain.image && !chain.remote) row["latent_finite"] = chain.image->latent.isfinite().all().item<bool>();
     rows.push_back(std::move(row));
@@ -129,6 +129,7 @@ class RlRun {
   RewardFunction started_reward();
   RewardedRollout sample(int64_t step, MetricRow& row);
   void update(int64_t step, const RewardedRollout& rewarded, MetricRow& row);
+  void warn_of_missing(int64_t step, const RewardedRollout& rewarded);
   std::optional<EvaluationResult> evaluate(int64_t step, MetricRow& row);
   bool finish_row(int64_t step, MetricRow& row, std::optional<EvaluationResult>& result);
   bool evaluates_after(int64_t step) const;
@@ -154,6 +155,7 @@ class RlRun {
   UpdateOptions options_;
   int64_t skipped_in_a_row_ = 0;
   int64_t skipped_draws_ = 0;  // of prompts, by forks with fewer prompts a step
+  bool has_warned_of_missing_ = false;
 };
 
 RewardFunction RlRun::started_reward() {
@@ -211,9 +213,22 @@ RewardedRollout RlRun::sample(int64_t step, MetricRow& row) {
   return rewarded;
 }
 
+// Told whenever nothing could be scored, and the first time that something could not.
+void RlRun::warn_of_missing(int64_t step, const RewardedRollout& rewarded) {
+  const std::optional<MissingRewards> missing = missing_rewards(rewarded);
+  if (!missing || (has_warned_of_missing_ && rewarded.advantages.valid_samples > 0)) return;
+  has_warned_of_missing_ = true;
+  log_warning(cat("step ", step + 1, ": ", missing->count, " of ", rewarded.rewards.size(),
+                  " chains have no reward and are left out",
+                  rewarded.advantages.valid_samples > 0 ? "" : ", so nothing was learnt",
+                  missing->reason.empty() ? "" : "; one of them says: " + missing->reason));
+}
+
 void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row) {
+  warn_of_missing(step, rewarded);
   if (rewarded.contributing.empty()) {
-    log_warning(cat("step ", step + 1, ": no group has a spread of rewards, so nothing was learnt"));
+    if (rewarded.advantages.valid_samples > 0)
+      log_warning(cat("step ", step + 1, ": no group has a spread of rewards, so nothing was learnt"));
     return;
   }
   const Stopwatch referencing;
@@ -396,7 +411,8 @@ RlResult RlRun::train() {
     }
     if (last) result.after = std::move(evaluated);
     if (session_.writes())
-      progress.update(done, cat("reward ", row.contains("reward/mean") ? fixed(row.at("reward/mean"), 3) : "none"));
+      progress.update(done,
+                      row.contains("reward/mean") ? cat("reward ", fixed(row.at("reward/mean"), 3)) : "no reward");
     const bool interrupted = !last && stopping();
     if (interrupted && !saved) save(done, row);
     if (interrupted) {

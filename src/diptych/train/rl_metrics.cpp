@@ -31,38 +31,46 @@ struct TextCounts {
   double length = 0;
   double truncated = 0;
   double well_formed = 0;
+  double empty = 0;
   double count = 0;
 
   void add(const SampledText& text, const std::string& words) {
     count += 1;
     length += static_cast<double>(text.tokens.size());
     truncated += text.truncated ? 1 : 0;
-    well_formed += parse_think(words).well_formed ? 1 : 0;
+    const ThinkText parts = parse_think(words);
+    const bool is_empty = parts.well_formed && is_empty_thought(parts);
+    well_formed += parts.well_formed && !is_empty ? 1 : 0;
+    empty += is_empty ? 1 : 0;
   }
   void write(const std::string& name, MetricRow& row) const {
     if (count == 0) return;
     row[name + "/length"] = length / count;
     row[name + "/truncated"] = truncated / count;
     row[name + "/well_formed"] = well_formed / count;
+    row[name + "/empty"] = empty / count;
   }
 };
 
 }  // namespace
 
 void add_reward_metrics(const RewardedRollout& step, MetricRow& row) {
+  const double chains = static_cast<double>(step.rewards.size());
+  // A refinement step may have no stages: no picture had a score to be refined for.
+  row["reward/masked"] = chains == 0 ? 1 : 1 - static_cast<double>(step.advantages.valid_samples) / chains;
+  for (const auto& [name, value] : step.metrics) row[name] = value;
+  // Where nothing was scored there is nothing to average: a 0 would read as a policy that fails.
+  if (step.advantages.valid_samples == 0) return;
   const double mean = mean_of(step.rewards, step.valid);
   std::vector<double> squares;
   for (double reward : step.rewards) squares.push_back((reward - mean) * (reward - mean));
   double spread = 0;
   for (const GroupStatistics& group : step.advantages.groups) spread += group.std;
   const double groups = std::max(1.0, static_cast<double>(step.advantages.groups.size()));
-  const double chains = static_cast<double>(step.rewards.size());
   row["reward/mean"] = mean;
   row["reward/std"] = std::sqrt(mean_of(squares, step.valid));
   row["reward/group_std"] = spread / groups;
   row["reward/zero_spread_groups"] = static_cast<double>(step.advantages.zero_spread_groups) / groups;
-  row["reward/masked"] = 1 - static_cast<double>(step.advantages.valid_samples) / chains;
-  for (const auto& [name, value] : step.metrics) row[name] = value;
 }
 
 void add_text_metrics(const Rollout& rollout, MetricRow& row) {

@@ -8,7 +8,7 @@
 
 namespace diptych {
 
-/** "reward/...", and what the kind of step adds. */
+/** "reward/...", and what the kind of step adds; of rewards "reward/masked" alone where no stage has one. */
 void add_reward_metrics(const RewardedRollout& step, MetricRow& row);
 
 /** "think/..." of the first stages, "reflection/..." of the later ones; nothing where none writes. */

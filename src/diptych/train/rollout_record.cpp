@@ -39,7 +39,7 @@ nlohmann::json stage_json(const RewardedRollout& rewarded, size_t i) {
                       {"texts", stage.candidate.texts},
                       {"end", stage_end_name(stage.end)},
                       {"valid", static_cast<bool>(rewarded.valid[i])},
-                      {"reward", rewarded.rewards[i]},
+                      {"reward", rewarded.valid[i] ? nlohmann::json(rewarded.rewards[i]) : nlohmann::json()},
                       {"advantage", rewarded.advantages.values[i]}};
   if (score.value) line["score"] = *score.value;
   if (rewarded.before[i]) line["score_before"] = *rewarded.before[i];

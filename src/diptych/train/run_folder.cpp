@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "diptych/base/error.h"
+#include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/atomic_file.h"
 #include "diptych/io/files.h"

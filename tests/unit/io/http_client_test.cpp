@@ -100,6 +100,12 @@ TEST(HttpClient, EveryTransportFailureIsAValue) {
   EXPECT_EQ(dripped.failure, HttpFailure::timeout);
   EXPECT_NE(dripped.failure_text.find("the reply began"), std::string::npos) << dripped.failure_text;
 
+  // Blank bytes that keep the connection open are no beginning.
+  const MisbehavingServer waiting(always({.body = std::string(40, '\n'), .manner = Manner::drip}));
+  HttpRequest patient = post(waiting.url());
+  patient.drip_seconds = 1e-9;
+  EXPECT_EQ(fetch(client, patient).failure, HttpFailure::none);
+
   HttpRequest small = post(large.url());
   small.max_reply_bytes = body.size() - 1;
   EXPECT_EQ(fetch(client, small).failure, HttpFailure::too_large);

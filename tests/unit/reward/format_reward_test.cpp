@@ -9,7 +9,6 @@ namespace {
 
 TEST(FormatReward, AlphaGrposRuleIsToTheLetter) {
   EXPECT_TRUE(has_think_tags("<think>\nplan\n</think>"));
-  EXPECT_TRUE(has_think_tags("<think></think>"));
   EXPECT_FALSE(has_think_tags(" <think>plan</think>"));
   EXPECT_FALSE(has_think_tags("<think>plan</think> a dog"));
   EXPECT_FALSE(has_think_tags("<think>plan"));
@@ -22,6 +21,14 @@ TEST(FormatReward, OurRuleWantsAnAnswerAfterTheThought) {
   EXPECT_FALSE(has_think_answer("<think> plan </think> a </think> dog"));
   EXPECT_FALSE(has_think_answer("plan </think> a dog"));
   EXPECT_FALSE(has_think_answer("a dog"));
+}
+
+TEST(FormatReward, AnEmptyThoughtEarnsNothing) {
+  for (const std::string thought : {"", " ", "\n\n", "\u3000", "\u200b", "...", "—"}) {
+    EXPECT_FALSE(has_think_tags("<think>" + thought + "</think>")) << thought;
+    EXPECT_FALSE(has_think_answer("<think>" + thought + "</think> a dog")) << thought;
+  }
+  EXPECT_TRUE(has_think_answer("<think>猫</think> a cat"));
 }
 
 TEST(FormatReward, IsTheShareOfTextsThatKeepTheRule) {

@@ -140,6 +140,57 @@ TEST(ChatReply, MissingLogProbabilitiesAreAFailure) {
   EXPECT_EQ(failure({{"content", {empty}}}), ChatFailure::no_logprobs);
 }
 
+TEST(ChatReply, OnlyTheFirstTokenMustBeWhole) {
+  for (const char* later :
+       {R"({"token": "<|im_end|>", "logprob": -0.01, "top_logprobs": []})",
+        R"({"token": "<|im_end|>", "logprob": -0.01, "top_logprobs": null})",
+        R"({"token": "<|im_end|>", "logprob": -0.01})", R"({"token": "", "logprob": -0.01, "top_logprobs": []})",
+        R"({"token": "<|im_end|>", "top_logprobs": [{"token": "a", "logprob": -1}]})", R"({"logprob": -1})", "null",
+        R"({"token": "x", "logprob": 3, "top_logprobs": [{"token": "x", "logprob": 3}]})"}) {
+    json value = completion();
+    choice(value)["logprobs"]["content"].push_back(json::parse(later));
+    const ChatParse parsed = parse(value);
+    ASSERT_TRUE(parsed.reply) << later << ": " << parsed.failure_text;
+    EXPECT_EQ(parsed.reply->tokens.size(), 2u);
+    EXPECT_TRUE(parsed.reply->tokens[1].top.empty()) << later;
+  }
+}
+
+TEST(ChatReply, ADeclinedRequestIsNoBrokenReply) {
+  const auto failure = [](const json& message, const json& finish_reason) {
+    json value = completion();
+    choice(value)["message"] = message;
+    choice(value)["finish_reason"] = finish_reason;
+    choice(value).erase("logprobs");
+    return parse(value).failure;
+  };
+  EXPECT_EQ(failure({{"content", nullptr}, {"refusal", "no"}}, "stop"), ChatFailure::declined);
+  EXPECT_EQ(failure({{"content", nullptr}}, "content_filter"), ChatFailure::declined);
+  EXPECT_EQ(failure({{"content", "I"}}, "content_filter"), ChatFailure::declined);
+  EXPECT_EQ(failure({{"content", nullptr}}, "refusal"), ChatFailure::declined);
+  EXPECT_EQ(failure({{"content", nullptr}}, "PROHIBITED_CONTENT"), ChatFailure::declined);
+  EXPECT_EQ(failure(nullptr, "content_filter"), ChatFailure::declined);
+  EXPECT_EQ(failure({{"content", {{{"type", "refusal"}, {"refusal", "no"}}}}}, "stop"), ChatFailure::declined);
+  EXPECT_EQ(failure({{"content", nullptr}}, "stop"), ChatFailure::malformed);
+  EXPECT_EQ(failure({{"content", nullptr}, {"refusal", nullptr}}, "stop"), ChatFailure::malformed);
+}
+
+TEST(ChatReply, ErrorsTellByTheirCodeWhetherWaitingHelps) {
+  const auto kind = [](const char* body) { return failure_of_error_body(body); };
+  EXPECT_EQ(kind(R"({"error": {"message": "m", "type": "insufficient_quota", "code": "insufficient_quota"}})"),
+            ChatFailure::no_quota);
+  EXPECT_EQ(kind(R"({"error": {"type": "exceeded_current_quota_error"}})"), ChatFailure::no_quota);
+  EXPECT_EQ(kind(R"({"object": "error", "type": "insufficient_quota"})"), ChatFailure::no_quota);
+  EXPECT_EQ(kind(R"({"error": {"code": "content_filter", "innererror": {"code": "x"}}})"), ChatFailure::declined);
+  EXPECT_EQ(kind(R"({"error": {"innererror": {"code": "ResponsibleAIPolicyViolation"}}})"), ChatFailure::declined);
+  EXPECT_EQ(kind(R"([{"error": {"code": 429, "message": "You exceeded your current quota, please check your plan",
+                      "status": "RESOURCE_EXHAUSTED"}}])"),
+            std::nullopt)
+      << "a limit per minute in the words of an empty account";
+  for (const char* body : {"", "null", "[]", "7", R"({"error": "x"})", R"({"error": {"code": "rate_limit_exceeded"}})"})
+    EXPECT_EQ(kind(body), std::nullopt) << body;
+}
+
 TEST(ChatReply, ImpossibleLogProbabilitiesAreAFailure) {
   const auto failure = [](const json& logprob) {
     json value = completion();

@@ -111,7 +111,7 @@ TEST(Judge, EveryPassingFaultIsRetried) {
       {"no_logprobs", {.body = without_logprobs.dump()}},
       {"connection", {.body = whole, .manner = Manner::cut_off}},
       {"connection", {.body = whole, .manner = Manner::reset}},
-      {"timeout", {.body = "{" + std::string(3000, ' ') + whole.substr(1), .manner = Manner::drip}},
+      {"timeout", {.body = whole + std::string(3000, ' '), .manner = Manner::drip}},
       {"too_large", {.body = std::string(5 << 20, ' ')}},
   };
   for (const Case& test : cases) {
@@ -175,6 +175,33 @@ TEST(Judge, RefusalsAreFinal) {
     EXPECT_NE(result.failure.find("check the base URL"), std::string::npos) << result.failure;
   }
   EXPECT_EQ(server.count(), 3);
+}
+
+TEST(Judge, ADeclinedPictureAndAnEmptyAccountCostOneRequestEach) {
+  const std::string quota =
+      R"({"error": {"message": "m", "type": "insufficient_quota", "code": "insufficient_quota"}})";
+  const std::vector<std::pair<std::string, ServerReply>> cases = {
+      {"declined",
+       {.body = R"({"choices": [{"message": {"content": null, "refusal": "no"}, "finish_reason": "stop"}]})"}},
+      {"declined", {.body = R"({"choices": [{"message": {"content": null}, "finish_reason": "content_filter"}]})"}},
+      {"declined", {.body = R"({"error": {"message": "m", "code": "content_filter"}})", .status = 400}},
+      {"no_quota", {.body = quota, .status = 429}},
+      {"no_quota", {.body = quota}},
+      {"no_quota", {.body = "Insufficient Balance", .status = 402}},
+  };
+  for (const auto& [kind, reply] : cases) {
+    const MisbehavingServer server(always(reply));
+    JudgeConfig config = quick_config({server.url()});
+    config.breaker_failures = 1;
+    Judge judge(config);
+    const std::vector<ChatResult> results = judge.ask({question("?")});
+    EXPECT_NE(results[0].failure.find(kind == "declined" ? "declined" : "the account is empty"), std::string::npos)
+        << results[0].failure;
+    const JudgeStatistics statistics = judge.statistics();
+    EXPECT_EQ(statistics.failures, (std::map<std::string, int64_t>{{kind, 1}}));
+    EXPECT_EQ(statistics.sent, 1);
+    EXPECT_FALSE(statistics.endpoints[0].is_resting);
+  }
 }
 
 TEST(Judge, OneDeadEndpointOfThreeCostsNothing) {

@@ -23,7 +23,11 @@ TEST(WrittenRating, TakesTheOnlyNumber) {
   EXPECT_EQ(written_rating(" 4.5 "), 4.5);
   EXPECT_EQ(written_rating("Score: 3."), 3);
   EXPECT_EQ(written_rating("4/5"), 4);
-  for (const char* reply : {"", "good", "0", "6", "45", "3 or 4", "1 to 5: 3", "-"})
+  for (const char* reply :
+       {"**4**", "\"4\"", "- **4**", "\\boxed{4}", "４", "4 out of 5", "I would rate this image 4.", "4 stars", "4星"})
+    EXPECT_EQ(written_rating(reply), 4) << reply;
+  for (const char* reply : {"", "good", "0", "6", "45", "3 or 4", "1 to 5: 3", "-", "-4", "4%", "4/10",
+                            "there are 3 dogs", "3 dogs", "4.5.1", "1e400", "nan", "4th"})
     EXPECT_FALSE(written_rating(reply)) << reply;
 }
 
@@ -54,6 +58,19 @@ TEST(ScalarScore, CanReadTheLogProbabilities) {
   EXPECT_NEAR(score(reply, true, &request).value.value(), 0.75, 1e-12);
   EXPECT_EQ(request.top_logprobs, 20);
   EXPECT_EQ(score(reply, false).value, 1);
+}
+
+TEST(ScalarScore, TheFirstTokenThatIsADigitIsRead) {
+  ChatResult bold = replied("**4**", {{"**", std::log(0.9)}, {"1", std::log(0.05)}});
+  bold.reply->tokens[0].token = "**";
+  bold.reply->tokens.push_back({"4", std::log(0.5), {{"4", std::log(0.5)}, {"5", std::log(0.5)}}});
+  EXPECT_NEAR(score(bold, true).value.value(), 0.875, 1e-12);
+  EXPECT_EQ(score(replied("There", {{"There", std::log(0.9)}, {"1", std::log(0.01)}}), true).status,
+            ScoreStatus::masked)
+      << "a digit that was not written";
+  ChatResult ten = replied("10", {{"1", std::log(0.9)}});
+  ten.reply->tokens[0].token = "1";
+  EXPECT_EQ(score(ten, true).status, ScoreStatus::masked) << "the first digit of a larger number";
 }
 
 TEST(ScalarScore, NoRatingMasks) {

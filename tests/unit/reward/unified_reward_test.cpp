@@ -13,8 +13,12 @@ TEST(UnifiedRewardRating, FollowsThePattern) {
   EXPECT_EQ(unified_reward_rating("Final Score: 3."), 3);
   EXPECT_EQ(unified_reward_rating("Final Score: 2. Final Score: 5"), 2);
   EXPECT_EQ(unified_reward_rating("Final Score: none. Final Score: 5"), 5);
+  for (const char* reply : {"**Final Score:** 4", "**Final Score**: **4**", "Final Score:\n- **4**", "final score: 4/5",
+                            "Final Score： ４", "Final Score: \\boxed{4}", "Final Score: 4\ndog: 1"})
+    EXPECT_EQ(unified_reward_rating(reply), 4) << reply;
   for (const char* reply :
-       {"", "Score: 4", "Final Score:", "Final Score: 0.5", "Final Score: 9", "Final Score: 5.5", "final score: 4"})
+       {"", "Score: 4", "Final Score:", "Final Score: 0.5", "Final Score: 9", "Final Score: 5.5", "Final Score: 45",
+        "Final Score: 4/10", "Final Score: -4", "Final Score: 80%", "Final Score: 3 of the dogs"})
     EXPECT_FALSE(unified_reward_rating(reply)) << reply;
 }
 

@@ -27,10 +27,60 @@ TEST(VieScoreRatings, ReadsTheScoreOfBrokenJson) {
   EXPECT_EQ(viescore_ratings("{'score': 6.5, 'reasoning': 'x'}"), Ratings{6.5});
 }
 
+TEST(VieScoreRatings, ReadsTheKeyAndNotTheProseAroundIt) {
+  for (const char* reply : {R"({"reasoning": "a low score because 2 of the "dogs" are gone", "score": [8, 9]})",
+                            R"({"reasoning": "the \"score\" of 3 is too low for "dogs"", "score": [8, 9]})",
+                            R"({"score": [8, 9], "reasoning": "a "score": 3 would be too low for "dogs""})",
+                            R"({"reasoning": "score: 3 is too low for "dogs"", "score": [8, 9]})",
+                            R"({"Score": ["8", "9"]})", R"({"score": ["8/10", "9 out of 10"]})",
+                            R"({"score": ["8.0 out of 10", 9]})", "output score = [8, 9]", "｛\"score\": ［８, ９］｝"})
+    EXPECT_EQ(viescore_ratings(reply), (Ratings{8, 9})) << reply;
+  for (const char* reply :
+       {"**8**", "\"8\"", "- **8**", "\\boxed{8}", "```\n8\n```", "８", "8/10", "8 out of 10.", "Score: 8",
+        "<answer>8</answer>", "My rating is 8", "8分", "8: a fine picture", R"({"score": 8/10, "reasoning": ""a""})"})
+    EXPECT_EQ(viescore_ratings(reply), Ratings{8}) << reply;
+}
+
 TEST(VieScoreRatings, GivesNothingRatherThanAGuess) {
-  for (const char* reply : {"", "great picture", "{}", R"({"score": []})", R"({"score": [11]})", R"({"score": [-1]})",
-                            R"({"score": ["good"]})", R"({"rating": [5]})", "{score: none}", "}{", "{\"score\": [3",
-                            "42", R"([[1, 2]])", "||V^=^V||"})
+  for (const char* reply : {"",
+                            "great picture",
+                            "{}",
+                            R"({"score": []})",
+                            R"({"score": [11]})",
+                            R"({"score": [-1]})",
+                            R"({"score": ["good"]})",
+                            R"({"rating": [5]})",
+                            "{score: none}",
+                            "}{",
+                            "{\"score\": [3",
+                            "42",
+                            R"([[1, 2]])",
+                            "||V^=^V||",
+                            "3 red circles are missing",
+                            "there are 3 dogs",
+                            "[3] dogs are seen in [4]",
+                            "8/5",
+                            "80%",
+                            "8 %",
+                            "-8",
+                            "−8",
+                            "1e400",
+                            "NaN",
+                            "7 or 8",
+                            "8,5",
+                            "8.5.1",
+                            R"({"score": [1e400]})",
+                            R"({"score": NaN})",
+                            R"({"score": [8, NaN]})",
+                            R"({"score": ["-8"]})",
+                            R"({"score": "8/5"})",
+                            R"({"score": [3], "reasoning": "a "quote"", "score": [8]})",
+                            R"({"score": {"first": 8}})",
+                            R"({"result": {"score": [8]}})",
+                            R"({"score": true})",
+                            R"({"score": 8, "Score": 2})",
+                            R"({"score": "8 of the dogs"})",
+                            R"({"score": [8, 9)"})
     EXPECT_FALSE(viescore_ratings(reply)) << reply;
 }
 

@@ -12,16 +12,17 @@ namespace diptych {
 namespace {
 
 TEST(YesProbability, SumsEveryFormOfYesAndNo) {
-  const double v = yes_probability({{"Yes", std::log(0.2)}, {" yes.", std::log(0.1)}, {"NO", std::log(0.1)}}, "Yes");
-  EXPECT_NEAR(v, 0.75, 1e-15);
+  const auto v = yes_probability({{"Yes", std::log(0.2)}, {" yes.", std::log(0.1)}, {"NO", std::log(0.1)}}, "Yes");
+  EXPECT_NEAR(v.value(), 0.75, 1e-15);
   EXPECT_EQ(yes_probability({{"\xC2\xA0yes", -1}, {"maybe", -0.1}}, "no"), 1);
   EXPECT_EQ(yes_probability({{"\xFFyes", -1}, {"no", -2}}, "yes"), 0);
 }
 
 TEST(YesProbability, FallsBackOnTheTextIfNeitherIsListed) {
   EXPECT_EQ(yes_probability({{"The", -0.1}}, " YES! "), 1);
-  EXPECT_EQ(yes_probability({{"The", -0.1}}, "The image"), 0);
-  EXPECT_EQ(yes_probability({}, ""), 0);
+  EXPECT_EQ(yes_probability({{"The", -0.1}}, "No."), 0);
+  EXPECT_FALSE(yes_probability({{"The", -0.1}}, "The image"));
+  EXPECT_FALSE(yes_probability({}, ""));
 }
 
 TEST(YesNoRequest, IsAlphaGrpos) {
@@ -74,6 +75,78 @@ TEST(YesNoAnswer, TakesTheFirstTokenOnly) {
   result.reply->tokens.push_back({" no", 0, {{"no", 0}}});
   EXPECT_NEAR(yes_no_answer(result).yes.value(), 0.8, 1e-12);
   EXPECT_EQ(yes_no_answer(replied("no", {{"no", -std::numeric_limits<double>::infinity()}})).yes.value(), 0);
+}
+
+using Alternatives = std::vector<std::pair<std::string, double>>;
+
+/** A reply of these tokens, each likely but for the one with the alternatives. */
+ChatResult spelled(const std::vector<std::string>& tokens, size_t answer, const Alternatives& top) {
+  ChatResult result = replied("");
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    result.reply->text += tokens[i];
+    const Alternatives plain = {{tokens[i], std::log(0.9)}, {"x", std::log(0.05)}};
+    result.reply->tokens.push_back(
+        {tokens[i], i == answer ? top.front().second : plain.front().second, i == answer ? top : plain});
+  }
+  return result;
+}
+
+TEST(YesNoAnswer, ReadsTheFirstWordBehindMarkupAndAnnouncements) {
+  const std::vector<std::vector<std::string>> replies = {{"**", "Yes", "**"},
+                                                         {"\"", "Yes", "\""},
+                                                         {"\n", "yes"},
+                                                         {"- ", "yes"},
+                                                         {"Answer: ", "yes"},
+                                                         {"**Answer:** ", "yes", "."},
+                                                         {"The answer is ", "yes", ", there are three"},
+                                                         {"\\boxed{", "yes", "}"},
+                                                         {"```json\n{\"answer\": \"", "yes", "\"}\n```"},
+                                                         {"答案：", "yes"}};
+  for (const std::vector<std::string>& tokens : replies) {
+    const YesNoAnswer answer =
+        yes_no_answer(spelled(tokens, 1, {{tokens[1], std::log(0.6)}, {"No", std::log(0.2)}, {"The", std::log(0.1)}}));
+    ASSERT_TRUE(answer.yes) << tokens[0] << ": " << answer.failure;
+    EXPECT_NEAR(*answer.yes, 0.75, 1e-12) << tokens[0];
+    EXPECT_NEAR(answer.coverage, 0.8, 1e-12) << tokens[0];
+    EXPECT_EQ(answer.token, 1u);
+  }
+}
+
+TEST(YesNoAnswer, ReadsAlternativesWithinMarkupAndInOtherScripts) {
+  const std::vector<std::pair<std::string, std::string>> pairs = {{"**Yes", "**No"},  {"\"yes\"", "\"no\""},
+                                                                  {"ｙｅｓ", "ｎｏ"}, {"是", "否"},
+                                                                  {"はい", "いいえ"}, {"(yes)", "(no)"}};
+  for (const auto& [yes, no] : pairs) {
+    const YesNoAnswer said_yes = yes_no_answer(replied(yes, {{yes, std::log(0.6)}, {no, std::log(0.2)}}));
+    ASSERT_TRUE(said_yes.yes) << yes << ": " << said_yes.failure;
+    EXPECT_NEAR(*said_yes.yes, 0.75, 1e-12) << yes;
+    const YesNoAnswer said_no = yes_no_answer(replied(no, {{no, std::log(0.6)}, {yes, std::log(0.2)}}));
+    EXPECT_NEAR(said_no.yes.value_or(-1), 0.25, 1e-12) << no;
+  }
+  // A leftover that reads no is not the answer of a judge that writes `**Yes`.
+  const YesNoAnswer bold =
+      yes_no_answer(replied("**Yes", {{"**Yes", std::log(0.9)}, {"**No", std::log(0.05)}, {"No", std::log(0.01)}}));
+  EXPECT_NEAR(bold.yes.value(), 0.9 / 0.96, 1e-12);
+}
+
+TEST(YesNoAnswer, WhatIsNoJudgementIsNoNumber) {
+  for (const char* text :
+       {"Thinking Process:\n1. The picture shows", "I'm sorry, I can't help with that.", "There are three", "maybe", "",
+        "**", "The result is no different", "Answer: yes/no", "Answer: yes or no", "8", "yesterday", "none"}) {
+    ChatResult result = replied(text, {{text, std::log(0.9)}, {"yes", std::log(0.001)}});
+    const YesNoAnswer answer = yes_no_answer(result);
+    EXPECT_FALSE(answer.yes) << text;
+    EXPECT_NE(answer.failure.find("neither yes nor no"), std::string::npos) << answer.failure;
+    result.reply->finish_reason = "length";
+    EXPECT_NE(yes_no_answer(result).failure.find("cut off before a yes or no"), std::string::npos);
+  }
+  EXPECT_NE(yes_no_answer(replied("hm</think>yes", {{"hm", -0.1}})).failure.find("thinks"), std::string::npos);
+  // The text tells the verdict, the token list does not tell how sure it is.
+  const YesNoAnswer hidden = yes_no_answer(spelled({"**"}, 0, {{"**", std::log(0.9)}, {"The", std::log(0.05)}}));
+  EXPECT_FALSE(hidden.yes);
+  ChatResult hole = spelled({"**", "Yes"}, 0, {{"**", std::log(0.9)}});
+  hole.reply->tokens[1].top.clear();
+  EXPECT_NE(yes_no_answer(hole).failure.find("log-probabilities do not show"), std::string::npos);
 }
 
 TEST(YesNoRecord, KeepsWhatTheJudgeSaid) {
