@@ -9,6 +9,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
+#include "diptych/reward/chat_json.h"
 #include "diptych/tensor/device.h"
 #include "diptych/tensor/failure.h"
 #include "diptych/train/check_recipe.h"
@@ -221,7 +222,7 @@ void RlRun::warn_of_missing(int64_t step, const RewardedRollout& rewarded) {
   log_warning(cat("step ", step + 1, ": ", missing->count, " of ", rewarded.rewards.size(),
                   " chains have no reward and are left out",
                   rewarded.advantages.valid_samples > 0 ? "" : ", so nothing was learnt",
-                  missing->reason.empty() ? "" : "; one of them says: " + missing->reason));
+                  missing->reason.empty() ? "" : "; one of them says: " + excerpt(missing->reason)));
 }
 
 void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row) {

@@ -37,21 +37,26 @@ std::string text_of(double value) {
 /** Collects the numbers of a recipe, and the names of its lists. */
 class NumberKeys {
  public:
-  void operator()(std::string_view, bool&, std::string_view) {}
-  void operator()(std::string_view, std::string&, std::string_view) {}
-  void operator()(std::string_view name, int64_t&, std::string_view) { keys.push_back({full(name), true}); }
-  void operator()(std::string_view name, double&, std::string_view) { keys.push_back({full(name), false}); }
+  void operator()(std::string_view, bool&, std::string_view, Change = Change::refused) {}
+  void operator()(std::string_view, std::string&, std::string_view, Change = Change::refused) {}
+  void operator()(std::string_view name, int64_t&, std::string_view, Change = Change::refused) {
+    keys.push_back({full(name), true});
+  }
+  void operator()(std::string_view name, double&, std::string_view, Change = Change::refused) {
+    keys.push_back({full(name), false});
+  }
   template <class Item>
-  void operator()(std::string_view name, std::vector<Item>&, std::string_view) {
+  void operator()(std::string_view name, std::vector<Item>&, std::string_view, Change = Change::refused) {
     lists.push_back(full(name));
   }
-  void choice(std::string_view, std::string&, const std::vector<std::string>&, std::string_view) {}
-  void range(std::string_view name, double&, double low, double high, std::string_view) {
+  void choice(std::string_view, std::string&, const std::vector<std::string>&, std::string_view,
+              Change = Change::refused) {}
+  void range(std::string_view name, double&, double low, double high, std::string_view, Change = Change::refused) {
     const double infinity = std::numeric_limits<double>::infinity();
     keys.push_back({full(name), false, true, text_of(low), text_of(high), text_of(std::nextafter(low, -infinity)),
                     text_of(std::nextafter(high, infinity))});
   }
-  void range(std::string_view name, int64_t&, int64_t low, int64_t high, std::string_view) {
+  void range(std::string_view name, int64_t&, int64_t low, int64_t high, std::string_view, Change = Change::refused) {
     keys.push_back({full(name), true, true, cat(low), cat(high), low == INT64_MIN ? "-1e30" : cat(low - 1),
                     high == INT64_MAX ? "9223372036854775808" : cat(high + 1)});
   }
