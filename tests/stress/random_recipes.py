@@ -172,7 +172,7 @@ def faults_of(status, output, run):
         found += [f"step {row['step']}: {name} is not finite" for name, value in row.items() if value is None]
         if row.get("update/skipped", 0) > 0:
             found.append(f"step {row['step']}: skipped updates")
-        silent = row.get("update/applied", 0) == 0 and not re.search(rf"step {row['step'] - 1}: .*nothing", output)
+        silent = row.get("update/applied", 0) == 0 and not re.search(rf"step {row['step']}: .*nothing", output)
         if row["step"] > 0 and silent:
             found.append(f"step {row['step']}: no update, and not said")
         norms = [value for name, value in row.items() if name.startswith("grad_norm/")]

@@ -37,6 +37,11 @@ struct Sizes {
     }
   }
 
+  /** Norms, rotations and the product of gate and up are one function each. */
+  bool is_fused() const { return kernels == Kernels::loops || kernels == Kernels::cuda; }
+  /** Attention reads rows in place. */
+  bool has_loops() const { return kernels == Kernels::loops || kernels == Kernels::aten_loops; }
+
   int64_t hidden, mlp, heads, kv_heads, query, key, number, rows, sources;
   Kernels kernels;
   int64_t padded_queries = 0, padded_keys = 0;  // rows of the blocks' copies
@@ -51,7 +56,7 @@ bool saves_input(const Linear& layer) {
  * trained weight multiplies. */
 int64_t kept_by_norm(const RmsNorm& norm, int64_t count, const Sizes& sizes) {
   const int64_t numbers = count * norm.weight.numel();
-  if (sizes.kernels != Kernels::aten) return numbers * sizes.number + count * kFloat;
+  if (sizes.is_fused()) return numbers * sizes.number + count * kFloat;
   return (numbers + count) * kFloat + (norm.weight.requires_grad() ? numbers * sizes.number : 0);
 }
 
@@ -59,7 +64,7 @@ int64_t kept_by_norm(const RmsNorm& norm, int64_t count, const Sizes& sizes) {
  * fused.
  */
 int64_t kept_by_mlp(const ExpertLayer& expert, int64_t rows, const Sizes& sizes) {
-  const int64_t inner = (sizes.kernels == Kernels::aten ? 3 : 2) + (saves_input(expert.down) ? 1 : 0);
+  const int64_t inner = (sizes.is_fused() ? 2 : 3) + (saves_input(expert.down) ? 1 : 0);
   const int64_t normed = saves_input(expert.gate) || saves_input(expert.up) ? sizes.hidden : 0;
   return kept_by_norm(expert.post_norm, rows, sizes) + rows * (inner * sizes.mlp + normed) * sizes.number;
 }
@@ -72,8 +77,9 @@ int64_t kept_by_projections(const ExpertLayer& expert, int64_t rows, const Sizes
 
 /** Queries, keys, values, outputs and log-sums: in place in the loops, elsewhere copied block by block. */
 int64_t kept_by_attention(const MotLayer& layer, const Sizes& sizes) {
-  if (sizes.kernels == Kernels::loops)
-    return (sizes.rows * (2 * sizes.query + sizes.heads) + 2 * sizes.sources * sizes.key) * sizes.number;
+  if (sizes.has_loops())
+    return 2 * (sizes.rows * sizes.query + sizes.sources * sizes.key) * sizes.number +
+           sizes.rows * sizes.heads * kFloat;
   const bool saves = saves_input(layer.und.output) || saves_input(layer.gen.output);
   const int64_t numbers = 2 * sizes.padded_queries * sizes.query + 2 * sizes.padded_keys * sizes.key + sizes.masks +
                           (saves ? sizes.rows * sizes.query : 0);
@@ -107,9 +113,9 @@ int64_t working_in_layer(const MotLayer& layer, const PackShape& pack, const Siz
   const int64_t in_mlps = pack.latent_rows > 0
                               ? std::max(in_mlp(layer.gen, pack.latent_rows), in_mlp(layer.und, pack.und_rows) - gone)
                               : in_mlp(layer.und, pack.und_rows);
-  const int64_t copies = sizes.kernels == Kernels::loops ? sizes.rows * 2 * sizes.query + 2 * sizes.sources * sizes.key
-                                                         : sizes.padded_queries * 3 * sizes.query +
-                                                               2 * (sizes.padded_keys + sizes.sources) * sizes.key;
+  const int64_t copies =
+      sizes.has_loops() ? sizes.rows * 2 * sizes.query + 2 * sizes.sources * sizes.key
+                        : sizes.padded_queries * 3 * sizes.query + 2 * (sizes.padded_keys + sizes.sources) * sizes.key;
   const int64_t in_attention = copies * sizes.number - kept_by_mlps(layer, pack, sizes);
   return sizes.rows * sizes.hidden * sizes.number + std::max(in_mlps, in_attention);
 }
@@ -178,11 +184,10 @@ int64_t update_peak(const UpdateBytes& pass, int64_t gradients, bool gradients_g
 
 int64_t forward_bytes(const Bagel& model, const PackShape& pack, Kernels kernels) {
   const Sizes sizes(model, pack, kernels);
-  const bool in_loops = kernels == Kernels::loops;
   // Rows of the layer, rotated heads and what attention makes of them live until the layer ends.
   const int64_t in_attention =
-      in_loops ? 0 : sizes.padded_queries * 3 * sizes.query + 2 * sizes.padded_keys * sizes.key;
-  const int64_t inner = kernels == Kernels::aten ? 4 : 3;
+      sizes.has_loops() ? 0 : sizes.padded_queries * 3 * sizes.query + 2 * sizes.padded_keys * sizes.key;
+  const int64_t inner = sizes.is_fused() ? 3 : 4;
   const auto in_mlp = [&](int64_t rows) { return rows * (2 * sizes.hidden + inner * sizes.mlp); };
   const int64_t heads = sizes.rows * (sizes.hidden + sizes.query) + 2 * sizes.sources * sizes.key;
   const int64_t most = std::max(

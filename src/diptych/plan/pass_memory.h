@@ -9,9 +9,10 @@ namespace diptych {
 
 /** Which code the layers run, since each keeps other tensors. */
 enum class Kernels {
-  loops,  // CPU, float32: fused layers, attention in loops
-  aten,   // CPU, bfloat16: ATen's operations, of which the norm works on float32 copies; CUDA, float32
-  cuda,   // CUDA, bfloat16: fused layers, flash attention over sequences as long as they are
+  loops,       // CPU, float32: fused layers, attention in loops
+  aten_loops,  // CPU, bfloat16: ATen's operations, of which the norm works on float32 copies; attention in loops
+  aten,        // CUDA, float32: ATen's operations, attention in groups
+  cuda,        // CUDA, bfloat16: fused layers, flash attention over sequences as long as they are
 };
 
 /** For run.dtype, in a build with the kernels of CUDA. */

@@ -254,9 +254,9 @@ void Session::save_after(const std::exception& failure, int64_t step, const std:
   try {
     save();
     if (writes())
-      log_info(cat("the state ahead of step ", step, " is saved; the same command continues with that step"));
+      log_info(cat("the state behind step ", step, " is saved; the same command goes on from there"));
   } catch (const std::exception& error) {
-    log_warning(cat("the state ahead of step ", step, " could not be saved: ", error.what()));
+    log_warning(cat("the state behind step ", step, " could not be saved: ", error.what()));
   }
 }
 

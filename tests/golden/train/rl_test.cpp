@@ -104,7 +104,14 @@ TEST_F(RlRunTest, SkippedUpdatesInARowAreCountedAcrossAContinuation) {
   broken.train.steps = 2;
   EXPECT_EQ(train_rl(broken).steps, 2);
   broken.train.steps = 4;
-  expect_error([&] { train_rl(broken); }, ExitCode::numerics, {"step 2", "3 updates in a row"});
+  expect_error([&] { train_rl(broken); }, ExitCode::numerics, {"step 3", "3 updates in a row"});
+  for (const char* step : {"1", "2", "3"}) {
+    const std::string dump = read_file(std::filesystem::path(broken.run.dir) / cat("non_finite_step_", step, ".json"));
+    const nlohmann::json chains = nlohmann::json::parse(dump);
+    ASSERT_EQ(chains.size(), 6u);
+    EXPECT_TRUE(chains[0].at("latent_finite").get<bool>() && chains[0].contains("reward") &&
+                chains[0].contains("texts"));
+  }
 }
 
 /** All that the program's own messages advise. */
@@ -215,7 +222,7 @@ TEST_F(RlRunTest, AForkWithFewerPromptsAStepDrawsNoneAgain) {
   std::set<std::string> prompts;
   for (const auto& [run, steps] : {std::pair{first.run.dir, std::pair{0, 2}}, std::pair{fork.run.dir, std::pair{2, 4}}})
     for (int step = steps.first; step < steps.second; ++step)
-      read_json_lines(std::filesystem::path(run) / "rollouts" / cat("step_00000", step, ".jsonl"),
+      read_json_lines(std::filesystem::path(run) / "rollouts" / cat("step_00000", step + 1, ".jsonl"),
                       [&](int64_t, const nlohmann::json& stage) { prompts.insert(stage.at("prompt")); });
   EXPECT_EQ(prompts.size(), 6u);
 }

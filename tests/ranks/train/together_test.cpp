@@ -34,7 +34,7 @@ TEST(Together, OtherExceptionsEndAllAsErrorsDo) {
   });
   for (int rank = 0; rank < 2; ++rank) {
     const RankEnd end = ranks.end_of(rank);
-    EXPECT_EQ(end.status, static_cast<int>(ExitCode::config)) << end.output;
+    EXPECT_EQ(end.status, static_cast<int>(ExitCode::memory)) << end.output;
     EXPECT_NE(end.output.find("memory is too small"), std::string::npos) << end.output;
   }
 }

@@ -148,7 +148,7 @@ TEST_P(MeasuredMemoryTest, UpdateTakesWhatWasPlanned) {
 
   const PackShape shape = pack_shape(lay_out(update_pack(work, kPrompts * kGroup, kThought)),
                                      work.stage.write ? kPrompts * kGroup * kThought : 0);
-  const Kernels kernels = which.bfloat16 ? Kernels::aten : Kernels::loops;
+  const Kernels kernels = which.bfloat16 ? Kernels::aten_loops : Kernels::loops;
   const UpdateBytes pass = update_bytes(planned.model, shape, kernels, which.recompute);
   expect_near(pass.kept, kept, "end of the forward pass");
   const int64_t gradients = state.gradients_grow ? state.gradients : 0;  // those of bfloat16 stand already
