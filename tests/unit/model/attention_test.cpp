@@ -121,7 +121,7 @@ void expect_baseline_agrees(at::ScalarType type, const Tolerance& tolerance) {
   const Tensor expected =
       attend(plan_attention(layout.blocks, layout.total_rows(), 24, type), rows.query, rows.keys, rows.values);
   Tensor output = at::zeros_like(rows.query), log_sum = at::zeros({rows.query.size(0), kHeads});
-  const AttentionLoops<T>& loops = std::get<AttentionLoops<T>>(
+  const auto loops = std::get<AttentionLoops<T>>(
       std::make_tuple(baseline::loops.of_float, baseline::loops.of_double, baseline::loops.of_bfloat16));
   for (const QueryBlock& block : layout.blocks->list) {
     for (int64_t head = 0; head < kKvHeads; ++head) {
