@@ -253,8 +253,7 @@ void Session::save_after(const std::exception& failure, int64_t step, const std:
   if (ranks_.world() > 1 && dynamic_cast<const Error*>(&failure) == nullptr) return;
   try {
     save();
-    if (writes())
-      log_info(cat("the state behind step ", step, " is saved; the same command goes on from there"));
+    if (writes()) log_info(cat("the state behind step ", step, " is saved; the same command goes on from there"));
   } catch (const std::exception& error) {
     log_warning(cat("the state behind step ", step, " could not be saved: ", error.what()));
   }
