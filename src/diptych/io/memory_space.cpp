@@ -1,6 +1,5 @@
 #include "diptych/io/memory_space.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,12 +94,23 @@ MemorySpace left_by_groups(const fs::path& root) {
   return space;
 }
 
+/** The limit on a process's addresses in bytes; nothing where it has none. */
+std::optional<int64_t> address_limit(const fs::path& root) {
+  const std::string name = "Max address space";  // and then the soft limit, the hard one and the unit
+  std::ifstream lines(root / "proc/self/limits");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind(name, 0) != 0) continue;
+    std::istringstream limits(line.substr(name.size()));
+    int64_t soft = 0;
+    if (limits >> soft) return soft;
+  }
+  return std::nullopt;
+}
+
 MemorySpace left_of_addresses(const fs::path& root) {
-  rlimit limit{};
-  const std::optional<int64_t> pages = number_in(root / "proc/self/statm");
-  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || !pages) return {kUnbounded, ""};
-  const int64_t used = *pages * ::sysconf(_SC_PAGESIZE);
-  return {std::max<int64_t>(static_cast<int64_t>(limit.rlim_cur) - used, 0), "left of the limit of `ulimit -v`"};
+  const std::optional<int64_t> limit = address_limit(root), pages = number_in(root / "proc/self/statm");
+  if (!limit || !pages) return {kUnbounded, ""};
+  return {std::max<int64_t>(*limit - *pages * ::sysconf(_SC_PAGESIZE), 0), "left of the limit of `ulimit -v`"};
 }
 
 std::string gigabytes(int64_t bytes) {
