@@ -6,7 +6,6 @@
 #include "diptych/base/text_format.h"
 #include "diptych/flow/sde_step.h"
 #include "diptych/reward/decompose_rules.h"
-#include "diptych/train/policy_update.h"
 
 namespace diptych {
 

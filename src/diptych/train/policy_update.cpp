@@ -212,14 +212,6 @@ std::vector<size_t> own_chains(const Rollout& rollout, std::vector<size_t> chain
   return chains;
 }
 
-bool needs_reference(const RlTrainConfig& train) {
-  return train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
-}
-
-bool needs_velocities(const RlTrainConfig& train) {
-  return train.image_weight > 0 || train.velocity_mse_weight > 0 || train.latent_kl_weight > 0;
-}
-
 PolicyOptions policy_options(const RlRecipe& recipe) {
   AdamWOptions adamw = adamw_options(recipe.optimizer);
   adamw.bfloat16_gradients = recipe.train.gradient_dtype == "bfloat16";

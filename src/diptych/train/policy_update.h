@@ -25,12 +25,6 @@ struct UpdateOptions {
   bool needs_reference = false;
 };
 
-/** Whether some penalty compares the policy with the weights it started from. */
-bool needs_reference(const RlTrainConfig& train);
-
-/** Whether some loss looks at the denoising steps of the window. */
-bool needs_velocities(const RlTrainConfig& train);
-
 /** What the recipe trains, and how. */
 PolicyOptions policy_options(const RlRecipe& recipe);
 

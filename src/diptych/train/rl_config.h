@@ -147,6 +147,12 @@ void visit(Fields& fields, RlTrainConfig& train) {
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
 }
 
+/** Whether some penalty compares the policy with the weights it started from. */
+bool needs_reference(const RlTrainConfig& train);
+
+/** Whether some loss looks at the denoising steps of the window. */
+bool needs_velocities(const RlTrainConfig& train);
+
 /** Low-rank adapters; with them nothing else trains. */
 struct LoraConfig {
   int64_t rank = 0;
