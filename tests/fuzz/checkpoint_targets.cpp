@@ -1,7 +1,7 @@
 #include "diptych/tensor/torch.h"
 
 #include "diptych/io/files.h"
-#include "diptych/train/checkpoint.h"
+#include "diptych/train/run/checkpoint.h"
 #include "fuzz/target.h"
 
 namespace diptych::fuzz {

@@ -4,7 +4,7 @@
 #include "diptych/data/example_file.h"
 #include "diptych/data/prompt_file.h"
 #include "diptych/data/question_file.h"
-#include "diptych/io/image.h"
+#include "diptych/io/image/image.h"
 #include "diptych/io/json_lines.h"
 #include "fuzz/target.h"
 

@@ -5,8 +5,8 @@
 
 #include "diptych/io/base64.h"
 #include "diptych/io/data_uri.h"
-#include "diptych/io/image.h"
-#include "diptych/io/resize.h"
+#include "diptych/io/image/image.h"
+#include "diptych/io/image/resize.h"
 #include "fuzz/target.h"
 
 namespace diptych::fuzz {

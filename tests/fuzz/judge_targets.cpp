@@ -2,14 +2,14 @@
 #include <nlohmann/json.hpp>
 
 #include "diptych/io/retry_after.h"
-#include "diptych/reward/chat_json.h"
-#include "diptych/reward/decompose_cache.h"
-#include "diptych/reward/decompose_reply.h"
-#include "diptych/reward/response_cache.h"
-#include "diptych/reward/scalar_score.h"
-#include "diptych/reward/unified_reward.h"
-#include "diptych/reward/viescore.h"
-#include "diptych/reward/yes_probability.h"
+#include "diptych/reward/chat/chat_json.h"
+#include "diptych/reward/decompose/decompose_cache.h"
+#include "diptych/reward/decompose/decompose_reply.h"
+#include "diptych/reward/judge/response_cache.h"
+#include "diptych/reward/protocols/scalar_score.h"
+#include "diptych/reward/protocols/unified_reward.h"
+#include "diptych/reward/protocols/viescore.h"
+#include "diptych/reward/protocols/yes_probability.h"
 #include "fuzz/target.h"
 
 namespace diptych::fuzz {

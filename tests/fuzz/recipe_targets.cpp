@@ -1,8 +1,8 @@
 #include "diptych/tensor/torch.h"
 
 #include "diptych/base/config.h"
-#include "diptych/train/recipe_changes.h"
-#include "diptych/train/rl_config.h"
+#include "diptych/train/recipe/rl_config.h"
+#include "diptych/train/run/recipe_changes.h"
 #include "fuzz/target.h"
 
 namespace diptych::fuzz {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "diptych/report/run_data.h"
+#include "diptych/report/run_data/run_data.h"
 #include "fuzz/target.h"
 
 namespace diptych::fuzz {

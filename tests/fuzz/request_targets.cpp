@@ -1,9 +1,9 @@
 #include "diptych/tensor/torch.h"
 
 #include "diptych/serve/api_error.h"
-#include "diptych/serve/chat_request.h"
-#include "diptych/serve/image_request.h"
-#include "diptych/serve/multipart.h"
+#include "diptych/serve/requests/chat_request.h"
+#include "diptych/serve/requests/image_request.h"
+#include "diptych/serve/requests/multipart.h"
 #include "fuzz/target.h"
 
 namespace diptych::fuzz {

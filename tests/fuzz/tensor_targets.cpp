@@ -1,7 +1,7 @@
 #include "diptych/tensor/torch.h"
 
 #include "diptych/io/files.h"
-#include "diptych/model/weight_files.h"
+#include "diptych/model/folder/weight_files.h"
 #include "diptych/tensor/load.h"
 #include "fuzz/target.h"
 

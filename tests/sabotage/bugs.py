@@ -24,8 +24,8 @@ class Bug:
     tests: tuple[str, ...]  # who should notice, most likely first: a test program, or program:filter of GoogleTest
 
     @property
-    def folder(self):
-        return pathlib.PurePath(self.file).parts[2]
+    def library(self):
+        return f"libdiptych_{'_'.join(pathlib.PurePath(self.file).parts[2:-1])}.a"
 
     @property
     def programs(self):
@@ -35,7 +35,7 @@ class Bug:
 def test_programs():
     """Names of the test programs, as tests/CMakeLists.txt makes them: <kind>_<folder>."""
     return [f"{kind}_{folder.name}" for kind in KINDS for folder in sorted((REPOSITORY / "tests" / kind).iterdir())
-            if any(folder.glob("*_test.cpp"))]
+            if any(folder.rglob("*_test.cpp"))]
 
 
 def load_bugs():

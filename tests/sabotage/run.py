@@ -120,8 +120,7 @@ class Build:
 
     def tests_to_try(self, bug):
         """(program, filter of its tests): those of the bug's entry, then all others that hold the changed file."""
-        library = f"libdiptych_{bug.folder}.a"
-        holders = [program for program, command in self.link_commands.items() if library in command]
+        holders = [program for program, command in self.link_commands.items() if bug.library in command]
         named = [(program, tests or "*") for program, _, tests in (test.partition(":") for test in bug.tests)]
         return list(dict.fromkeys([*named, *((program, "*") for program in [*bug.programs, *holders])]))
 

@@ -20,7 +20,7 @@ int64_t attention_calls();
 /** Gives the device its fused layers; pretend_gpu() does so. */
 void register_pretended_kernels();
 
-/** Calls of the fused layers of bfloat16 (model/fused_kernels.h), forward, since the process began. */
+/** Calls of the fused layers of bfloat16 (model/layers/fused_kernels.h), forward, since the process began. */
 int64_t fused_layer_calls();
 
 }  // namespace diptych

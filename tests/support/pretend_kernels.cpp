@@ -1,7 +1,7 @@
 // The fused layers of the pretended GPU: what kernels/decoder_kernels.cu launches, a row after the other.
 
 #include "diptych/kernels/row_math.h"
-#include "diptych/model/fused_kernels.h"
+#include "diptych/model/layers/fused_kernels.h"
 #include "support/one_lane.h"
 #include "support/pretend_gpu.h"
 #include "support/pretend_memory.h"

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "diptych/bench/profile.h"
-#include "diptych/model/folder.h"
-#include "diptych/model/recipe.h"
-#include "diptych/train/rl_config.h"
+#include "diptych/model/folder/folder.h"
+#include "diptych/model/folder/recipe.h"
+#include "diptych/train/recipe/rl_config.h"
 
 namespace diptych {
 

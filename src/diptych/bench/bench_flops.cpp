@@ -2,8 +2,8 @@
 
 #include "diptych/bench/bench_flops.h"
 
-#include "diptych/model/flops.h"
-#include "diptych/train/trainable.h"
+#include "diptych/model/bagel/flops.h"
+#include "diptych/train/optimizer/trainable.h"
 
 namespace diptych {
 

@@ -1,7 +1,7 @@
 #pragma once
-// Floating-point operations, 2 per multiply-add, that model/flops.h leaves out.
+// Floating-point operations, 2 per multiply-add, that model/bagel/flops.h leaves out.
 
-#include "diptych/model/bagel.h"
+#include "diptych/model/bagel/bagel.h"
 
 namespace diptych {
 

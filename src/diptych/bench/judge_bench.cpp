@@ -7,8 +7,8 @@
 #include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
 #include "diptych/bench/mock_judge.h"
-#include "diptych/reward/judge.h"
-#include "diptych/reward/yes_probability.h"
+#include "diptych/reward/judge/judge.h"
+#include "diptych/reward/protocols/yes_probability.h"
 
 namespace diptych {
 

@@ -4,7 +4,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/bench/bench_flops.h"
-#include "diptych/model/image_input.h"
+#include "diptych/model/bagel/image_input.h"
 #include "diptych/rollout/image_sampler.h"
 #include "diptych/rollout/text_sampler.h"
 #include "diptych/tensor/image_tensor.h"

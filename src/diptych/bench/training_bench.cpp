@@ -9,8 +9,8 @@
 #include "diptych/base/text_format.h"
 #include "diptych/bench/bench_flops.h"
 #include "diptych/flow/timestep_grid.h"
-#include "diptych/train/policy_update.h"
-#include "diptych/train/trainable.h"
+#include "diptych/train/optimizer/trainable.h"
+#include "diptych/train/update/policy_update.h"
 
 namespace diptych {
 

@@ -2,7 +2,7 @@
 // One reinforcement step in its parts: rollout, values of the reference, update.
 
 #include "diptych/bench/bench.h"
-#include "diptych/train/trained_policy.h"
+#include "diptych/train/optimizer/trained_policy.h"
 
 namespace diptych {
 

@@ -3,7 +3,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/tensor/device.h"
-#include "diptych/train/threads.h"
+#include "diptych/train/run/threads.h"
 
 namespace diptych {
 

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "diptych/model/folder.h"
+#include "diptych/model/folder/folder.h"
 
 namespace diptych {
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "diptych/train/session.h"
+#include "diptych/train/run/session.h"
 
 namespace diptych {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "diptych/io/image.h"
-#include "diptych/shapes/scene.h"
+#include "diptych/io/image/image.h"
+#include "diptych/shapes/world/scene.h"
 
 namespace diptych {
 
@@ -35,8 +35,8 @@ struct ShapesMixture {
 };
 
 /** Endless training examples of the shapes world. Thinking and reflections are imperfect on purpose
- *  (shapes/thinking.h, shapes/sample_reflection.h): their pictures follow what they say, right or wrong, while plain
- *  pictures and edits show the truth. Throws Error(config) for a mixture of nothing. */
+ *  (shapes/world/thinking.h, shapes/reflection/sample_reflection.h): their pictures follow what they say, right or
+ * wrong, while plain pictures and edits show the truth. Throws Error(config) for a mixture of nothing. */
 ExampleSource shapes_examples(const shapes::World& world, const ShapesMixture& mixture, uint64_t seed);
 
 /** Endless pictures without words, for the autoencoder: half show training prompts, half random scenes, which alone

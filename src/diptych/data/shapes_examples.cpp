@@ -4,13 +4,13 @@
 
 #include "diptych/base/error.h"
 #include "diptych/data/example.h"
-#include "diptych/shapes/edit.h"
-#include "diptych/shapes/rating.h"
-#include "diptych/shapes/render.h"
-#include "diptych/shapes/sample_reflection.h"
-#include "diptych/shapes/sample_scene.h"
-#include "diptych/shapes/thinking.h"
-#include "diptych/shapes/visual_question.h"
+#include "diptych/shapes/edits/edit.h"
+#include "diptych/shapes/examples/rating.h"
+#include "diptych/shapes/examples/visual_question.h"
+#include "diptych/shapes/reflection/sample_reflection.h"
+#include "diptych/shapes/world/render.h"
+#include "diptych/shapes/world/sample_scene.h"
+#include "diptych/shapes/world/thinking.h"
 
 namespace diptych {
 

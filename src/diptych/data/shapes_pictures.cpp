@@ -1,8 +1,8 @@
 #include "diptych/data/example.h"
-#include "diptych/shapes/prompts.h"
-#include "diptych/shapes/random_scene.h"
-#include "diptych/shapes/render.h"
-#include "diptych/shapes/sample_scene.h"
+#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/world/random_scene.h"
+#include "diptych/shapes/world/render.h"
+#include "diptych/shapes/world/sample_scene.h"
 
 namespace diptych {
 

@@ -5,7 +5,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/eval/refinement.h"
-#include "diptych/shapes/caption.h"
+#include "diptych/shapes/world/caption.h"
 #include "diptych/text/think.h"
 
 namespace diptych {

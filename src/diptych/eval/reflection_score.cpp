@@ -1,8 +1,8 @@
 #include "diptych/eval/reflection_score.h"
 
-#include "diptych/shapes/caption.h"
-#include "diptych/shapes/reflection.h"
-#include "diptych/shapes/verify.h"
+#include "diptych/shapes/reflection/reflection.h"
+#include "diptych/shapes/verify/verify.h"
+#include "diptych/shapes/world/caption.h"
 
 namespace diptych {
 

@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "diptych/io/image.h"
-#include "diptych/shapes/request.h"
+#include "diptych/io/image/image.h"
+#include "diptych/shapes/world/request.h"
 
 namespace diptych {
 

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "diptych/io/image.h"
+#include "diptych/io/image/image.h"
 #include "diptych/parity/fixture.h"
 #include "diptych/parity/item.h"
 #include "diptych/tensor/named_tensor.h"

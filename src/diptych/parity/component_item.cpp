@@ -4,7 +4,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/flow/timestep_grid.h"
-#include "diptych/model/embeddings.h"
+#include "diptych/model/layers/embeddings.h"
 #include "diptych/parity/comparison.h"
 #include "diptych/parity/items.h"
 #include "diptych/tensor/image_tensor.h"

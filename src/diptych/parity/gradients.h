@@ -1,7 +1,7 @@
 #pragma once
 // Gradients switched on for the weights of a model, and off again.
 
-#include "diptych/model/bagel.h"
+#include "diptych/model/bagel/bagel.h"
 
 namespace diptych {
 

@@ -1,7 +1,7 @@
 #pragma once
 // Images and latents of fixture files as the model takes them.
 
-#include "diptych/model/image_input.h"
+#include "diptych/model/bagel/image_input.h"
 #include "diptych/parity/comparison.h"
 
 namespace diptych {

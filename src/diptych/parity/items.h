@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "diptych/model/folder.h"
+#include "diptych/model/folder/folder.h"
 #include "diptych/parity/item.h"
 
 namespace diptych {

@@ -1,10 +1,10 @@
 #pragma once
 // The stored chains of files 15 as a rollout, and the losses whose gradients they hold.
 
-#include "diptych/model/bagel.h"
+#include "diptych/model/bagel/bagel.h"
 #include "diptych/parity/fixture.h"
 #include "diptych/parity/gradients.h"
-#include "diptych/train/joint_loss.h"
+#include "diptych/train/update/joint_loss.h"
 
 namespace diptych {
 

@@ -1,7 +1,7 @@
 #pragma once
 // The official packing, derived from segments and layouts: rows in the order of tokens, and every index tensor.
 
-#include "diptych/model/bagel.h"
+#include "diptych/model/bagel/bagel.h"
 #include "diptych/parity/comparison.h"
 
 namespace diptych {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "diptych/base/error.h"
-#include "diptych/model/text_head.h"
+#include "diptych/model/bagel/text_head.h"
 #include "diptych/parity/images.h"
 #include "diptych/parity/packing.h"
 

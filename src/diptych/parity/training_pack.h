@@ -1,7 +1,7 @@
 #pragma once
 // The training pack of file 09 as segments.
 
-#include "diptych/model/bagel.h"
+#include "diptych/model/bagel/bagel.h"
 #include "diptych/parity/comparison.h"
 
 namespace diptych {

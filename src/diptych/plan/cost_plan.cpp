@@ -7,7 +7,7 @@
 
 #include "diptych/bench/bench_flops.h"
 #include "diptych/plan/phase_clock.h"
-#include "diptych/train/trainable.h"
+#include "diptych/train/optimizer/trainable.h"
 
 namespace diptych {
 

@@ -11,7 +11,7 @@ namespace diptych {
 
 namespace {
 
-/** What dealt layers (train/dealt_layers.h) change while updates are under way. */
+/** What dealt layers (train/optimizer/dealt_layers.h) change while updates are under way. */
 struct Dealing {
   int64_t spared = 0;        // weights of the layers that other ranks keep
   int64_t at_work = 0;       // a layer, and its gradients on their way

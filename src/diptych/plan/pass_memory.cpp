@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "diptych/model/text_head.h"
+#include "diptych/model/bagel/text_head.h"
 
 namespace diptych {
 

@@ -2,8 +2,8 @@
 // Bytes of activations of one pass through the decoder: what the code of mot.cpp, layers.cpp, fused_layers.cpp,
 // rotary.cpp and attention.cpp keeps for the backward pass, and what is alive beside it.
 
-#include "diptych/model/attention.h"
-#include "diptych/model/bagel.h"
+#include "diptych/model/attention/attention.h"
+#include "diptych/model/bagel/bagel.h"
 
 namespace diptych {
 

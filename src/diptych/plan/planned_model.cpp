@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "diptych/tensor/device.h"
-#include "diptych/train/policy_update.h"
-#include "diptych/train/trainable.h"
+#include "diptych/train/optimizer/trainable.h"
+#include "diptych/train/update/policy_update.h"
 
 namespace diptych {
 

@@ -2,10 +2,10 @@
 // A model without values, with what a recipe trains of it: counts and bytes that loader, adapters and optimizer agree
 // with, since their own functions make it.
 
-#include "diptych/model/bagel.h"
-#include "diptych/train/optimizer.h"
-#include "diptych/train/rl_config.h"
-#include "diptych/train/trained_policy.h"
+#include "diptych/model/bagel/bagel.h"
+#include "diptych/train/optimizer/optimizer.h"
+#include "diptych/train/optimizer/trained_policy.h"
+#include "diptych/train/recipe/rl_config.h"
 
 namespace diptych {
 

@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kFloatBytes = sizeof(float);
 constexpr int64_t kDoubleBytes = sizeof(double);
 
-/** Rows that model/kv_cache.cpp holds: at least what is needed, else twice what there was. */
+/** Rows that model/attention/kv_cache.cpp holds: at least what is needed, else twice what there was. */
 class CacheRows {
  public:
   void append(int64_t rows) {

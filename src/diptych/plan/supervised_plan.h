@@ -3,7 +3,7 @@
 
 #include "diptych/plan/advice.h"
 #include "diptych/plan/cost_plan.h"
-#include "diptych/train/sft.h"
+#include "diptych/train/loops/sft.h"
 
 namespace diptych {
 

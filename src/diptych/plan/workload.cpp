@@ -6,7 +6,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/io/resize.h"
+#include "diptych/io/image/resize.h"
 #include "diptych/rollout/context.h"
 #include "diptych/rollout/stage_context.h"
 

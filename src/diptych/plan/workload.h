@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "diptych/rollout/trajectory.h"
-#include "diptych/train/policy_update.h"
+#include "diptych/train/update/policy_update.h"
 
 namespace diptych {
 

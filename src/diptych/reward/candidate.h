@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "diptych/io/image.h"
+#include "diptych/io/image/image.h"
 
 namespace diptych {
 

@@ -2,7 +2,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/shapes/verify.h"
+#include "diptych/shapes/verify/verify.h"
 
 namespace diptych {
 

@@ -5,8 +5,8 @@
 
 #include "diptych/reward/candidate.h"
 #include "diptych/reward/score.h"
-#include "diptych/shapes/edit.h"
-#include "diptych/shapes/request.h"
+#include "diptych/shapes/edits/edit.h"
+#include "diptych/shapes/world/request.h"
 
 namespace diptych {
 

@@ -1,5 +1,5 @@
 #include "diptych/reward/task.h"
-#include "diptych/shapes/render.h"
+#include "diptych/shapes/world/render.h"
 
 #include <algorithm>
 #include <numeric>

@@ -9,8 +9,8 @@
 #include "diptych/data/atomic_question.h"
 #include "diptych/reward/candidate.h"
 #include "diptych/reward/score.h"
-#include "diptych/shapes/edit.h"
-#include "diptych/shapes/prompts.h"
+#include "diptych/shapes/edits/edit.h"
+#include "diptych/shapes/world/prompts.h"
 
 namespace diptych {
 

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "diptych/model/image_input.h"
+#include "diptych/model/bagel/image_input.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
 

@@ -2,8 +2,8 @@
 // Contexts: what a sampled text or image is sampled behind, as segments and in the cache.
 
 #include "diptych/base/rng.h"
-#include "diptych/io/image.h"
-#include "diptych/model/bagel.h"
+#include "diptych/io/image/image.h"
+#include "diptych/model/bagel/bagel.h"
 #include "diptych/text/tokenizer.h"
 
 namespace diptych {

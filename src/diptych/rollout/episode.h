@@ -1,7 +1,7 @@
 #pragma once
 // Runs episodes (rollout/program.h) for whole groups at once.
 
-#include "diptych/model/folder.h"
+#include "diptych/model/folder/folder.h"
 #include "diptych/rollout/program.h"
 #include "diptych/rollout/trajectory.h"
 

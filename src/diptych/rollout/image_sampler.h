@@ -3,7 +3,7 @@
 
 #include "diptych/base/rng.h"
 #include "diptych/flow/guidance.h"
-#include "diptych/io/image.h"
+#include "diptych/io/image/image.h"
 #include "diptych/rollout/context.h"
 
 namespace diptych {

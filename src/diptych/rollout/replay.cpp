@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "diptych/model/flops.h"
-#include "diptych/model/text_head.h"
+#include "diptych/model/bagel/flops.h"
+#include "diptych/model/bagel/text_head.h"
 #include "diptych/tensor/device.h"
 
 namespace diptych {

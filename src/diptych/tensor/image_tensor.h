@@ -3,7 +3,7 @@
 
 #include "diptych/tensor/torch.h"
 
-#include "diptych/io/image.h"
+#include "diptych/io/image/image.h"
 
 namespace diptych {
 

@@ -1,6 +1,6 @@
 #include "diptych/tensor/torch.h"
 
-#include "diptych/train/autoencoder_training.h"
+#include "diptych/train/loops/autoencoder_training.h"
 
 #include <gtest/gtest.h>
 

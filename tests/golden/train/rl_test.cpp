@@ -1,6 +1,6 @@
 #include "diptych/tensor/torch.h"
 
-#include "diptych/train/rl.h"
+#include "diptych/train/loops/rl.h"
 
 #include <gtest/gtest.h>
 

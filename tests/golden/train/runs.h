@@ -10,8 +10,8 @@
 #include <sstream>
 
 #include "diptych/io/files.h"
-#include "diptych/train/rl_config.h"
-#include "diptych/train/sft.h"
+#include "diptych/train/loops/sft.h"
+#include "diptych/train/recipe/rl_config.h"
 #include "support/compare.h"
 
 namespace diptych {

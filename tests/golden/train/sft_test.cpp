@@ -1,6 +1,6 @@
 #include "diptych/tensor/torch.h"
 
-#include "diptych/train/sft.h"
+#include "diptych/train/loops/sft.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/train/rl.h"
+#include "diptych/train/loops/rl.h"
 #include "golden/train/runs.h"
 #include "support/scripted_model.h"
 #include "support/temporary_folder.h"

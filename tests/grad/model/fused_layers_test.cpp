@@ -2,8 +2,8 @@
 
 #include <functional>
 
-#include "diptych/model/layers.h"
-#include "diptych/model/rotary.h"
+#include "diptych/model/layers/layers.h"
+#include "diptych/model/layers/rotary.h"
 #include "diptych/tensor/random.h"
 #include "support/compare.h"
 

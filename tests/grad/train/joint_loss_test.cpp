@@ -1,6 +1,6 @@
 #include "diptych/tensor/torch.h"
 
-#include "diptych/train/joint_loss.h"
+#include "diptych/train/update/joint_loss.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/rollout/episode.h"
-#include "diptych/train/trainable.h"
+#include "diptych/train/optimizer/trainable.h"
 #include "support/compare.h"
 #include "support/pictures.h"
 #include "support/temporary_folder.h"

@@ -1,4 +1,4 @@
-#include "diptych/reward/dvreward.h"
+#include "diptych/reward/protocols/dvreward.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/tensor/load.h"
-#include "diptych/train/optimizer.h"
+#include "diptych/train/optimizer/optimizer.h"
 #include "support/compare.h"
 #include "support/fixtures.h"
 

@@ -1,13 +1,13 @@
 #include "diptych/tensor/torch.h"
 
-#include "diptych/train/dealt_layers.h"
+#include "diptych/train/optimizer/dealt_layers.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "diptych/base/text_format.h"
-#include "diptych/train/trainable.h"
-#include "diptych/train/trained_policy.h"
+#include "diptych/train/optimizer/trainable.h"
+#include "diptych/train/optimizer/trained_policy.h"
 #include "support/compare.h"
 #include "support/pretend_gpu.h"
 #include "support/tiny_model.h"

@@ -1,12 +1,12 @@
 #include "diptych/tensor/autograd.h"
 
-#include "diptych/train/gradient_buckets.h"
+#include "diptych/train/optimizer/gradient_buckets.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "diptych/base/text_format.h"
-#include "diptych/train/trained_policy.h"
+#include "diptych/train/optimizer/trained_policy.h"
 #include "support/compare.h"
 #include "support/tiny_model.h"
 #include "unit/distributed/forked_ranks.h"

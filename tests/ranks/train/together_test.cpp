@@ -1,4 +1,4 @@
-#include "diptych/train/ranks.h"
+#include "diptych/train/run/ranks.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 #include "diptych/tensor/torch.h"
 
-#include "diptych/train/weights_checksum.h"
+#include "diptych/train/run/weights_checksum.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-#include "diptych/model/initialise.h"
+#include "diptych/model/folder/initialise.h"
 #include "support/tiny_model.h"
 #include "unit/distributed/forked_ranks.h"
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "diptych/io/files.h"
-#include "diptych/io/image.h"
+#include "diptych/io/image/image.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "diptych/data/example.h"
-#include "diptych/shapes/detect.h"
+#include "diptych/shapes/verify/detect.h"
 
 namespace diptych {
 namespace {

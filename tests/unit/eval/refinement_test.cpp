@@ -7,8 +7,8 @@
 #include <map>
 
 #include "diptych/flow/timestep_grid.h"
-#include "diptych/shapes/render.h"
-#include "diptych/shapes/sample_scene.h"
+#include "diptych/shapes/world/render.h"
+#include "diptych/shapes/world/sample_scene.h"
 #include "support/scripted_model.h"
 #include "support/temporary_folder.h"
 

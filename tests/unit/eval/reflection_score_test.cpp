@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/shapes/caption.h"
-#include "diptych/shapes/render.h"
+#include "diptych/shapes/world/caption.h"
+#include "diptych/shapes/world/render.h"
 
 namespace diptych {
 namespace {

@@ -4,11 +4,11 @@
 
 #include <filesystem>
 
-#include "diptych/model/folder.h"
-#include "diptych/shapes/prompts.h"
-#include "diptych/shapes/render.h"
-#include "diptych/shapes/sample_scene.h"
-#include "diptych/shapes/verify.h"
+#include "diptych/model/folder/folder.h"
+#include "diptych/shapes/verify/verify.h"
+#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/world/render.h"
+#include "diptych/shapes/world/sample_scene.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/torch.h"
 

@@ -82,9 +82,11 @@ TEST_F(MemorySpaceTest, TheLimitOnAddressesBoundsIt) {
   const std::string heading = "Limit                     Soft Limit           Hard Limit           Units     \n";
   const std::string ten = std::to_string(10 * kGigabytes);
   write("proc/self/statm", "1000 10 10 10 0 10 0\n");
-  write("proc/self/limits", heading + "Max address space         unlimited            unlimited            bytes     \n");
+  write("proc/self/limits",
+        heading + "Max address space         unlimited            unlimited            bytes     \n");
   EXPECT_EQ(space().bytes, 20 * kGigabytes);
-  write("proc/self/limits", heading + "Max address space         " + ten + "          unlimited            bytes     \n");
+  write("proc/self/limits",
+        heading + "Max address space         " + ten + "          unlimited            bytes     \n");
   EXPECT_EQ(space().bytes, 10 * kGigabytes - 1000 * sysconf(_SC_PAGESIZE));
   EXPECT_NE(space().bound.find("ulimit -v"), std::string::npos);
 }

@@ -9,7 +9,7 @@
 #include "diptych/plan/planned_model.h"
 #include "diptych/plan/workload.h"
 #include "diptych/tensor/device.h"
-#include "diptych/train/trained_policy.h"
+#include "diptych/train/optimizer/trained_policy.h"
 #include "support/tiny_model.h"
 #include "unit/plan/allocations.h"
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/report/health.h"
+#include "diptych/report/health/health.h"
 
 namespace diptych {
 

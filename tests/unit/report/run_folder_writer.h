@@ -6,8 +6,8 @@
 #include <string>
 
 #include "diptych/io/files.h"
-#include "diptych/io/image.h"
-#include "diptych/report/evaluation_grid.h"
+#include "diptych/io/image/image.h"
+#include "diptych/report/run_data/evaluation_grid.h"
 
 namespace diptych {
 

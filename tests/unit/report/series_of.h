@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "diptych/report/series.h"
+#include "diptych/report/html/series.h"
 
 namespace diptych {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fake_judge.h"
+#include "unit/reward/fake_judge.h"
 
 namespace diptych {
 namespace {

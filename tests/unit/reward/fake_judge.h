@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "diptych/reward/chat.h"
+#include "diptych/reward/chat/chat.h"
 #include "diptych/reward/task.h"
 
 namespace diptych {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "diptych/reward/chat.h"
-#include "diptych/reward/judge_config.h"
+#include "diptych/reward/chat/chat.h"
+#include "diptych/reward/judge/judge_config.h"
 #include "support/misbehaving_server.h"
 
 namespace diptych {

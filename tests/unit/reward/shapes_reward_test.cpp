@@ -5,12 +5,12 @@
 #include <cmath>
 
 #include "diptych/base/error.h"
-#include "diptych/shapes/caption.h"
-#include "diptych/shapes/prompts.h"
-#include "diptych/shapes/questions.h"
-#include "diptych/shapes/render.h"
-#include "diptych/shapes/sample_scene.h"
-#include "diptych/shapes/verify.h"
+#include "diptych/shapes/verify/verify.h"
+#include "diptych/shapes/world/caption.h"
+#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/world/questions.h"
+#include "diptych/shapes/world/render.h"
+#include "diptych/shapes/world/sample_scene.h"
 
 namespace diptych {
 namespace {

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "diptych/base/rng.h"
-#include "diptych/shapes/render.h"
-#include "diptych/shapes/sample_scene.h"
-#include "fake_judge.h"
+#include "diptych/shapes/world/render.h"
+#include "diptych/shapes/world/sample_scene.h"
 #include "support/expect_error.h"
+#include "unit/reward/fake_judge.h"
 
 namespace diptych {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/model/folder.h"
+#include "diptych/model/folder/folder.h"
 #include "diptych/tensor/image_tensor.h"
 #include "diptych/tensor/random.h"
 #include "support/compare.h"

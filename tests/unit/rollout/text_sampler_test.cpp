@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "diptych/model/text_head.h"
+#include "diptych/model/bagel/text_head.h"
 #include "support/compare.h"
 #include "support/tiny_model.h"
 

@@ -4,7 +4,7 @@
 
 #include "diptych/flow/sde_step.h"
 #include "diptych/flow/timestep_grid.h"
-#include "diptych/train/joint_loss.h"
+#include "diptych/train/update/joint_loss.h"
 #include "support/tiny_model.h"
 
 namespace diptych {

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
-#include "diptych/train/rollout_step.h"
+#include "diptych/train/rollout/rollout_step.h"
 #include "support/compare.h"
 #include "support/scripted_model.h"
 #include "support/temporary_folder.h"

@@ -1,3 +1,0 @@
-#define DIPTYCH_LOOPS avx2
-#define DIPTYCH_VECTOR_BYTES 32
-#include "diptych/model/attention_loops_body.h"

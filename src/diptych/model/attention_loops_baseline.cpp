@@ -1,3 +1,0 @@
-#define DIPTYCH_LOOPS baseline
-#define DIPTYCH_VECTOR_BYTES 16
-#include "diptych/model/attention_loops_body.h"

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "diptych/train/recipe/rl_config.h"
+
+namespace diptych {
+
+/** Throws Error(config) where an evaluation could not score what it paints: pictures of another size than the shapes
+ *  world's, or pictures made from prompts with a reward for edits. */
+void check_evaluation(const EvaluationConfig& eval, const RolloutConfig& rollout, const RewardConfig& reward);
+
+/** What an evaluation on the shapes world asks of others. */
+struct EvaluationRequests {
+  int64_t judge = 0;
+  int64_t program = 0;  // reward.command.program
+};
+
+/** Of one evaluation. */
+EvaluationRequests evaluation_requests(const EvaluationConfig& eval, const RewardConfig& reward);
+
+/** What a recipe may not mean although it trains, in sentences for the log. */
+std::vector<std::string> recipe_warnings(const RlRecipe& recipe);
+
+/** The recipe, if it trains what it asks for: its keys are in range already, but some combinations would train nothing,
+ *  or something else. Throws Error(config) naming the key. Reads no model, starts nothing. */
+RlRecipe checked_recipe(const RlRecipe& recipe);
+
+}  // namespace diptych

@@ -1,0 +1,206 @@
+// Every number of every recipe at its edges and beyond: refused by name, or a recipe that can be checked.
+#include "diptych/tensor/torch.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <sstream>
+
+#include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/model/folder/recipe.h"
+#include "diptych/train/evaluate/evaluation_run.h"
+#include "diptych/train/loops/autoencoder_training.h"
+#include "diptych/train/loops/sft.h"
+#include "diptych/train/recipe/check_recipe.h"
+
+namespace diptych {
+namespace {
+
+struct NumberKey {
+  std::string name;  // section.name
+  bool is_integer = false;
+  bool has_range = false;
+  std::string low = {}, high = {};              // as they stand in a recipe
+  std::string below_low = {}, above_high = {};  // the nearest numbers outside
+};
+
+std::string text_of(double value) {
+  std::ostringstream text;
+  text.precision(17);
+  text << value;
+  return text.str();
+}
+
+/** Collects the numbers of a recipe, and the names of its lists. */
+class NumberKeys {
+ public:
+  void operator()(std::string_view, bool&, std::string_view, Change = Change::refused) {}
+  void operator()(std::string_view, std::string&, std::string_view, Change = Change::refused) {}
+  void operator()(std::string_view name, int64_t&, std::string_view, Change = Change::refused) {
+    keys.push_back({full(name), true});
+  }
+  void operator()(std::string_view name, double&, std::string_view, Change = Change::refused) {
+    keys.push_back({full(name), false});
+  }
+  template <class Item>
+  void operator()(std::string_view name, std::vector<Item>&, std::string_view, Change = Change::refused) {
+    lists.push_back(full(name));
+  }
+  void choice(std::string_view, std::string&, const std::vector<std::string>&, std::string_view,
+              Change = Change::refused) {}
+  void range(std::string_view name, double&, double low, double high, std::string_view, Change = Change::refused) {
+    const double infinity = std::numeric_limits<double>::infinity();
+    keys.push_back({full(name), false, true, text_of(low), text_of(high), text_of(std::nextafter(low, -infinity)),
+                    text_of(std::nextafter(high, infinity))});
+  }
+  void range(std::string_view name, int64_t&, int64_t low, int64_t high, std::string_view, Change = Change::refused) {
+    keys.push_back({full(name), true, true, cat(low), cat(high), low == INT64_MIN ? "-1e30" : cat(low - 1),
+                    high == INT64_MAX ? "9223372036854775808" : cat(high + 1)});
+  }
+  template <class Section>
+  void section(std::string_view name, Section& fields) {
+    const std::string before = prefix_;
+    prefix_ += cat(name, ".");
+    visit(*this, fields);
+    prefix_ = before;
+  }
+
+  std::vector<NumberKey> keys;
+  std::vector<std::string> lists;  // their names
+
+ private:
+  std::string full(std::string_view name) const { return prefix_ + std::string(name); }
+  std::string prefix_;
+};
+
+/** What is checked of a recipe before a model is read. */
+void check(const RlRecipe& recipe) {
+  checked_recipe(recipe);
+  recipe_warnings(recipe);
+  learning_rate_scale(recipe.optimizer, 0, 0, std::max<int64_t>(recipe.train.steps, 1));
+}
+void check(const SftRecipe& recipe) {
+  checked_recipe(recipe);
+}
+void check(const AutoencoderRecipe&) {}
+void check(const EvaluationRecipe& recipe) {
+  check_evaluation(recipe.eval, recipe.rollout, recipe.reward);
+  episode_options(recipe.rollout, recipe.eval.updates);
+}
+void check(const ModelRecipe&) {}
+
+/** The error that the recipe ends with; empty if it is one. */
+template <class Recipe>
+std::string error_with(const std::string& key, const std::string& value) {
+  Recipe recipe;
+  if constexpr (requires { recipe.rollout; }) recipe.rollout.image_size = 32;
+  if constexpr (requires { recipe.prompts; }) recipe.prompts.per_step = 1000000;
+  try {
+    check(override_config(recipe, {key + "=" + value}));
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::config) << key << "=" << value << ": " << error.what();
+    return error.what();
+  }
+  return {};
+}
+
+template <class Recipe>
+void expect_checked_numbers(const std::set<std::string>& without_range) {
+  NumberKeys numbers;
+  Recipe recipe;
+  visit(numbers, recipe);
+  ASSERT_FALSE(numbers.keys.empty());
+  for (const NumberKey& key : numbers.keys) {
+    EXPECT_EQ(key.has_range, !without_range.contains(key.name)) << key.name;
+    std::vector<std::string> refused = {"nan", "inf", "-inf", "\"1\"", "true", "[1]"};
+    if (key.is_integer) refused.insert(refused.end(), {"1.5", "1e3", "9223372036854775808", "-9223372036854775809"});
+    if (key.has_range) refused.insert(refused.end(), {key.below_low, key.above_high});
+    for (const std::string& value : refused)
+      EXPECT_NE(error_with<Recipe>(key.name, value).find(key.name), std::string::npos) << key.name << "=" << value;
+    for (const std::string& value : {key.low, key.high}) {
+      if (value.empty()) continue;
+      // In range; another key may rule it out, which is named, too.
+      const std::string error = error_with<Recipe>(key.name, value);
+      EXPECT_EQ(error.find("a number from"), std::string::npos) << error;
+      EXPECT_EQ(error.find("an integer from"), std::string::npos) << error;
+      const auto is_named = [&](const std::string& name) { return error.find(name) != std::string::npos; };
+      EXPECT_TRUE(error.empty() || std::ranges::any_of(numbers.keys, is_named, &NumberKey::name) ||
+                  std::ranges::any_of(numbers.lists, is_named))
+          << error;
+    }
+  }
+}
+
+TEST(RecipeEdgesTest, EveryNumberHasARangeThatIsKept) {
+  expect_checked_numbers<RlRecipe>({"eval.seed"});
+  expect_checked_numbers<SftRecipe>({"eval.seed"});
+  expect_checked_numbers<AutoencoderRecipe>({});
+  expect_checked_numbers<EvaluationRecipe>({"eval.seed"});
+  expect_checked_numbers<ModelRecipe>({"seed"});
+}
+
+/** A recipe that is checked with these overrides, and what the error must name; nothing: it trains. */
+void expect_checked(const std::vector<std::string>& overrides, const std::vector<std::string>& named) {
+  std::vector<std::string> all = {"rollout.image_size=32"};
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  try {
+    checked_recipe(override_config(RlRecipe(), all));
+    EXPECT_TRUE(named.empty()) << join(overrides, " ");
+  } catch (const Error& error) {
+    EXPECT_FALSE(named.empty()) << error.what();
+    for (const std::string& part : named)
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part << " missing in: " << error.what();
+  }
+}
+
+TEST(CheckedRecipeTest, NoiseIsNeededByWhatDividesByIt) {
+  expect_checked({"rollout.noise_level=0"}, {"rollout.noise_level", "train.image_weight = 0"});
+  expect_checked({"rollout.noise_level=0", "train.image_weight=0"}, {});
+  expect_checked({"rollout.noise_level=1e-9"}, {"rollout.noise_level", "0.001"});
+  expect_checked({"rollout.noise_level=1e-9", "train.image_weight=0"}, {"rollout.noise_level", "0, or at least"});
+  expect_checked({"rollout.noise_level=1e-3"}, {});
+  expect_checked({"rollout.noise_level=0", "train.image_weight=0", "train.latent_kl_weight=1"},
+                 {"rollout.noise_level", "train.latent_kl_weight = 0"});
+}
+
+TEST(CheckedRecipeTest, TheImageClipIsTheUnitOfWhateverNeedsVelocities) {
+  const std::vector<std::string> none = {"train.image_clip_low=0", "train.image_clip_high=0", "train.image_weight=0"};
+  expect_checked(none, {"train.image_clip_low"});
+  std::vector<std::string> texts = none;
+  texts.emplace_back("train.velocity_mse_weight=0");
+  expect_checked(texts, {});
+}
+
+TEST(CheckedRecipeTest, AdaptersOfFactorZeroNeverLearn) {
+  expect_checked({"lora.alpha=0"}, {});
+  expect_checked({"lora.rank=4", "lora.alpha=0"}, {"lora.alpha"});
+}
+
+TEST(CheckedRecipeTest, NoiseThatOverturnsTheLatentIsWarnedOf) {
+  const auto warnings = [](const std::vector<std::string>& overrides) {
+    return recipe_warnings(override_config(RlRecipe(), overrides));
+  };
+  EXPECT_TRUE(warnings({}).empty());
+  EXPECT_TRUE(warnings({"rollout.noise_level=1.3"}).empty());
+  ASSERT_EQ(warnings({"rollout.noise_level=1.5"}).size(), 1u);  // the first step takes a^2 / 2 of the latent away
+  EXPECT_NE(warnings({"rollout.noise_level=1.5"})[0].find("step 0"), std::string::npos);
+  ASSERT_EQ(warnings({"rollout.window_range=[22,25]", "rollout.timestep_shift=100"}).size(), 1u);
+  EXPECT_NE(warnings({"rollout.window_range=[22,25]", "rollout.timestep_shift=100"})[0].find("noise_level"),
+            std::string::npos);
+}
+
+TEST(CheckedSupervisedRecipeTest, SomeLossMustHaveAWeight) {
+  SftRecipe recipe;
+  recipe.rollout.image_size = 32;
+  EXPECT_NO_THROW(checked_recipe(recipe));
+  recipe.train.flow_weight = 0;
+  EXPECT_NO_THROW(checked_recipe(recipe));
+  recipe.train.cross_entropy_weight = 0;
+  EXPECT_THROW(checked_recipe(recipe), Error);
+}
+
+}  // namespace
+}  // namespace diptych
