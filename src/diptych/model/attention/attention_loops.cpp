@@ -9,7 +9,7 @@ namespace diptych {
 namespace {
 
 InstructionSet widest_of_processor() {
-#ifdef DIPTYCH_X86
+#ifdef __x86_64__
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
@@ -27,7 +27,7 @@ InstructionSet widest_allowed() {
 }
 
 const AttentionLoopSet& chosen_loops() {
-#ifdef DIPTYCH_X86
+#ifdef __x86_64__
   switch (instruction_set()) {
     case InstructionSet::avx512:
       return avx512::loops;
@@ -48,7 +48,7 @@ InstructionSet instruction_set() {
 }
 
 bool has_bfloat16_products() {
-#ifdef DIPTYCH_X86
+#ifdef __x86_64__
   return __builtin_cpu_supports("avx512bf16");
 #else
   return false;

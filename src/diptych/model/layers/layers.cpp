@@ -15,7 +15,7 @@ constexpr int64_t kStableRows = 16;
 // Its kernels for Intel's AVX2 do so for no number of rows, unless it is told to before its first call. Nor are they
 // slower then, as those for AVX-512 are at few rows.
 const bool told_mkl = [] {
-#ifdef DIPTYCH_X86
+#ifdef __x86_64__
   const bool avx512 = __builtin_cpu_supports("avx512f") && std::getenv("MKL_ENABLE_INSTRUCTIONS") == nullptr;
   if (!avx512) setenv("MKL_CBWR", "AUTO,STRICT", 0);
 #endif
