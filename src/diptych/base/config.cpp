@@ -307,30 +307,30 @@ ConfigReader::ConfigReader(const ConfigText& text) : state_(std::make_unique<Sta
 
 ConfigReader::~ConfigReader() = default;
 
-void ConfigReader::operator()(std::string_view name, bool& value, std::string_view, Change) {
+void ConfigReader::field(std::string_view name, bool& value, std::string_view, Change) {
   state_->read(name, value);
 }
-void ConfigReader::operator()(std::string_view name, int64_t& value, std::string_view, Change) {
+void ConfigReader::field(std::string_view name, int64_t& value, std::string_view, Change) {
   state_->read(name, value);
 }
-void ConfigReader::operator()(std::string_view name, double& value, std::string_view, Change) {
+void ConfigReader::field(std::string_view name, double& value, std::string_view, Change) {
   const Entry* entry = state_->read(name, value);
   if (entry != nullptr && !state_->trusts_values) require_finite(value, state_->where(*entry, name));
 }
-void ConfigReader::operator()(std::string_view name, std::string& value, std::string_view, Change) {
+void ConfigReader::field(std::string_view name, std::string& value, std::string_view, Change) {
   state_->read(name, value);
 }
-void ConfigReader::operator()(std::string_view name, std::vector<std::string>& value, std::string_view, Change) {
+void ConfigReader::field(std::string_view name, std::vector<std::string>& value, std::string_view, Change) {
   state_->read_list(name, value);
 }
-void ConfigReader::operator()(std::string_view name, std::vector<int64_t>& value, std::string_view, Change) {
+void ConfigReader::field(std::string_view name, std::vector<int64_t>& value, std::string_view, Change) {
   state_->read_list(name, value);
 }
-void ConfigReader::operator()(std::string_view name, std::vector<double>& value, std::string_view, Change) {
+void ConfigReader::field(std::string_view name, std::vector<double>& value, std::string_view, Change) {
   state_->read_list(name, value);
 }
 
-void ConfigReader::choice(std::string_view name, std::string& value, const std::vector<std::string>& choices,
+void ConfigReader::chosen(std::string_view name, std::string& value, const std::vector<std::string>& choices,
                           std::string_view, Change) {
   const Entry* entry = state_->read(name, value);
   const bool is_checked = entry != nullptr && !state_->trusts_values;
@@ -338,10 +338,10 @@ void ConfigReader::choice(std::string_view name, std::string& value, const std::
     fail(state_->where(*entry, name), cat("one of ", join(choices, ", ")), cat("'", value, "'"));
 }
 
-void ConfigReader::range(std::string_view name, double& value, double low, double high, std::string_view, Change) {
+void ConfigReader::ranged(std::string_view name, double& value, double low, double high, std::string_view, Change) {
   state_->read_range(name, value, low, high);
 }
-void ConfigReader::range(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view, Change) {
+void ConfigReader::ranged(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view, Change) {
   state_->read_range(name, value, low, high);
 }
 

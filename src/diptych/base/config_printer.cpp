@@ -65,42 +65,40 @@ const char* mark_of(Change change) {
 
 }  // namespace
 
-void ConfigPrinter::operator()(std::string_view name, bool& value, std::string_view comment, Change change) {
+void ConfigPrinter::field(std::string_view name, bool& value, std::string_view comment, Change change) {
   line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, int64_t& value, std::string_view comment, Change change) {
+void ConfigPrinter::field(std::string_view name, int64_t& value, std::string_view comment, Change change) {
   line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, double& value, std::string_view comment, Change change) {
+void ConfigPrinter::field(std::string_view name, double& value, std::string_view comment, Change change) {
   line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, std::string& value, std::string_view comment, Change change) {
+void ConfigPrinter::field(std::string_view name, std::string& value, std::string_view comment, Change change) {
   line(name, literal(value), {value}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, std::vector<std::string>& value, std::string_view comment,
-                               Change change) {
+void ConfigPrinter::field(std::string_view name, std::vector<std::string>& value, std::string_view comment,
+                          Change change) {
   line(name, literal(value), value, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, std::vector<int64_t>& value, std::string_view comment,
-                               Change change) {
+void ConfigPrinter::field(std::string_view name, std::vector<int64_t>& value, std::string_view comment, Change change) {
   line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::operator()(std::string_view name, std::vector<double>& value, std::string_view comment,
-                               Change change) {
+void ConfigPrinter::field(std::string_view name, std::vector<double>& value, std::string_view comment, Change change) {
   line(name, literal(value), {}, comment, change);
 }
 
-void ConfigPrinter::choice(std::string_view name, std::string& value, const std::vector<std::string>& choices,
+void ConfigPrinter::chosen(std::string_view name, std::string& value, const std::vector<std::string>& choices,
                            std::string_view comment, Change change) {
   line(name, literal(value), {value}, cat(comment, " (", join(choices, ", "), ")"), change);
 }
 
-void ConfigPrinter::range(std::string_view name, double& value, double, double, std::string_view comment,
-                          Change change) {
+void ConfigPrinter::ranged(std::string_view name, double& value, double, double, std::string_view comment,
+                           Change change) {
   line(name, literal(value), {}, comment, change);
 }
-void ConfigPrinter::range(std::string_view name, int64_t& value, int64_t, int64_t, std::string_view comment,
-                          Change change) {
+void ConfigPrinter::ranged(std::string_view name, int64_t& value, int64_t, int64_t, std::string_view comment,
+                           Change change) {
   line(name, literal(value), {}, comment, change);
 }
 

@@ -144,7 +144,7 @@ CheckResult check_forward(const ModelFolder& folder) {
   options.schedule.grid = {1, 0.5, 0};
   options.image_height = options.image_width = 4 * latent_token_pixels(folder.model.config);
   const Rollout rollout = roll_out(folder.model, folder.tokenizer, {{.text = "a red circle"}}, 1, options, 0, 0);
-  const Tensor& latent = rollout.chains.front().image->latent;
+  const Tensor& latent = rollout.stages.front().image->latent;
   if (!at::isfinite(latent).all().item<bool>())
     return {Health::failure, "forward", "a picture that is not finite: the weights do not fit the configuration"};
   return {Health::ok, "forward", cat("a thought and a picture of ", options.image_height, " pixels")};

@@ -50,8 +50,8 @@ std::vector<EpisodePrompt> prompts_of(const TrainingCase& training, int64_t grou
 /** Repeats the last token of every thought until it has so many: an update takes as long with these as with sampled
  *  ones, which would each need a pass. */
 void lengthen_thoughts(Rollout& rollout, int64_t tokens) {
-  for (Trajectory& chain : rollout.chains) {
-    SampledText& text = *chain.text;
+  for (Stage& stage : rollout.stages) {
+    SampledText& text = *stage.text;
     text.tokens.resize(static_cast<size_t>(tokens), int64_t{text.tokens.back()});
     text.logprobs.resize(static_cast<size_t>(tokens), double{text.logprobs.back()});
   }
@@ -59,19 +59,19 @@ void lengthen_thoughts(Rollout& rollout, int64_t tokens) {
 
 /** Of prefilling, thinking, painting and decoding the pictures, from what was made. */
 double rollout_flops(const Bagel& model, const Rollout& rollout, const EpisodeOptions& episode) {
-  double total = static_cast<double>(rollout.chains.size()) *
+  double total = static_cast<double>(rollout.stages.size()) *
                  autoencoder_flops(model.autoencoder, episode.image_height * episode.image_width).decode;
   for (const StageContext& context : rollout.contexts) total += pack_flops(model.config, context.full, 0);
-  for (const Trajectory& chain : rollout.chains) {
-    const std::vector<Segment>& context = rollout.contexts[static_cast<size_t>(chain.context)].full;
+  for (const Stage& stage : rollout.stages) {
+    const std::vector<Segment>& context = rollout.contexts[static_cast<size_t>(stage.context)].full;
     int64_t before = 0;
     for (const Segment& segment : context) before += token_count(segment);
-    const auto tokens = static_cast<int64_t>(chain.text->tokens.size());
+    const auto tokens = static_cast<int64_t>(stage.text->tokens.size());
     Segment token = text_segment({model.special.im_start}, -1, 0);
     token.cached.assign(static_cast<size_t>(before + tokens / 2), 0);
     const auto sampled = static_cast<double>(tokens);
     total += sampled * pack_flops(model.config, {token}, before + tokens) + logits_flops(model.config, sampled);
-    Segment noisy = noisy_segment(chain.image->latent, chain.image->grid_height, chain.image->grid_width, 0.5, -1, 0);
+    Segment noisy = noisy_segment(stage.image->latent, stage.image->grid_height, stage.image->grid_width, 0.5, -1, 0);
     noisy.cached.assign(static_cast<size_t>(before + tokens), 0);
     total += static_cast<double>(episode.schedule.grid.size() - 1) * pack_flops(model.config, {noisy}, before + tokens);
   }
@@ -174,8 +174,8 @@ class TrainingBench {
   Rollout rollout_;
   std::vector<size_t> chains_, first_pack_;
   std::vector<double> advantages_;
-  std::vector<ChainValues> values_;  // of the policy before it moved: those of the reference
-  double forward_flops_ = 0;         // of all chains
+  std::vector<StageValues> values_;  // of the policy before it moved: those of the reference
+  double forward_flops_ = 0;         // of all stages
   Measured sampling_, replay_, exchange_, optimizer_;
 };
 
@@ -218,15 +218,15 @@ void TrainingBench::prepare_chains() {
         input_, [&] { rollout_ = sample(prompts, group_, episode_); },
         [&] { sample({prompts.front()}, std::min<int64_t>(group_, 2), brief); });
     report_row("sample",
-               cat(rollout_.chains.size(), " chains, ", training_.tokens, " tokens, ", training_.updates, " steps, ",
+               cat(rollout_.stages.size(), " chains, ", training_.tokens, " tokens, ", training_.updates, " steps, ",
                    std::min(training_.sampled_per_pack, training_.chains), " a pack"),
-               "chain", static_cast<double>(rollout_.chains.size()), sampling_,
+               "chain", static_cast<double>(rollout_.stages.size()), sampling_,
                rollout_flops(model_, rollout_, episode_), PhaseNames{"rollout"});
   } else {
     rollout_ = sample(prompts, group_, brief);
     lengthen_thoughts(rollout_, training_.tokens);
   }
-  for (size_t i = 0; i < rollout_.chains.size(); ++i) {
+  for (size_t i = 0; i < rollout_.stages.size(); ++i) {
     chains_.push_back(i);
     if (static_cast<int64_t>(i) < training_.trained_per_pack) first_pack_.push_back(i);
     advantages_.push_back(i % 2 == 0 ? 1 : -1);
@@ -277,7 +277,7 @@ void TrainingBench::measure_update(bool recompute) {
   if (refused > 0)
     log_warning(
         cat(prefix_, "update: ", refused, " refused, as something was not finite: they took no optimizer step"));
-  // What a step of the optimizer takes does not depend on the chains, of which a step trains many more. Clocks jitter:
+  // What a step of the optimizer takes does not depend on the stages, of which a step trains many more. Clocks jitter:
   // of a tiny model the difference might be negative.
   measured.seconds = std::max(measured.seconds - optimizer_.seconds, 1e-3 * measured.seconds);
   report_row("update" + way,

@@ -14,8 +14,7 @@ struct DataConfig {
   ShapesMixture mixture;
 };
 
-template <class Fields>
-void visit(Fields& fields, DataConfig& data) {
+inline void visit(ConfigFields& fields, DataConfig& data) {
   fields.choice("source", data.source, {"shapes", "shapes_pictures", "jsonl"},
                 "shapes: the built-in world; shapes_pictures: its pictures without words, for the autoencoder; jsonl: "
                 "the file in data.path");

@@ -41,7 +41,7 @@ EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, co
       episodes.push_back({sample.prompt.text, sample.place, sample.prompt.sources});
     const Rollout rollout =
         roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
-    for (size_t i = 0; i < own.size(); ++i) own[i].candidate = rollout.chains[i].candidate;
+    for (size_t i = 0; i < own.size(); ++i) own[i].candidate = rollout.stages[i].candidate;
   });
 
   EditEvaluation result;

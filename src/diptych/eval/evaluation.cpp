@@ -38,8 +38,8 @@ void paint_and_score(const Bagel& model, const Tokenizer& tokenizer, const Episo
       roll_out(model, tokenizer, episodes, 1, options, static_cast<uint64_t>(config.seed), /*step=*/0);
 
   for (size_t i = 0; i < samples.size(); ++i) {
-    samples[i].candidate = rollout.chains[i].candidate;
-    if (rollout.chains[i].text) samples[i].think_tokens = static_cast<int64_t>(rollout.chains[i].text->tokens.size());
+    samples[i].candidate = rollout.stages[i].candidate;
+    if (rollout.stages[i].text) samples[i].think_tokens = static_cast<int64_t>(rollout.stages[i].text->tokens.size());
   }
   judge_pictures(samples);
   if (config.refine != "none") refine_samples(model, tokenizer, options, config, samples);

@@ -20,8 +20,7 @@ struct EvaluationConfig {
   int64_t edits = 0;
 };
 
-template <class Fields>
-void visit(Fields& fields, EvaluationConfig& eval) {
+inline void visit(ConfigFields& fields, EvaluationConfig& eval) {
   fields.range("every", eval.every, 0, INT64_MAX, "steps between evaluations; 0: only before and after", Change::free);
   fields.choice("split", eval.split, {"train", "validation", "test"}, "shapes prompts: which held-out split",
                 Change::free);

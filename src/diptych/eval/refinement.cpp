@@ -42,7 +42,7 @@ void refine_once(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOp
     pictures.push_back({.prompt = {sample.prompt.text, sample.place, {sample.candidate.images.back()}},
                         .right = sample.correct_rounds.back(),
                         .stopped = sample.stopped()});
-  const std::vector<std::optional<Trajectory>> stages =
+  const std::vector<std::optional<Stage>> stages =
       refine_pictures(model, tokenizer, options, config.refine, static_cast<uint64_t>(config.seed), round, pictures);
   for (size_t i = 0; i < samples.size(); ++i) {
     if (!stages[i]) continue;
@@ -62,10 +62,9 @@ EpisodeProgram refinement_program(const std::string& mode) {
   return episode_program(mode == "self" ? "review" : "reflect");
 }
 
-std::vector<std::optional<Trajectory>> refine_pictures(const Bagel& model, const Tokenizer& tokenizer,
-                                                       const EpisodeOptions& options, const std::string& mode,
-                                                       uint64_t seed, int64_t round,
-                                                       const std::vector<PictureToRefine>& pictures) {
+std::vector<std::optional<Stage>> refine_pictures(const Bagel& model, const Tokenizer& tokenizer,
+                                                  const EpisodeOptions& options, const std::string& mode, uint64_t seed,
+                                                  int64_t round, const std::vector<PictureToRefine>& pictures) {
   EpisodeOptions refining = options;
   refining.program = refinement_program(mode);
   std::vector<size_t> places;
@@ -76,8 +75,8 @@ std::vector<std::optional<Trajectory>> refine_pictures(const Bagel& model, const
     episodes.push_back(pictures[i].prompt);
   }
   Rollout rollout = roll_out(model, tokenizer, episodes, 1, refining, seed, static_cast<uint64_t>(round));
-  std::vector<std::optional<Trajectory>> stages(pictures.size());
-  for (size_t k = 0; k < places.size(); ++k) stages[places[k]] = std::move(rollout.chains[k]);
+  std::vector<std::optional<Stage>> stages(pictures.size());
+  for (size_t k = 0; k < places.size(); ++k) stages[places[k]] = std::move(rollout.stages[k]);
   return stages;
 }
 

@@ -21,10 +21,9 @@ EpisodeProgram refinement_program(const std::string& mode);
  *    self    the model reviews all that it did not stop at, and repairs or stops
  *  One stage for each picture, nothing for those that are left alone. Draws of round r = 1, 2, ... are addressed at
  * step r. */
-std::vector<std::optional<Trajectory>> refine_pictures(const Bagel& model, const Tokenizer& tokenizer,
-                                                       const EpisodeOptions& options, const std::string& mode,
-                                                       uint64_t seed, int64_t round,
-                                                       const std::vector<PictureToRefine>& pictures);
+std::vector<std::optional<Stage>> refine_pictures(const Bagel& model, const Tokenizer& tokenizer,
+                                                  const EpisodeOptions& options, const std::string& mode, uint64_t seed,
+                                                  int64_t round, const std::vector<PictureToRefine>& pictures);
 
 /** Whether the exact verifier finds the candidate's last picture right. Throws Error(config) for a prompt that it
  * cannot check. */

@@ -18,23 +18,23 @@ DenoiseSchedule stored_schedule(const Fixture& main) {
           .window_size = static_cast<int64_t>(window.size())};
 }
 
-Trajectory stored_chain(const Fixture& main, const Fixture& values, size_t i, int64_t prompt) {
+Stage stored_chain(const Fixture& main, const Fixture& values, size_t i, int64_t prompt) {
   const std::string in = cat("chain", i, ".in.");
-  Trajectory chain;
-  chain.prompt = prompt;
-  chain.context = prompt;
+  Stage stage;
+  stage.prompt = prompt;
+  stage.context = prompt;
   const std::vector<int64_t> think = main.integers(in + "think_segment");
-  chain.text = SampledText{.tokens = {think.begin() + 1, think.end()}, .logprobs = main.numbers(in + "old_logprobs")};
+  stage.text = SampledText{.tokens = {think.begin() + 1, think.end()}, .logprobs = main.numbers(in + "old_logprobs")};
   const std::vector<int64_t> grid = main.integers(in + "grid_hw");
-  chain.image = SampledImage{.grid_height = grid.at(0),
+  stage.image = SampledImage{.grid_height = grid.at(0),
                              .grid_width = grid.at(1),
                              .latent = {},
                              .states = values.at(in + "x_t"),
                              .nexts = values.at(in + "x_next"),
                              .velocities = values.at(in + "v_old")};
   if (values.has("in.guidance_scale"))
-    chain.guidance = {.text_scale = values.number("in.guidance_scale"), .renorm_min = 1};
-  return chain;
+    stage.guidance = {.text_scale = values.number("in.guidance_scale"), .renorm_min = 1};
+  return stage;
 }
 
 }  // namespace
@@ -47,12 +47,12 @@ JointCase joint_case(const Fixture& main, const Fixture& values) {
   joint.rollout.prompts = *std::max_element(prompts.begin(), prompts.end()) + 1;
   joint.rollout.contexts.resize(static_cast<size_t>(joint.rollout.prompts));
   joint.rollout.group_size = static_cast<int64_t>(prompts.size()) / joint.rollout.prompts;
-  joint.chains.resize(prompts.size());
-  std::iota(joint.chains.begin(), joint.chains.end(), 0);
-  for (size_t i : joint.chains) {
+  joint.stages.resize(prompts.size());
+  std::iota(joint.stages.begin(), joint.stages.end(), 0);
+  for (size_t i : joint.stages) {
     const std::string in = cat("chain", i, ".in.");
     joint.rollout.contexts[prompts[i]].full = {text_segment(main.integers(in + "prompt_segment"), -1, 0)};
-    joint.rollout.chains.push_back(stored_chain(main, values, i, prompts[i]));
+    joint.rollout.stages.push_back(stored_chain(main, values, i, prompts[i]));
     const Tensor& logprobs = main.at(in + "old_logprobs");
     joint.old.push_back({logprobs, values.at(in + "v_old")});
     // The reference's log-probabilities are not stored; as their penalty has no weight, any will do.
@@ -78,11 +78,11 @@ JointLoss backward(const Bagel& model, const JointCase& joint, JointPart part, b
     options.with_text = part == JointPart::text;
     options.with_image = part != JointPart::text;
   }
-  const auto count = static_cast<int64_t>(joint.chains.size());
+  const auto count = static_cast<int64_t>(joint.stages.size());
   const JointDenominators denominators{.images = count, .text = {.sequences = count}};
-  const ReplayOutput now = replay(model, joint.rollout, joint.chains, options);
+  const ReplayOutput now = replay(model, joint.rollout, joint.stages, options);
   JointLoss loss =
-      joint_loss(joint.rollout, joint.chains, now, joint.old, joint.reference, joint.advantages, losses, denominators);
+      joint_loss(joint.rollout, joint.stages, now, joint.old, joint.reference, joint.advantages, losses, denominators);
   trainable.reset();
   loss.total.backward();
   return loss;

@@ -1,5 +1,5 @@
 #pragma once
-// The stored chains of files 15 as a rollout, and the losses whose gradients they hold.
+// The stored stages of files 15 as a rollout, and the losses whose gradients they hold.
 
 #include "diptych/model/bagel/bagel.h"
 #include "diptych/parity/fixture.h"
@@ -10,10 +10,10 @@ namespace diptych {
 
 struct JointCase {
   Rollout rollout;
-  std::vector<size_t> chains;  // all of them
+  std::vector<size_t> stages;  // all of them
   std::vector<double> advantages;
-  std::vector<ChainValues> old;
-  std::vector<ChainValues> reference;
+  std::vector<StageValues> old;
+  std::vector<StageValues> reference;
   JointLossOptions losses;  // total loss
   ReplayOptions replay;     // guided if the values are
 };

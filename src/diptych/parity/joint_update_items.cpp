@@ -45,9 +45,9 @@ void compare_chain_images(const Fixture& values, const JointCase& joint, size_t 
                           Comparison& comparison) {
   const std::string in = cat("chain", i, ".in.");
   const std::string out = cat("chain", i, ".out.");
-  const Trajectory& chain = joint.rollout.chains[i];
-  const WindowMoments old = window_moments(joint.rollout.schedule, *chain.image, joint.old[i].velocities);
-  const WindowMoments now = window_moments(joint.rollout.schedule, *chain.image, velocities);
+  const Stage& stage = joint.rollout.stages[i];
+  const WindowMoments old = window_moments(joint.rollout.schedule, *stage.image, joint.old[i].velocities);
+  const WindowMoments now = window_moments(joint.rollout.schedule, *stage.image, velocities);
   const Tensor log_ratio = ratio_norm_log_ratio(old.noise, now.means - old.means);
   const double clip = joint.losses.image_clip.high;
   comparison.close(in + "mu_old", old.means);
@@ -78,10 +78,10 @@ void compare_schedule(const DenoiseSchedule& schedule, Comparison& comparison) {
   comparison.close("in.step_std", at::tensor(std, at::kDouble));
 }
 
-// Values of all chains without gradient, from one packed pass.
-std::vector<ChainValues> values_of(const Bagel& model, const JointCase& joint) {
+// Values of all stages without gradient, from one packed pass.
+std::vector<StageValues> values_of(const Bagel& model, const JointCase& joint) {
   at::NoGradGuard no_grad;
-  return chain_values(joint.rollout, joint.chains, replay(model, joint.rollout, joint.chains, joint.replay));
+  return stage_values(joint.rollout, joint.stages, replay(model, joint.rollout, joint.stages, joint.replay));
 }
 
 ItemResult gradient_item(const ParityCase& parity, const char* values_file, const char* gradient_file, JointPart part,
@@ -103,8 +103,8 @@ ItemResult joint_update_item(const ParityCase& parity) {
   const Bagel& model = parity.model();
   const JointCase joint = joint_case(fixture, fixture);
   compare_schedule(joint.rollout.schedule, comparison);
-  const std::vector<ChainValues> values = values_of(model, joint);
-  for (size_t i : joint.chains) {
+  const std::vector<StageValues> values = values_of(model, joint);
+  for (size_t i : joint.stages) {
     compare_chain_text(joint, i, values[i].logprobs, comparison);
     compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
   }
@@ -163,8 +163,8 @@ ItemResult joint_guided_item(const ParityCase& parity) {
   Comparison comparison(parity.item, fixture);
   const Bagel& model = parity.model();
   const JointCase joint = joint_case(main, fixture);
-  const std::vector<ChainValues> values = values_of(model, joint);
-  for (size_t i : joint.chains) compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
+  const std::vector<StageValues> values = values_of(model, joint);
+  for (size_t i : joint.stages) compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
   const TrainableScope trainable(parity.loaded->model);
   const auto compare_norm = [&](const std::string& name, JointPart part) {
     const JointLoss loss = backward(model, joint, part, false, trainable);

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "diptych/rollout/trajectory.h"
+#include "diptych/rollout/stage.h"
 #include "diptych/train/update/policy_update.h"
 
 namespace diptych {

@@ -50,7 +50,7 @@ class Sampler {
   Rollout run(int64_t group_size);
 
  private:
-  StreamKey key(const Trajectory& stage) const {
+  StreamKey key(const Stage& stage) const {
     return {.seed = seed_,
             .purpose = Purpose::think,
             .step = step_,
@@ -78,7 +78,7 @@ class Sampler {
 void Sampler::add_first_round(int64_t group_size) {
   const StageProgram& program = options_.program.stages.front();
   for (size_t p = 0; p < prompts_.size(); ++p) {
-    Trajectory stage;
+    Stage stage;
     stage.prompt = static_cast<int64_t>(p);
     stage.round = options_.first_round;
     stage.context = static_cast<int64_t>(p);
@@ -88,34 +88,34 @@ void Sampler::add_first_round(int64_t group_size) {
     stage.guidance = has_image(rollout_.contexts.back()) ? options_.edit_guidance : options_.guidance;
     for (int64_t k = 0; k < group_size; ++k) {
       stage.sample = options_.first_sample + k;
-      rollout_.chains.push_back(stage);
+      rollout_.stages.push_back(stage);
     }
   }
 }
 
 void Sampler::add_round(const StageProgram& program, size_t begin, size_t end) {
   for (size_t i = begin; i < end; ++i) {
-    if (rollout_.chains[i].end != StageEnd::painted) continue;
-    Trajectory stage;
-    stage.prompt = rollout_.chains[i].prompt;
-    stage.sample = rollout_.chains[i].sample;
-    stage.round = rollout_.chains[i].round + 1;
+    if (rollout_.stages[i].end != StageEnd::painted) continue;
+    Stage stage;
+    stage.prompt = rollout_.stages[i].prompt;
+    stage.sample = rollout_.stages[i].sample;
+    stage.round = rollout_.stages[i].round + 1;
     stage.context = static_cast<int64_t>(rollout_.contexts.size());
-    stage.candidate.prompt = rollout_.chains[i].candidate.prompt;
+    stage.candidate.prompt = rollout_.stages[i].candidate.prompt;
     stage.guidance = options_.edit_guidance;
     rollout_.contexts.push_back(stage_context(model_, tokenizer_, options_, program,
-                                              {stage.candidate.prompt, {rollout_.chains[i].candidate.images.back()}},
+                                              {stage.candidate.prompt, {rollout_.stages[i].candidate.images.back()}},
                                               key(stage)));
-    rollout_.chains.push_back(std::move(stage));
+    rollout_.stages.push_back(std::move(stage));
   }
 }
 
 void Sampler::write(const StageProgram& program, KvCache& cache, size_t begin, std::vector<CachedContext>& contexts) {
   std::vector<StreamKey> keys;
-  for (size_t k = 0; k < contexts.size(); ++k) keys.push_back(key(rollout_.chains[begin + k]));
+  for (size_t k = 0; k < contexts.size(); ++k) keys.push_back(key(rollout_.stages[begin + k]));
   std::vector<SampledText> texts = sample_texts(model_, cache, contexts, options_.text, keys);
   for (size_t k = 0; k < texts.size(); ++k) {
-    Trajectory& stage = rollout_.chains[begin + k];
+    Stage& stage = rollout_.stages[begin + k];
     stage.candidate.texts = {readable(texts[k], tokenizer_)};
     stage.text = std::move(texts[k]);
     if (!program.paint) stage.end = StageEnd::answered;
@@ -126,9 +126,9 @@ void Sampler::write(const StageProgram& program, KvCache& cache, size_t begin, s
 void Sampler::paint(KvCache& cache, size_t begin, const std::vector<CachedContext>& contexts) {
   std::vector<size_t> painted;
   for (size_t k = 0; k < contexts.size(); ++k)
-    if (rollout_.chains[begin + k].end == StageEnd::painted) painted.push_back(k);
+    if (rollout_.stages[begin + k].end == StageEnd::painted) painted.push_back(k);
   if (painted.empty()) return;
-  const Guidance& guidance = rollout_.chains[begin].guidance;
+  const Guidance& guidance = rollout_.stages[begin].guidance;
   std::vector<CachedContext> text_dropped(contexts.size());
   std::vector<CachedContext> image_dropped(contexts.size());
   if (guidance.text_scale > 1)
@@ -143,7 +143,7 @@ void Sampler::paint(KvCache& cache, size_t begin, const std::vector<CachedContex
     task.image_dropped = image_dropped[k];
     task.grid_height = latent_tokens(options_.image_height, model_, "height");
     task.grid_width = latent_tokens(options_.image_width, model_, "width");
-    task.key = key(rollout_.chains[begin + k]);
+    task.key = key(rollout_.stages[begin + k]);
     tasks.push_back(std::move(task));
   }
   std::vector<SampledImage> images = sample_images(model_, cache, tasks, options_.schedule, guidance);
@@ -151,7 +151,7 @@ void Sampler::paint(KvCache& cache, size_t begin, const std::vector<CachedContex
   for (const SampledImage& image : images) latents.push_back(image.latent);
   std::vector<Image> pixels = decode_latents(model_, latents, tasks.front().grid_height, tasks.front().grid_width);
   for (size_t k = 0; k < images.size(); ++k) {
-    Trajectory& stage = rollout_.chains[begin + painted[k]];
+    Stage& stage = rollout_.stages[begin + painted[k]];
     stage.image = std::move(images[k]);
     stage.candidate.images = {std::move(pixels[k])};
   }
@@ -169,13 +169,13 @@ void Sampler::sample_pack(const StageProgram& program, size_t begin, size_t end)
 
 // Enough packs for all threads: what is sampled does not depend on the packing.
 void Sampler::sample_round(const StageProgram& program, size_t begin) {
-  const auto chains = static_cast<int64_t>(rollout_.chains.size() - begin);
+  const auto chains = static_cast<int64_t>(rollout_.stages.size() - begin);
   const at::Device device = model_.embed_tokens.device();
   const int64_t threads = std::max<int64_t>(1, packs_at_once(device, chains));
   const int64_t size = std::min(options_.chains_per_pack, (chains + threads - 1) / threads);
   for_each_pack(device, chains == 0 ? 0 : (chains + size - 1) / size, [&](int64_t pack) {
     const size_t first = begin + static_cast<size_t>(pack * size);
-    sample_pack(program, first, std::min(rollout_.chains.size(), first + static_cast<size_t>(size)));
+    sample_pack(program, first, std::min(rollout_.stages.size(), first + static_cast<size_t>(size)));
   });
 }
 
@@ -187,7 +187,7 @@ Rollout Sampler::run(int64_t group_size) {
   sample_round(options_.program.stages.front(), 0);
   size_t begin = 0;
   for (size_t round = 1; round < options_.program.stages.size(); ++round) {
-    const size_t end = rollout_.chains.size();
+    const size_t end = rollout_.stages.size();
     add_round(options_.program.stages[round], begin, end);
     sample_round(options_.program.stages[round], end);
     begin = end;

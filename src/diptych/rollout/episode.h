@@ -3,7 +3,7 @@
 
 #include "diptych/model/folder/folder.h"
 #include "diptych/rollout/program.h"
-#include "diptych/rollout/trajectory.h"
+#include "diptych/rollout/stage.h"
 
 namespace diptych {
 

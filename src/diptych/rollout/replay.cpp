@@ -17,15 +17,15 @@ struct Tail {
   int64_t position = 0;
 };
 
-/** The noisy copies of one chain, as segments of the pack; -1: guidance does not act at the step. */
+/** The noisy copies of one stage, as segments of the pack; -1: guidance does not act at the step. */
 struct NoisyCopies {
   std::vector<int64_t> full, text_dropped, image_dropped;  // one per window step
 };
 
 struct ReplayPack {
   std::vector<Segment> segments;
-  std::vector<int64_t> texts;       // segment of each chain's sampled text; -1 without
-  std::vector<NoisyCopies> copies;  // of each chain
+  std::vector<int64_t> texts;       // segment of each stage's sampled text; -1 without
+  std::vector<NoisyCopies> copies;  // of each stage
 };
 
 class Packer {
@@ -33,11 +33,11 @@ class Packer {
   Packer(const Bagel& model, const Rollout& rollout, const ReplayOptions& options)
       : model_(model), rollout_(rollout), options_(options) {}
 
-  ReplayPack pack(const std::vector<size_t>& chains) {
-    for (size_t index : chains) add_chain(rollout_.chains[index]);
+  ReplayPack pack(const std::vector<size_t>& stages) {
+    for (size_t index : stages) add_stage(rollout_.stages[index]);
     if (!options_.with_image) return std::move(pack_);
     // Behind all conditional copies, so that without guidance nothing moves.
-    for (size_t c = 0; c < chains.size(); ++c) add_dropped(rollout_.chains[chains[c]], pack_.copies[c]);
+    for (size_t c = 0; c < stages.size(); ++c) add_dropped(rollout_.stages[stages[c]], pack_.copies[c]);
     return std::move(pack_);
   }
 
@@ -65,30 +65,30 @@ class Packer {
     return static_cast<int64_t>(pack_.segments.size()) - 1;
   }
 
-  void add_chain(const Trajectory& chain) {
-    Tail tail = context(chain.context, &StageContext::full, full_);
+  void add_stage(const Stage& stage) {
+    Tail tail = context(stage.context, &StageContext::full, full_);
     pack_.texts.push_back(-1);
     pack_.copies.emplace_back();
-    if (chain.text) {
-      Segment text = text_segment(segment_ids(*chain.text, model_.special), tail.segment, tail.position);
+    if (stage.text) {
+      Segment text = text_segment(segment_ids(*stage.text, model_.special), tail.segment, tail.position);
       tail = {static_cast<int64_t>(pack_.segments.size()), next_position(text)};
       pack_.texts.back() = tail.segment;
       pack_.segments.push_back(std::move(text));
     }
-    if (!options_.with_image || !chain.image) return;
+    if (!options_.with_image || !stage.image) return;
     for (int64_t k = 0; k < rollout_.schedule.window_size; ++k)
-      pack_.copies.back().full.push_back(add_copy(*chain.image, k, tail));
+      pack_.copies.back().full.push_back(add_copy(*stage.image, k, tail));
   }
 
-  void add_dropped(const Trajectory& chain, NoisyCopies& copies) {
+  void add_dropped(const Stage& stage, NoisyCopies& copies) {
     for (size_t k = 0; k < copies.full.size(); ++k) {
       const auto step = static_cast<int64_t>(k);
-      const bool text = uses_text_guidance(chain.guidance, time(step));
-      const bool image = uses_image_guidance(chain.guidance, time(step));
+      const bool text = uses_text_guidance(stage.guidance, time(step));
+      const bool image = uses_image_guidance(stage.guidance, time(step));
       copies.text_dropped.push_back(
-          text ? add_copy(*chain.image, step, context(chain.context, &StageContext::text_dropped, text_dropped_)) : -1);
+          text ? add_copy(*stage.image, step, context(stage.context, &StageContext::text_dropped, text_dropped_)) : -1);
       copies.image_dropped.push_back(
-          image ? add_copy(*chain.image, step, context(chain.context, &StageContext::image_dropped, image_dropped_))
+          image ? add_copy(*stage.image, step, context(stage.context, &StageContext::image_dropped, image_dropped_))
                 : -1);
     }
   }
@@ -105,13 +105,13 @@ class Packer {
 };
 
 // The row that predicts action k is the k-th token of the segment, which starts with im_start.
-Tensor action_logprobs(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+Tensor action_logprobs(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& stages,
                        const ReplayPack& pack, const PackOutput& output, double temperature) {
   std::vector<int64_t> rows;
   std::vector<int64_t> actions;
-  for (size_t c = 0; c < chains.size(); ++c) {
+  for (size_t c = 0; c < stages.size(); ++c) {
     if (pack.texts[c] < 0) continue;
-    const std::vector<int64_t>& tokens = rollout.chains[chains[c]].text->tokens;
+    const std::vector<int64_t>& tokens = rollout.stages[stages[c]].text->tokens;
     const int64_t begin = output.layout.segments[pack.texts[c]].text_begin;
     for (size_t k = 0; k < tokens.size(); ++k) {
       rows.push_back(begin + static_cast<int64_t>(k));
@@ -140,7 +140,7 @@ std::vector<Tensor> segment_velocities(const Bagel& model, const PackOutput& out
   return velocities;
 }
 
-// [window, tokens, channels] of one chain.
+// [window, tokens, channels] of one stage.
 Tensor guided_window(const std::vector<Tensor>& velocities, const NoisyCopies& copies, const Rollout& rollout,
                      const Guidance& guidance) {
   const auto at_step = [&](const std::vector<int64_t>& branch, size_t k) {
@@ -156,29 +156,29 @@ Tensor guided_window(const std::vector<Tensor>& velocities, const NoisyCopies& c
 }
 
 std::vector<Tensor> chain_velocities(const Bagel& model, const PackOutput& output, const ReplayPack& pack,
-                                     const Rollout& rollout, const std::vector<size_t>& chains) {
+                                     const Rollout& rollout, const std::vector<size_t>& stages) {
   const bool any =
       std::any_of(pack.copies.begin(), pack.copies.end(), [](const auto& own) { return !own.full.empty(); });
   if (!any) return {};
   const std::vector<Tensor> velocities = segment_velocities(model, output, pack.segments);
   std::vector<Tensor> windows;
-  for (size_t c = 0; c < chains.size(); ++c)
+  for (size_t c = 0; c < stages.size(); ++c)
     windows.push_back(pack.copies[c].full.empty()
                           ? Tensor()
-                          : guided_window(velocities, pack.copies[c], rollout, rollout.chains[chains[c]].guidance));
+                          : guided_window(velocities, pack.copies[c], rollout, rollout.stages[stages[c]].guidance));
   return windows;
 }
 
 }  // namespace
 
-ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& stages,
                     const ReplayOptions& options) {
-  const ReplayPack pack = Packer(model, rollout, options).pack(chains);
+  const ReplayPack pack = Packer(model, rollout, options).pack(stages);
   const PackOutput output = forward(model, pack.segments);
   ReplayOutput result;
   result.flops = forward_flops(model.config, output.layout);
-  if (options.with_text) result.logprobs = action_logprobs(model, rollout, chains, pack, output, options.temperature);
-  result.velocities = chain_velocities(model, output, pack, rollout, chains);
+  if (options.with_text) result.logprobs = action_logprobs(model, rollout, stages, pack, output, options.temperature);
+  result.velocities = chain_velocities(model, output, pack, rollout, stages);
   return result;
 }
 

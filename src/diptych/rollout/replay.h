@@ -1,15 +1,15 @@
 #pragma once
-// A rollout seen again by the training pass: one pack, every log-probability and velocity of its chains in one forward.
+// A rollout seen again by the training pass: one pack, every log-probability and velocity of its stages in one forward.
 
-#include "diptych/rollout/trajectory.h"
+#include "diptych/rollout/stage.h"
 
 namespace diptych {
 
-/** What the policy says about stored actions. Rows are concatenated over the chains in the given order. */
+/** What the policy says about stored actions. Rows are concatenated over the stages in the given order. */
 struct ReplayOutput {
-  Tensor logprobs;                 // [actions], of all sampled tokens of all chains; undefined without any
-  std::vector<Tensor> velocities;  // per chain [window, tokens, channels], guided; undefined without an image. Empty
-                                   // where no chain has a window
+  Tensor logprobs;                 // [actions], of all sampled tokens of all stages; undefined without any
+  std::vector<Tensor> velocities;  // per stage [window, tokens, channels], guided; undefined without an image. Empty
+                                   // where no stage has a window
   double flops = 0;                // of the forward pass
 };
 
@@ -20,10 +20,10 @@ struct ReplayOptions {
   bool with_image = true;       // compute velocities
 };
 
-/** One forward over the chains with those indices: [context, shared by the group][text][noisy copy 1]...[copy K] each,
+/** One forward over the stages with those indices: [context, shared by the group][text][noisy copy 1]...[copy K] each,
  *  and for guidance one more shared context with its own copies per dropped part, at the steps where guidance acts.
  *  Gradients flow unless a no-grad guard is set. Source: design of the joint update, docs/architecture.md. */
-ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& stages,
                     const ReplayOptions& options);
 
 }  // namespace diptych

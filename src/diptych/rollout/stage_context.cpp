@@ -71,13 +71,13 @@ void prefill_shared(const Bagel& model, KvCache& cache, const Rollout& rollout, 
   std::map<int64_t, size_t> place;
   std::vector<std::vector<Segment>> chains;
   for (size_t k = 0; k < contexts.size(); ++k) {
-    const int64_t context = rollout.chains[begin + k].context;
+    const int64_t context = rollout.stages[begin + k].context;
     if (place.emplace(context, chains.size()).second)
       chains.push_back(rollout.contexts[static_cast<size_t>(context)].*branch);
   }
   std::vector<CachedContext> prefilled(chains.size());
   prefill(model, cache, chains, prefilled);
-  for (size_t k = 0; k < contexts.size(); ++k) contexts[k] = prefilled[place.at(rollout.chains[begin + k].context)];
+  for (size_t k = 0; k < contexts.size(); ++k) contexts[k] = prefilled[place.at(rollout.stages[begin + k].context)];
 }
 
 }  // namespace diptych

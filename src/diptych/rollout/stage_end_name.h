@@ -1,6 +1,6 @@
 #pragma once
 
-#include "diptych/rollout/trajectory.h"
+#include "diptych/rollout/stage.h"
 
 namespace diptych {
 

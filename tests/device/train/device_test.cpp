@@ -33,7 +33,7 @@ EpisodeOptions episode_of(int64_t updates) {
   return episode;
 }
 
-/** A tiny model on a device with a rollout of two groups of three chains and one update of it. */
+/** A tiny model on a device with a rollout of two groups of three stages and one update of it. */
 struct Learner {
   Learner(const std::filesystem::path& folder, at::Device device, at::ScalarType dtype, AdapterOptions adapters = {},
           bool recompute = false)
@@ -51,19 +51,19 @@ struct Learner {
   }
 
   UpdateReport update() {
-    const std::vector<ChainValues> reference = [&] {
+    const std::vector<StageValues> reference = [&] {
       const ReferenceInPlace in_place(*policy);
-      return replay_values(made.model, rollout, chains, options);
+      return replay_values(made.model, rollout, stages, options);
     }();
     GateReport gate;
     return update_policy(
-        made.model, rollout, chains, advantages, reference, options, *policy, [] { return 1.0; }, gate);
+        made.model, rollout, stages, advantages, reference, options, *policy, [] { return 1.0; }, gate);
   }
 
   ModelFolder made;
   std::unique_ptr<TrainedPolicy> policy;
   Rollout rollout;
-  std::vector<size_t> chains = {0, 1, 2, 3, 4, 5};
+  std::vector<size_t> stages = {0, 1, 2, 3, 4, 5};
   std::vector<double> advantages = {1.2, -0.4, -0.8, 0.3, 0.9, -1.2};
   UpdateOptions options;
 };
@@ -76,8 +76,8 @@ class DeviceTest : public ::testing::Test {
   }
 
   void expect_same_step(Learner& there, Learner& here, Tolerance tolerance) {
-    for (size_t c = 0; c < here.rollout.chains.size(); ++c) {
-      const Trajectory &actual = there.rollout.chains[c], &expected = here.rollout.chains[c];
+    for (size_t c = 0; c < here.rollout.stages.size(); ++c) {
+      const Stage &actual = there.rollout.stages[c], &expected = here.rollout.stages[c];
       EXPECT_EQ(actual.text->tokens, expected.text->tokens) << c;
       EXPECT_TRUE(actual.image->latent.is_cpu());
       EXPECT_TRUE(close(actual.image->latent, expected.image->latent, tolerance)) << c;
@@ -134,13 +134,13 @@ TEST_F(DeviceTest, InBfloat16ItRunsFlashAttentionAndReplaysWhatItSampled) {
   Learner there(model(), pretend_gpu(), at::kBFloat16);
   EXPECT_GT(attention_calls(), calls);
   EXPECT_GT(fused_layer_calls(), layers);
-  const std::vector<ChainValues> replayed = replay_values(there.made.model, there.rollout, there.chains, there.options);
-  for (size_t c = 0; c < there.chains.size(); ++c) {
-    const Trajectory& chain = there.rollout.chains[c];
-    const Tensor sampled = at::tensor(chain.text->logprobs, at::kDouble).to(at::kFloat);
+  const std::vector<StageValues> replayed = replay_values(there.made.model, there.rollout, there.stages, there.options);
+  for (size_t c = 0; c < there.stages.size(); ++c) {
+    const Stage& stage = there.rollout.stages[c];
+    const Tensor sampled = at::tensor(stage.text->logprobs, at::kDouble).to(at::kFloat);
     // Packed otherwise, products round otherwise: bfloat16 has 8 bits, and this model a dozen layers of them.
     EXPECT_TRUE(close(replayed[c].logprobs.cpu(), sampled, {.normalised = 2e-2}));
-    EXPECT_TRUE(close(replayed[c].velocities.cpu(), chain.image->velocities.cpu(), {.normalised = 2e-2}));
+    EXPECT_TRUE(close(replayed[c].velocities.cpu(), stage.image->velocities.cpu(), {.normalised = 2e-2}));
   }
   const UpdateReport report = there.update();
   EXPECT_EQ(report.applied, 1);
@@ -249,7 +249,7 @@ TEST_F(DeviceTest, TheHostWaitsOnceForEachTokenOfAThought) {
     episode.text.max_tokens = tokens;
     const int64_t before = host_waits();
     const Rollout rollout = roll_out(made.model, made.tokenizer, {{"a red circle", 0}}, 1, episode, 6, 0);
-    EXPECT_TRUE(rollout.chains.front().text->truncated);
+    EXPECT_TRUE(rollout.stages.front().text->truncated);
     return host_waits() - before;
   };
   EXPECT_EQ(waits_of(6) - waits_of(3), 3);

@@ -43,8 +43,8 @@ class JointLossGradient : public ::testing::Test {
   void roll_out_with(const EpisodeOptions& episode) {
     rollout_ = roll_out(sampler_.model, sampler_.tokenizer, prompts_, 2, episode, 6, 0);
     at::NoGradGuard no_grad;
-    const std::vector<ChainValues> values =
-        chain_values(rollout_, chains_, replay(made_.model, rollout_, chains_, replay_));
+    const std::vector<StageValues> values =
+        stage_values(rollout_, chains_, replay(made_.model, rollout_, chains_, replay_));
     old_.clear();
     reference_.clear();
     denominators_ = {};
@@ -113,7 +113,7 @@ class JointLossGradient : public ::testing::Test {
     std::set<int64_t> ids;
     for (const StageContext& context : rollout_.contexts)
       for (const Segment& segment : context.full) ids.insert(segment.tokens.begin(), segment.tokens.end());
-    for (const Trajectory& chain : rollout_.chains) ids.insert(chain.text->tokens.begin(), chain.text->tokens.end());
+    for (const Stage& stage : rollout_.stages) ids.insert(stage.text->tokens.begin(), stage.text->tokens.end());
     ids.erase(made_.model.special.vision_start);
     ids.erase(made_.model.special.vision_end);
     return ids;
@@ -126,7 +126,7 @@ class JointLossGradient : public ::testing::Test {
   Rollout rollout_;
   const std::vector<size_t> chains_ = {0, 1, 2, 3};
   const std::vector<double> advantages_ = {1.3, -0.6, 0.8, -1.1};
-  std::vector<ChainValues> old_, reference_;
+  std::vector<StageValues> old_, reference_;
   JointLossOptions options_;
   JointDenominators denominators_;
   ReplayOptions replay_;

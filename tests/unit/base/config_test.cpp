@@ -17,8 +17,7 @@ struct Inner {
   int64_t count = 4;
   std::string mode = "plain";
 };
-template <class Fields>
-void visit(Fields& fields, Inner& inner) {
+inline void visit(ConfigFields& fields, Inner& inner) {
   fields.range("rate", inner.rate, 0.0, 1.0, "share of steps");
   fields.range("count", inner.count, int64_t{1}, int64_t{8}, "copies");
   fields.choice("mode", inner.mode, {"plain", "fancy"}, "kind");
@@ -34,8 +33,7 @@ struct Run {
   std::vector<double> weights;
   Inner inner;
 };
-template <class Fields>
-void visit(Fields& fields, Run& run) {
+inline void visit(ConfigFields& fields, Run& run) {
   fields("folder", run.folder, "folder of the run");
   fields("seed", run.seed, "seed of every draw");
   fields.section("inner", run.inner);
@@ -50,8 +48,7 @@ struct Recipe {
   std::string title;
   Run run;
 };
-template <class Fields>
-void visit(Fields& fields, Recipe& recipe) {
+inline void visit(ConfigFields& fields, Recipe& recipe) {
   fields.section("run", recipe.run);
   fields("title", recipe.title, "what this is");
 }
@@ -253,8 +250,7 @@ struct Marked {
   double rate = 0.5;
   std::vector<std::string> files = {"a", "b"};
 };
-template <class Fields>
-void visit(Fields& fields, Marked& marked) {
+inline void visit(ConfigFields& fields, Marked& marked) {
   fields.range("steps", marked.steps, 0, 9, "how many", Change::schedule);
   fields.range("rate", marked.rate, 0, 1, "how fast", Change::recorded);
   fields("files", marked.files, "", Change::files);

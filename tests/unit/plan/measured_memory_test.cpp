@@ -64,7 +64,7 @@ RlRecipe recipe_of(const Case& which) {
 /** Chains as a rollout of the recipe leaves them. */
 struct Sampled {
   Rollout rollout;
-  std::vector<ChainValues> values;  // old and reference
+  std::vector<StageValues> values;  // old and reference
   JointDenominators denominators;
 };
 
@@ -76,7 +76,7 @@ Sampled sampled(const Workload& work) {
   for (int64_t p = 0; p < kPrompts; ++p) made.rollout.contexts.push_back(work.context);
   const std::vector<int64_t> shape = {kWindow, work.latent_tokens(), work.channels};
   for (int64_t c = 0; c < kPrompts * kGroup; ++c) {
-    Trajectory chain;
+    Stage chain;
     chain.prompt = chain.context = c / kGroup;
     chain.sample = c % kGroup;
     if (work.stage.write) chain.text = SampledText{std::vector<int64_t>(kThought, 7), {}, /*truncated=*/true};
@@ -85,7 +85,7 @@ Sampled sampled(const Workload& work) {
     chain.image->states = numbers(static_cast<uint64_t>(c), shape);
     chain.image->nexts = numbers(static_cast<uint64_t>(c) + 10, shape);
     made.values.push_back({numbers(3, {kThought}), numbers(static_cast<uint64_t>(c) + 20, shape)});
-    made.rollout.chains.push_back(std::move(chain));
+    made.rollout.stages.push_back(std::move(chain));
     if (!work.stage.write) continue;
     ++made.denominators.text.sequences;
     made.denominators.text.tokens += kThought;

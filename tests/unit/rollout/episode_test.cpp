@@ -40,8 +40,8 @@ class EpisodeTest : public ::testing::Test {
     at::NoGradGuard no_grad;
     const ReplayOutput output = replay(made_.model, rollout, all_stages(rollout), replay_options());
     std::vector<double> sampled;
-    for (size_t c = 0; c < rollout.chains.size(); ++c) {
-      const Trajectory& chain = rollout.chains[c];
+    for (size_t c = 0; c < rollout.stages.size(); ++c) {
+      const Stage& chain = rollout.stages[c];
       if (chain.text) sampled.insert(sampled.end(), chain.text->logprobs.begin(), chain.text->logprobs.end());
       EXPECT_TRUE(close(output.velocities[c], chain.image->velocities, {.absolute = 1e-5})) << c;
     }
@@ -59,11 +59,11 @@ class EpisodeTest : public ::testing::Test {
 
 TEST_F(EpisodeTest, ChainsAreInPromptOrderWithEverythingARewardNeeds) {
   const Rollout rollout = sample();
-  ASSERT_EQ(rollout.chains.size(), 6u);
+  ASSERT_EQ(rollout.stages.size(), 6u);
   EXPECT_EQ(rollout.group_size, 3);
   EXPECT_EQ(rollout.contexts[1].full[0].tokens, text_ids(made_.tokenizer, "two blue squares"));
   for (size_t i = 0; i < 6; ++i) {
-    const Trajectory& chain = rollout.chains[i];
+    const Stage& chain = rollout.stages[i];
     EXPECT_EQ(chain.prompt, static_cast<int64_t>(i / 3));
     EXPECT_EQ(chain.sample, static_cast<int64_t>(i % 3));
     EXPECT_EQ(chain.candidate.prompt, i < 3 ? "a red circle" : "two blue squares");
@@ -84,11 +84,11 @@ TEST_F(EpisodeTest, SamplesMayBeginAnywhereInTheirGroup) {
   const Rollout part =
       roll_out(made_.model, made_.tokenizer, {{"a red circle", 8}, {"two blue squares", 9}}, 2, options_,
                /*seed=*/6, /*step=*/4);
-  const auto is_in_part = [](const Trajectory& stage) { return stage.sample >= 1; };
-  std::vector<Trajectory> expected;
-  std::copy_if(whole.chains.begin(), whole.chains.end(), std::back_inserter(expected), is_in_part);
-  ASSERT_EQ(part.chains.size(), expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) expect_equal(part.chains[i], expected[i], "stage " + std::to_string(i));
+  const auto is_in_part = [](const Stage& stage) { return stage.sample >= 1; };
+  std::vector<Stage> expected;
+  std::copy_if(whole.stages.begin(), whole.stages.end(), std::back_inserter(expected), is_in_part);
+  ASSERT_EQ(part.stages.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) expect_equal(part.stages[i], expected[i], "stage " + std::to_string(i));
 }
 
 TEST_F(EpisodeTest, ResultsDoNotDependOnThePacks) {
@@ -114,10 +114,10 @@ TEST_F(EpisodeTest, DrawsBelongToTheOccurrenceNotToThePlace) {
   const Rollout alone =
       roll_out(made_.model, made_.tokenizer, {{"two blue squares", 9}}, 2, options_, /*seed=*/6, /*step=*/4);
   for (size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(alone.chains[i].text->tokens, rollout.chains[3 + i].text->tokens);
-    EXPECT_TRUE(same_bits(alone.chains[i].image->latent, rollout.chains[3 + i].image->latent));
+    EXPECT_EQ(alone.stages[i].text->tokens, rollout.stages[3 + i].text->tokens);
+    EXPECT_TRUE(same_bits(alone.stages[i].image->latent, rollout.stages[3 + i].image->latent));
   }
-  EXPECT_FALSE(same_bits(sample(5).chains[0].image->latent, rollout.chains[0].image->latent));
+  EXPECT_FALSE(same_bits(sample(5).stages[0].image->latent, rollout.stages[0].image->latent));
 }
 
 TEST_F(EpisodeTest, ReplaySaysWhatTheSamplerSaid) {
@@ -133,7 +133,7 @@ TEST_F(EpisodeTest, ReplaySaysTheSameWithoutThinking) {
   options_.program = episode_program("t2i");
   options_.system_prompt = "think";  // only for prompts that think
   const Rollout rollout = sample();
-  EXPECT_FALSE(rollout.chains[0].text);
+  EXPECT_FALSE(rollout.stages[0].text);
   EXPECT_EQ(rollout.contexts[0].full[0].tokens, text_ids(made_.tokenizer, "a red circle"));
   expect_replay_agrees(rollout);
 }
@@ -142,8 +142,8 @@ TEST_F(EpisodeTest, ReplaySaysTheSameUnderGuidance) {
   const Rollout plain = sample();
   options_.guidance.text_scale = 3;
   const Rollout guided = sample();
-  EXPECT_EQ(guided.chains[0].text->tokens, plain.chains[0].text->tokens);
-  EXPECT_FALSE(same_bits(guided.chains[0].image->latent, plain.chains[0].image->latent));
+  EXPECT_EQ(guided.stages[0].text->tokens, plain.stages[0].text->tokens);
+  EXPECT_FALSE(same_bits(guided.stages[0].image->latent, plain.stages[0].image->latent));
   expect_replay_agrees(guided);
   options_.system_prompt = "think";  // now the dropped context is not empty
   expect_replay_agrees(sample());

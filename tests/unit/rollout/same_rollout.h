@@ -4,12 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/rollout/trajectory.h"
+#include "diptych/rollout/stage.h"
 #include "support/compare.h"
 
 namespace diptych {
 
-inline void expect_equal(const Trajectory& actual, const Trajectory& expected, const std::string& where) {
+inline void expect_equal(const Stage& actual, const Stage& expected, const std::string& where) {
   EXPECT_EQ(actual.prompt, expected.prompt) << where;
   EXPECT_EQ(actual.sample, expected.sample) << where;
   EXPECT_EQ(actual.round, expected.round) << where;
@@ -35,14 +35,14 @@ inline void expect_equal(const Trajectory& actual, const Trajectory& expected, c
 
 /** Bit for bit, stage by stage. */
 inline void expect_equal(const Rollout& actual, const Rollout& expected) {
-  ASSERT_EQ(actual.chains.size(), expected.chains.size());
+  ASSERT_EQ(actual.stages.size(), expected.stages.size());
   EXPECT_EQ(actual.contexts.size(), expected.contexts.size());
-  for (size_t i = 0; i < actual.chains.size(); ++i)
-    expect_equal(actual.chains[i], expected.chains[i], "stage " + std::to_string(i));
+  for (size_t i = 0; i < actual.stages.size(); ++i)
+    expect_equal(actual.stages[i], expected.stages[i], "stage " + std::to_string(i));
 }
 
 inline std::vector<size_t> all_stages(const Rollout& rollout) {
-  std::vector<size_t> stages(rollout.chains.size());
+  std::vector<size_t> stages(rollout.stages.size());
   for (size_t i = 0; i < stages.size(); ++i) stages[i] = i;
   return stages;
 }

@@ -66,8 +66,8 @@ class StageTest : public ::testing::Test {
     at::NoGradGuard no_grad;
     const ReplayOutput output = replay(made().model, rollout, all_stages(rollout), {});
     std::vector<double> sampled;
-    for (size_t c = 0; c < rollout.chains.size(); ++c) {
-      const Trajectory& stage = rollout.chains[c];
+    for (size_t c = 0; c < rollout.stages.size(); ++c) {
+      const Stage& stage = rollout.stages[c];
       if (stage.text) sampled.insert(sampled.end(), stage.text->logprobs.begin(), stage.text->logprobs.end());
       if (!stage.image) {
         EXPECT_TRUE(output.velocities.empty() || !output.velocities[c].defined());
@@ -97,12 +97,12 @@ TEST_P(ImageStageTest, ResultsDependOnNeitherPacksNorThreads) {
 TEST_P(ImageStageTest, AGroupSharesItsContext) {
   const EpisodeOptions options = stage_options(GetParam());
   const Rollout rollout = sample(options);
-  ASSERT_EQ(rollout.chains.size(), 6u);
+  ASSERT_EQ(rollout.stages.size(), 6u);
   ASSERT_EQ(rollout.contexts.size(), 2u);
   const StageProgram& program = options.program.stages.front();
   std::set<std::vector<int64_t>> texts;
   for (size_t i = 0; i < 6; ++i) {
-    const Trajectory& stage = rollout.chains[i];
+    const Stage& stage = rollout.stages[i];
     EXPECT_EQ(stage.context, static_cast<int64_t>(i / 3));
     EXPECT_EQ(stage.text.has_value(), program.write);
     EXPECT_EQ(stage.image.has_value(), program.paint);
@@ -135,7 +135,7 @@ TEST_P(ImageStageTest, ReplaySaysWhatTheSamplerSaid) {
   for (const RenormType renorm : {RenormType::global, RenormType::channel, RenormType::text_channel}) {
     options.edit_guidance.renorm = renorm;
     const Rollout guided = sample(options);
-    EXPECT_FALSE(same_bits(guided.chains[0].image->latent, text_guided.chains[0].image->latent));
+    EXPECT_FALSE(same_bits(guided.stages[0].image->latent, text_guided.stages[0].image->latent));
     expect_replay_agrees(guided);
   }
   // Steps of the window on both sides of the interval: t = 0.86, 0.67 | 0.4.
@@ -210,7 +210,7 @@ class ReviewTest : public StageTest {
 
   std::map<StageEnd, int> ends(const Rollout& rollout) const {
     std::map<StageEnd, int> counts;
-    for (const Trajectory& stage : rollout.chains) ++counts[stage.end];
+    for (const Stage& stage : rollout.stages) ++counts[stage.end];
     return counts;
   }
 
@@ -219,7 +219,7 @@ class ReviewTest : public StageTest {
 
 TEST_F(ReviewTest, AReviewPaintsStopsOrCannotBeRead) {
   const Rollout rollout = roll_out(scripted_.model, scripted_.tokenizer, prompts(), 12, stage_options("review"), 6, 4);
-  for (const Trajectory& stage : rollout.chains) {
+  for (const Stage& stage : rollout.stages) {
     EXPECT_EQ(stage.end, end_of_review(stage.candidate.texts.at(0), "done"));
     EXPECT_EQ(stage.image.has_value(), stage.end == StageEnd::painted);
     EXPECT_EQ(stage.candidate.images.size(), stage.end == StageEnd::painted ? 1u : 0u);
@@ -241,8 +241,8 @@ TEST_F(ReviewTest, RoundsDependOnNeitherPacksNorThreads) {
 TEST_F(ReviewTest, EveryRoundLooksAtTheLastPicture) {
   const EpisodeOptions options = stage_options("rounds:2");
   const Rollout rollout = roll_out(scripted_.model, scripted_.tokenizer, prompts(), 6, options, 6, 4);
-  std::map<std::tuple<int64_t, int64_t, int64_t>, const Trajectory*> stages;
-  for (const Trajectory& stage : rollout.chains) {
+  std::map<std::tuple<int64_t, int64_t, int64_t>, const Stage*> stages;
+  for (const Stage& stage : rollout.stages) {
     EXPECT_TRUE(stages.emplace(std::tuple(stage.prompt, stage.sample, stage.round), &stage).second);
     EXPECT_EQ(stage.candidate.prompt, prompts()[static_cast<size_t>(stage.prompt)].text);
   }
@@ -254,7 +254,7 @@ TEST_F(ReviewTest, EveryRoundLooksAtTheLastPicture) {
       EXPECT_EQ(stage->context, prompt);
       continue;
     }
-    const Trajectory& before = *stages.at({prompt, sample, round - 1});
+    const Stage& before = *stages.at({prompt, sample, round - 1});
     ASSERT_EQ(before.end, StageEnd::painted);  // nothing follows a stop or an unreadable review
     const std::vector<Segment>& chain = rollout.contexts[static_cast<size_t>(stage->context)].full;
     ASSERT_EQ(chain.size(), 4u);  // system prompt, latent, ViT, review prompt
@@ -264,7 +264,7 @@ TEST_F(ReviewTest, EveryRoundLooksAtTheLastPicture) {
   }
   EXPECT_GT(followed, 12);
   EXPECT_EQ(ends(rollout)[StageEnd::painted] + ends(rollout)[StageEnd::stopped] + ends(rollout)[StageEnd::unreadable],
-            static_cast<int>(rollout.chains.size()));
+            static_cast<int>(rollout.stages.size()));
   expect_replay_agrees(rollout);
 }
 
@@ -273,9 +273,9 @@ TEST_F(ReviewTest, RoundsHaveDrawsOfTheirOwn) {
   const Rollout first = sample(options);
   options.first_round = 1;
   const Rollout second = sample(options);
-  for (size_t i = 0; i < first.chains.size(); ++i) {
-    EXPECT_EQ(second.chains[i].round, 1);
-    EXPECT_FALSE(same_bits(second.chains[i].image->latent, first.chains[i].image->latent)) << i;
+  for (size_t i = 0; i < first.stages.size(); ++i) {
+    EXPECT_EQ(second.stages[i].round, 1);
+    EXPECT_FALSE(same_bits(second.stages[i].image->latent, first.stages[i].image->latent)) << i;
   }
   EXPECT_FALSE(same_bits(second.contexts[0].full[0].content, first.contexts[0].full[0].content));  // posterior noise
   EXPECT_TRUE(same_bits(second.contexts[0].full[1].content, first.contexts[0].full[1].content));   // the picture
@@ -290,16 +290,16 @@ TEST_F(ReviewTest, FinishedStagesAreReportedOnce) {
     const std::lock_guard lock(mutex);
     EXPECT_TRUE(ranges.emplace(begin, end).second);
     EXPECT_LE(end - begin, 4u);
-    ASSERT_LE(end, so_far.chains.size());
+    ASSERT_LE(end, so_far.stages.size());
     for (size_t i = begin; i < end; ++i)
-      EXPECT_EQ(so_far.chains[i].candidate.images.size(), so_far.chains[i].end == StageEnd::painted ? 1u : 0u);
+      EXPECT_EQ(so_far.stages[i].candidate.images.size(), so_far.stages[i].end == StageEnd::painted ? 1u : 0u);
   });
   size_t next = 0;
   for (const auto& [begin, end] : ranges) {
     EXPECT_EQ(begin, next);
     next = end;
   }
-  EXPECT_EQ(next, rollout.chains.size());
+  EXPECT_EQ(next, rollout.stages.size());
 }
 
 TEST(EndOfReviewTest, OnlyAPlainAnswerStops) {

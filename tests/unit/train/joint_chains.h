@@ -12,19 +12,19 @@ namespace diptych {
 inline constexpr int64_t kChains = 6;
 inline constexpr int64_t kWindow = 2;
 
-/** Stored chains of two groups, images of two sizes, thoughts of different lengths, without a model: what the policy
- *  says is a leaf tensor per chain. float64. */
+/** Stored stages of two groups, images of two sizes, thoughts of different lengths, without a model: what the policy
+ *  says is a leaf tensor per stage. float64. */
 struct Chains {
   Rollout rollout;
-  std::vector<ChainValues> old, reference;
+  std::vector<StageValues> old, reference;
   std::vector<Tensor> logprobs, velocities;  // leaves
   std::vector<double> advantages;
   JointDenominators denominators;
 
-  ReplayOutput now(const std::vector<size_t>& chains, bool text = true, bool image = true) const {
+  ReplayOutput now(const std::vector<size_t>& stages, bool text = true, bool image = true) const {
     ReplayOutput output;
     std::vector<Tensor> parts;
-    for (const size_t c : chains) {
+    for (const size_t c : stages) {
       if (image) output.velocities.push_back(velocities[c]);
       parts.push_back(logprobs[c]);
     }
@@ -50,22 +50,22 @@ inline Chains make_chains() {
   for (int64_t c = 0; c < kChains; ++c) {
     const auto address = static_cast<uint64_t>(c) * 100;
     const int64_t tokens = c % 2 == 0 ? 4 : 6, length = 2 + c;
-    Trajectory chain;
-    chain.prompt = c / 3;
-    chain.sample = c % 3;
-    chain.text = SampledText{std::vector<int64_t>(static_cast<size_t>(length), 7), {}, false};
+    Stage stage;
+    stage.prompt = c / 3;
+    stage.sample = c % 3;
+    stage.text = SampledText{std::vector<int64_t>(static_cast<size_t>(length), 7), {}, false};
     const std::vector<int64_t> shape = {kWindow, tokens, 5};
     const Tensor old_velocity = exact(address + 1, shape, 1);
-    chain.image.emplace();
-    chain.image->states = exact(address + 2, shape, 1);
+    stage.image.emplace();
+    stage.image->states = exact(address + 2, shape, 1);
     std::vector<Tensor> nexts;
     for (int64_t k = 0; k < kWindow; ++k) {
       const StepCoefficients step = sde_coefficients(made.rollout.schedule.grid, k, 0.8);
-      nexts.push_back(noisy_step(step_mean(chain.image->states[k], old_velocity[k], step),
+      nexts.push_back(noisy_step(step_mean(stage.image->states[k], old_velocity[k], step),
                                  exact(address + 3 + static_cast<uint64_t>(k), {tokens, 5}, 1), step));
     }
-    chain.image->nexts = at::stack(nexts);
-    made.rollout.chains.push_back(chain);
+    stage.image->nexts = at::stack(nexts);
+    made.rollout.stages.push_back(stage);
     const Tensor old_logprobs = exact(address + 10, {length}, 1) - 2;
     made.old.push_back({old_logprobs, old_velocity});
     made.reference.push_back(
@@ -94,8 +94,8 @@ inline JointLossOptions all_parts() {
 
 inline const std::vector<size_t> kAll = {0, 1, 2, 3, 4, 5};
 
-inline JointLoss loss_of(const Chains& made, const std::vector<size_t>& chains, const JointLossOptions& options) {
-  return joint_loss(made.rollout, chains, made.now(chains), made.old, made.reference, made.advantages, options,
+inline JointLoss loss_of(const Chains& made, const std::vector<size_t>& stages, const JointLossOptions& options) {
+  return joint_loss(made.rollout, stages, made.now(stages), made.old, made.reference, made.advantages, options,
                     made.denominators);
 }
 

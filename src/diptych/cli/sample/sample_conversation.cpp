@@ -36,7 +36,7 @@ class Sampler {
   const TaskPrompt& prompt(const SampledConversation& conversation) const { return task_.prompts[conversation.prompt]; }
   bool is_right(const SampledConversation& conversation) const;
   std::string end_of(const SampledConversation& conversation) const;
-  void add_round(SampledConversation& conversation, const StageProgram& program, Trajectory& stage) const;
+  void add_round(SampledConversation& conversation, const StageProgram& program, Stage& stage) const;
 
   const ModelFolder& folder_;
   const SampleTask& task_;
@@ -46,7 +46,7 @@ class Sampler {
   std::vector<SampledConversation> conversations_;
 };
 
-void Sampler::add_round(SampledConversation& conversation, const StageProgram& program, Trajectory& stage) const {
+void Sampler::add_round(SampledConversation& conversation, const StageProgram& program, Stage& stage) const {
   const Image* last = last_image(conversation);
   const std::vector<Image> images = last ? std::vector<Image>{*last} : task_.images;
   SampledRound round;
@@ -74,7 +74,7 @@ void Sampler::run_episodes() {
   options.first_sample = range_.sample_begin;
   const int64_t count = range_.sample_end - range_.sample_begin;
   Rollout rollout = roll_out(folder_.model, folder_.tokenizer, episodes, count, options, seed_, /*step=*/0);
-  for (Trajectory& stage : rollout.chains)
+  for (Stage& stage : rollout.stages)
     add_round(conversations_[static_cast<size_t>(stage.prompt * count + stage.sample - range_.sample_begin)],
               options_.program.stages[static_cast<size_t>(stage.round)], stage);
 }
@@ -95,7 +95,7 @@ void Sampler::refine(int64_t round) {
                         .right = task_.refine == "oracle" && is_right(conversation),
                         .stopped = conversation.rounds.back().end == StageEnd::stopped});
   }
-  std::vector<std::optional<Trajectory>> stages =
+  std::vector<std::optional<Stage>> stages =
       refine_pictures(folder_.model, folder_.tokenizer, options_, task_.refine, seed_, round, pictures);
   const EpisodeProgram program = refinement_program(task_.refine);
   for (size_t i = 0; i < stages.size(); ++i)

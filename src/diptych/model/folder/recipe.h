@@ -21,8 +21,7 @@ struct ModelRecipe {
   ModelConfig config = recipe_defaults();
 };
 
-template <class Fields>
-void visit(Fields& fields, AutoencoderConfig& vae) {
+inline void visit(ConfigFields& fields, AutoencoderConfig& vae) {
   fields.range("z_channels", vae.z_channels, 1, 1 << 20, "numbers per latent pixel");
   fields.range("downsample", vae.downsample, 1, 1 << 20, "pixels per latent pixel");
   fields.range("channels", vae.channels, 1, 1 << 20, "channels of the highest resolution");
@@ -31,15 +30,13 @@ void visit(Fields& fields, AutoencoderConfig& vae) {
   fields.range("norm_groups", vae.norm_groups, 1, 1 << 20, "groups of the group norms");
 }
 
-template <class Fields>
-void visit(Fields& fields, ImageTransformConfig& transform) {
+inline void visit(ConfigFields& fields, ImageTransformConfig& transform) {
   fields.range("max_long", transform.max_long, 1, 1 << 20, "longest side in pixels");
   fields.range("min_short", transform.min_short, 1, 1 << 20, "shortest side in pixels");
   fields.range("stride", transform.stride, 1, 1 << 20, "sides are multiples of this");
 }
 
-template <class Fields>
-void visit(Fields& fields, VitConfig& vit) {
+inline void visit(ConfigFields& fields, VitConfig& vit) {
   fields.range("hidden", vit.hidden, 1, 1 << 20, "width");
   fields.range("mlp", vit.mlp, 1, 1 << 20, "width of the MLP");
   fields.range("heads", vit.heads, 1, 1 << 20, "heads");
@@ -47,8 +44,7 @@ void visit(Fields& fields, VitConfig& vit) {
   fields.range("patch", vit.patch, 1, 1 << 20, "pixels per side of a patch");
 }
 
-template <class Fields>
-void visit(Fields& fields, ModelConfig& config) {
+inline void visit(ConfigFields& fields, ModelConfig& config) {
   fields.range("hidden", config.hidden, 1, 1 << 20, "width of the residual stream");
   fields.range("layers", config.layers, 1, 1 << 20, "decoder layers");
   fields.range("heads", config.heads, 1, 1 << 20, "query heads");
@@ -69,8 +65,7 @@ void visit(Fields& fields, ModelConfig& config) {
   fields.section("vit_transform", config.vit_transform);
 }
 
-template <class Fields>
-void visit(Fields& fields, ModelRecipe& recipe) {
+inline void visit(ConfigFields& fields, ModelRecipe& recipe) {
   fields("seed", recipe.seed, "seed of the random weights");
   fields.range("tokenizer_merges", recipe.tokenizer_merges, 0, 1 << 20, "byte-pair merges learnt on the corpus");
   fields.choice("dtype", recipe.dtype, {"float32", "bfloat16"},

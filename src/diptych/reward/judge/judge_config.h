@@ -32,8 +32,7 @@ struct JudgeConfig {
   bool environment_proxy = false;
 };
 
-template <class Fields>
-void visit(Fields& fields, JudgeConfig& judge) {
+inline void visit(ConfigFields& fields, JudgeConfig& judge) {
   fields("endpoints", judge.endpoints, "base URLs of servers of one model, such as http://127.0.0.1:8000/v1",
          Change::free);
   fields("model", judge.model, "name of the model as the servers know it", Change::recorded);

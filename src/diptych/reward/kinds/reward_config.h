@@ -25,8 +25,7 @@ struct DvRewardConfig {
   int64_t jpeg_quality = 95;
 };
 
-template <class Fields>
-void visit(Fields& fields, DvRewardConfig& dvreward) {
+inline void visit(ConfigFields& fields, DvRewardConfig& dvreward) {
   fields.choice("aggregate", dvreward.aggregate, {"geometric", "arithmetic", "pooled", "binary"},
                 "how the answers become one value", Change::recorded);
   fields.choice("empty_list", dvreward.empty_list, {"one", "error"},
@@ -41,8 +40,7 @@ void visit(Fields& fields, DvRewardConfig& dvreward) {
   fields.range("jpeg_quality", dvreward.jpeg_quality, 1, 100, "of these images", Change::recorded);
 }
 
-template <class Fields>
-void visit(Fields& fields, CommandRewardOptions& command) {
+inline void visit(ConfigFields& fields, CommandRewardOptions& command) {
   fields("program", command.command, "program and arguments of the reward \"command\"; no shell reads it",
          Change::files);
   fields.range("start_seconds", command.start_seconds, 0.001, 1e6, "limit for its first answer, loading included",
@@ -68,8 +66,7 @@ struct RewardConfig {
   JudgeConfig judge;
 };
 
-template <class Fields>
-void visit(Fields& fields, RewardConfig& reward) {
+inline void visit(ConfigFields& fields, RewardConfig& reward) {
   fields.choice("kind", reward.kind, reward_kinds(), "what scores a sample");
   fields("terms", reward.terms, "further rewards to add, each as \"kind:weight\"", Change::recorded);
   fields.range("format_weight", reward.format_weight, 0, 1e6, "weight of the form of the texts; 0: none",

@@ -19,8 +19,7 @@ struct EvaluationRecipe {
   EvaluationConfig eval;
 };
 
-template <class Fields>
-void visit(Fields& fields, EvaluationRecipe& recipe) {
+inline void visit(ConfigFields& fields, EvaluationRecipe& recipe) {
   fields.choice("kind", recipe.kind, {"eval"}, "what this recipe does");
   fields("model", recipe.model, "model folder to evaluate");
   fields("out", recipe.out, "folder for result.json, pictures and texts; empty: none");

@@ -13,8 +13,7 @@ struct AutoencoderTrainConfig {
   double kl_weight = 1e-6;
 };
 
-template <class Fields>
-void visit(Fields& fields, AutoencoderTrainConfig& train) {
+inline void visit(ConfigFields& fields, AutoencoderTrainConfig& train) {
   fields.range("steps", train.steps, 1, INT64_MAX, "updates", Change::schedule);
   fields.range("batch", train.batch, 1, 65536, "images per update");
   fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate", Change::recorded);
@@ -30,8 +29,7 @@ struct AutoencoderRecipe {
   OptimizerConfig optimizer;
 };
 
-template <class Fields>
-void visit(Fields& fields, AutoencoderRecipe& recipe) {
+inline void visit(ConfigFields& fields, AutoencoderRecipe& recipe) {
   std::string kind = "autoencoder";
   fields.choice("kind", kind, {"autoencoder"}, "what this recipe trains");
   fields("model", recipe.model, "model folder to start from", Change::free);

@@ -31,15 +31,15 @@ namespace {
 // What a person needs to look into a step whose numbers were not finite.
 void dump_step(const std::filesystem::path& folder, int64_t step, const RewardedRollout& rewarded) {
   nlohmann::json rows = nlohmann::json::array();
-  for (size_t i = 0; i < rewarded.rollout.chains.size(); ++i) {
-    const Trajectory& chain = rewarded.rollout.chains[i];
-    nlohmann::json row{{"prompt", chain.candidate.prompt},
-                       {"sample", chain.sample},
-                       {"round", chain.round},
-                       {"texts", chain.candidate.texts},
+  for (size_t i = 0; i < rewarded.rollout.stages.size(); ++i) {
+    const Stage& stage = rewarded.rollout.stages[i];
+    nlohmann::json row{{"prompt", stage.candidate.prompt},
+                       {"sample", stage.sample},
+                       {"round", stage.round},
+                       {"texts", stage.candidate.texts},
                        {"reward", rewarded.valid[i] ? nlohmann::json(rewarded.rewards[i]) : nlohmann::json()},
                        {"advantage", rewarded.advantages.values[i]}};
-    if (chain.image && !chain.remote) row["latent_finite"] = chain.image->latent.isfinite().all().item<bool>();
+    if (stage.image && !stage.remote) row["latent_finite"] = stage.image->latent.isfinite().all().item<bool>();
     rows.push_back(std::move(row));
   }
   write_file_atomic(folder / cat("non_finite_step_", step, ".json"),
@@ -233,7 +233,7 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
     return;
   }
   const Stopwatch referencing;
-  std::vector<ChainValues> reference;
+  std::vector<StageValues> reference;
   if (options_.needs_reference) {
     const ReferenceInPlace in_place(policy_);
     reference = replay_values(folder_.model, rewarded.rollout, rewarded.contributing, options_);

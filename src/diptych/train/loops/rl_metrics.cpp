@@ -55,9 +55,9 @@ struct TextCounts {
 }  // namespace
 
 void add_reward_metrics(const RewardedRollout& step, MetricRow& row) {
-  const double chains = static_cast<double>(step.rewards.size());
+  const double stages = static_cast<double>(step.rewards.size());
   // A refinement step may have no stages: no picture had a score to be refined for.
-  row["reward/masked"] = chains == 0 ? 1 : 1 - static_cast<double>(step.advantages.valid_samples) / chains;
+  row["reward/masked"] = stages == 0 ? 1 : 1 - static_cast<double>(step.advantages.valid_samples) / stages;
   for (const auto& [name, value] : step.metrics) row[name] = value;
   // Where nothing was scored there is nothing to average: a 0 would read as a policy that fails.
   if (step.advantages.valid_samples == 0) return;
@@ -75,8 +75,8 @@ void add_reward_metrics(const RewardedRollout& step, MetricRow& row) {
 
 void add_text_metrics(const Rollout& rollout, MetricRow& row) {
   TextCounts thoughts, reflections;
-  for (const Trajectory& chain : rollout.chains)
-    if (chain.text) (chain.round == 0 ? thoughts : reflections).add(*chain.text, chain.candidate.texts.front());
+  for (const Stage& stage : rollout.stages)
+    if (stage.text) (stage.round == 0 ? thoughts : reflections).add(*stage.text, stage.candidate.texts.front());
   thoughts.write("think", row);
   reflections.write("reflection", row);
 }

@@ -23,8 +23,7 @@ struct SftConfig {
   std::vector<std::string> parameters = {"*", "!vit_*", "!connector*", "!*pos_embed"};
 };
 
-template <class Fields>
-void visit(Fields& fields, SftConfig& train) {
+inline void visit(ConfigFields& fields, SftConfig& train) {
   fields.range("steps", train.steps, 1, INT64_MAX, "updates", Change::schedule);
   fields.range("batch", train.batch, 1, 1000000, "examples per update, dealt over the processes");
   fields.range("learning_rate", train.learning_rate, 0, 1, "peak learning rate", Change::recorded);
@@ -57,8 +56,7 @@ struct SftRecipe {
   EvaluationConfig eval;
 };
 
-template <class Fields>
-void visit(Fields& fields, SftRecipe& recipe) {
+inline void visit(ConfigFields& fields, SftRecipe& recipe) {
   fields.choice("kind", recipe.kind, {"sft"}, "what this recipe trains");
   fields("model", recipe.model, "model folder to start from", Change::free);
   fields.section("run", recipe.run);

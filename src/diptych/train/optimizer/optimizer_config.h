@@ -16,8 +16,7 @@ struct OptimizerConfig {
   std::string decay = "constant";
 };
 
-template <class Fields>
-void visit(Fields& fields, OptimizerConfig& optimizer) {
+inline void visit(ConfigFields& fields, OptimizerConfig& optimizer) {
   fields.range("beta1", optimizer.beta1, 0, 0.9999999, "decay of AdamW's first moment", Change::recorded);
   fields.range("beta2", optimizer.beta2, 0, 0.9999999, "decay of AdamW's second moment", Change::recorded);
   fields.range("epsilon", optimizer.epsilon, 1e-30, 1, "added to AdamW's denominator", Change::recorded);

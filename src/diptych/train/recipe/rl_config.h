@@ -14,8 +14,7 @@ struct PromptsConfig {
   int64_t per_step = 32;
 };
 
-template <class Fields>
-void visit(Fields& fields, PromptsConfig& prompts) {
+inline void visit(ConfigFields& fields, PromptsConfig& prompts) {
   fields.choice("source", prompts.source, {"shapes", "shapes_edits", "file"},
                 "shapes: the built-in world's training prompts; shapes_edits: its edit instructions");
   fields("path", prompts.path, "file: one prompt a line (.txt) or JSON lines with `prompt` (docs/data.md)",
@@ -64,8 +63,7 @@ struct RlTrainConfig {
   std::vector<std::string> parameters = {"language_model.model.layers.*"};
 };
 
-template <class Fields>
-void visit(Fields& fields, RlTrainConfig& train) {
+inline void visit(ConfigFields& fields, RlTrainConfig& train) {
   fields.range("steps", train.steps, 0, INT64_MAX, "rollout steps", Change::schedule);
   fields.range("group_size", train.group_size, 2, 100000, "chains per prompt (G)");
   fields.range(
@@ -160,8 +158,7 @@ struct LoraConfig {
   std::vector<std::string> targets = {"*_proj*"};
 };
 
-template <class Fields>
-void visit(Fields& fields, LoraConfig& lora) {
+inline void visit(ConfigFields& fields, LoraConfig& lora) {
   fields.range("rank", lora.rank, 0, 1 << 20, "0: none, train.parameters train in full; else adapters train instead");
   fields.range("alpha", lora.alpha, 0, 1e6, "the adapters' product is scaled by alpha / rank");
   fields("targets", lora.targets,
@@ -182,8 +179,7 @@ struct RefineConfig {
   double perfect = 0.999;
 };
 
-template <class Fields>
-void visit(Fields& fields, RefineConfig& refine) {
+inline void visit(ConfigFields& fields, RefineConfig& refine) {
   fields.range("initial_images", refine.initial_images, 1, 100000,
                "reflect: pictures per prompt from the current policy, one of which is refined (K)");
   fields.choice("initial_episode", refine.initial_episode, {"t2i", "think"}, "reflect: how they are made",
@@ -225,8 +221,7 @@ struct RlRecipe {
   EvaluationConfig eval;
 };
 
-template <class Fields>
-void visit(Fields& fields, RlRecipe& recipe) {
+inline void visit(ConfigFields& fields, RlRecipe& recipe) {
   fields.choice("kind", recipe.kind, {"rl"}, "what this recipe trains");
   fields("model", recipe.model, "model folder to start from; a run that continues knows it by its content",
          Change::free);

@@ -16,8 +16,7 @@ struct GuidanceConfig {
   double renorm_min = 0;
 };
 
-template <class Fields>
-void visit(Fields& fields, GuidanceConfig& guidance) {
+inline void visit(ConfigFields& fields, GuidanceConfig& guidance) {
   fields.range("text_scale", guidance.text_scale, 1, 100, "scale against the context without the request; 1: none",
                Change::recorded);
   fields.range("image_scale", guidance.image_scale, 1, 100,
@@ -56,8 +55,7 @@ struct RolloutConfig {
   int64_t chains_per_pack = 128;
 };
 
-template <class Fields>
-void visit(Fields& fields, RolloutConfig& rollout) {
+inline void visit(ConfigFields& fields, RolloutConfig& rollout) {
   fields(
       "episode", rollout.episode,
       "t2i, think (reason, then paint), edit, edit_think, reflect (look at a picture that failed, repair it), review "

@@ -59,7 +59,7 @@ RewardedRollout refine(const StepInput& input, const InitialPictures& pictures, 
     before.push_back(*pictures.scores[chosen].value);
     EpisodePrompt episode{prompts[p].text, draw * prompts.size() + p};
     // Another rank's picture is not here, but then its prompt is that rank's too.
-    const Trajectory& picture = pictures.rollout.chains[chosen];
+    const Stage& picture = pictures.rollout.stages[chosen];
     if (!picture.remote) episode.sources = {picture.candidate.images.back()};
     episodes.push_back(std::move(episode));
     step.prompts.push_back(std::move(prompts[p]));
@@ -70,7 +70,7 @@ RewardedRollout refine(const StepInput& input, const InitialPictures& pictures, 
   check_missing(step.scores, input.recipe.reward.max_missing);
   reward_each_stage(step);
   for (size_t i = 0; i < step.before.size(); ++i)
-    step.before[i] = before[static_cast<size_t>(step.rollout.chains[i].prompt)];
+    step.before[i] = before[static_cast<size_t>(step.rollout.stages[i].prompt)];
   // For the record alone: rewards must not take the picture for one that the user gave.
   for (size_t p = 0; p < step.prompts.size(); ++p) step.prompts[p].sources = episodes[p].sources;
   return step;
@@ -124,10 +124,10 @@ void mix(const InitialPictures& pictures, const std::vector<TaskPrompt>& prompts
   reward_each_stage(initial);
   const auto prompt_offset = static_cast<int64_t>(step.prompts.size());
   const auto context_offset = static_cast<int64_t>(step.rollout.contexts.size());
-  for (Trajectory& stage : initial.rollout.chains) {
+  for (Stage& stage : initial.rollout.stages) {
     stage.prompt += prompt_offset;
     stage.context += context_offset;
-    step.rollout.chains.push_back(std::move(stage));
+    step.rollout.stages.push_back(std::move(stage));
   }
   for (int64_t& group : initial.groups) group += prompt_offset;
   const auto append = [](auto& into, auto& from) { into.insert(into.end(), from.begin(), from.end()); };

@@ -36,8 +36,8 @@ std::vector<Score> RewardQueue::Batch::operator()(const RewardFunction& reward) 
 void RewardQueue::submit(const Rollout& rollout, size_t begin, size_t end) {
   Batch batch;
   for (size_t i = begin; i < end; ++i) {
-    batch.candidates.push_back(rollout.chains[i].candidate);
-    batch.prompts.push_back(&prompts_[static_cast<size_t>(rollout.chains[i].prompt)]);
+    batch.candidates.push_back(rollout.stages[i].candidate);
+    batch.prompts.push_back(&prompts_[static_cast<size_t>(rollout.stages[i].prompt)]);
   }
   const std::lock_guard lock(mutex_);
   const Batch& stored = batches_[begin] = std::move(batch);

@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "diptych/reward/task.h"
-#include "diptych/rollout/trajectory.h"
+#include "diptych/rollout/stage.h"
 
 namespace diptych {
 

@@ -52,7 +52,7 @@ void reward_each_stage(RewardedRollout& step) {
     const std::optional<double> value = usable_value(step.scores[i]);
     step.rewards.push_back(value.value_or(0));
     step.valid.push_back(value.has_value());
-    step.groups.push_back(step.rollout.chains[i].prompt);
+    step.groups.push_back(step.rollout.stages[i].prompt);
   }
   step.before.resize(step.scores.size());
 }

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const Trajectory& stage) {
+json to_json(const Stage& stage) {
   json stored{{"prompt", stage.prompt},
               {"sample", stage.sample},
               {"round", stage.round},
@@ -26,8 +26,8 @@ json to_json(const Trajectory& stage) {
   return stored;
 }
 
-Trajectory remote_stage(const json& stored) {
-  Trajectory stage;
+Stage remote_stage(const json& stored) {
+  Stage stage;
   stage.remote = true;
   stage.prompt = stored.at("prompt");
   stage.sample = stored.at("sample");
@@ -64,17 +64,17 @@ void exchange_stages(ProcessGroup& ranks, const std::vector<size_t>& dealt, int6
                      std::vector<Score>& scores) {
   if (ranks.world() == 1) return;
   json own = json::array();
-  for (size_t i = 0; i < rollout.chains.size(); ++i) {
-    Trajectory& stage = rollout.chains[i];
+  for (size_t i = 0; i < rollout.stages.size(); ++i) {
+    Stage& stage = rollout.stages[i];
     stage.prompt = static_cast<int64_t>(dealt[static_cast<size_t>(stage.prompt)]);
     own.push_back({to_json(stage), json_of_score(scores[i])});
   }
   const std::vector<json> all = gather_json(ranks, own, "stages of the rollout");
-  std::vector<Trajectory> stages;
+  std::vector<Stage> stages;
   std::vector<Score> joined;
   for (int rank = 0; rank < ranks.world(); ++rank) {
     if (rank == ranks.rank()) {
-      std::move(rollout.chains.begin(), rollout.chains.end(), std::back_inserter(stages));
+      std::move(rollout.stages.begin(), rollout.stages.end(), std::back_inserter(stages));
       std::move(scores.begin(), scores.end(), std::back_inserter(joined));
       continue;
     }
@@ -89,10 +89,10 @@ void exchange_stages(ProcessGroup& ranks, const std::vector<size_t>& dealt, int6
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return std::pair(stages[a].round, stages[a].prompt) < std::pair(stages[b].round, stages[b].prompt);
   });
-  rollout.chains.clear();
+  rollout.stages.clear();
   scores.clear();
   for (const size_t i : order) {
-    rollout.chains.push_back(std::move(stages[i]));
+    rollout.stages.push_back(std::move(stages[i]));
     scores.push_back(std::move(joined[i]));
   }
   rollout.prompts = prompts;

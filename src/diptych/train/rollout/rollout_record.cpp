@@ -30,7 +30,7 @@ std::vector<AtomicQuestion> asked_questions(const TaskPrompt& prompt, const Scor
 }
 
 nlohmann::json stage_json(const RewardedRollout& rewarded, size_t i) {
-  const Trajectory& stage = rewarded.rollout.chains[i];
+  const Stage& stage = rewarded.rollout.stages[i];
   const Score& score = rewarded.scores[i];
   nlohmann::json line{{"prompt", stage.candidate.prompt},
                       {"group", rewarded.groups[i]},
@@ -86,8 +86,8 @@ void record_rollout(const std::filesystem::path& run_folder, int64_t step, const
       sources[static_cast<int64_t>(p)].push_back(cat(name, "/", image));
     }
   }
-  for (size_t i = 0; i < rewarded.rollout.chains.size(); ++i) {
-    const Trajectory& stage = rewarded.rollout.chains[i];
+  for (size_t i = 0; i < rewarded.rollout.stages.size(); ++i) {
+    const Stage& stage = rewarded.rollout.stages[i];
     if (stage.prompt >= kRecordedPrompts || stage.remote) continue;
     nlohmann::json line = stage_json(rewarded, i);
     if (sources.contains(stage.prompt)) line["sources"] = sources.at(stage.prompt);

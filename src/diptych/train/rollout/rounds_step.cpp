@@ -14,15 +14,15 @@ using Chains = std::map<std::pair<int64_t, int64_t>, std::vector<size_t>>;  // (
 
 Chains chains_of(const Rollout& rollout) {
   Chains chains;
-  for (size_t i = 0; i < rollout.chains.size(); ++i)
-    chains[{rollout.chains[i].prompt, rollout.chains[i].sample}].push_back(i);
+  for (size_t i = 0; i < rollout.stages.size(); ++i)
+    chains[{rollout.stages[i].prompt, rollout.stages[i].sample}].push_back(i);
   return chains;
 }
 
 RoundChain round_chain(const RewardedRollout& step, const std::vector<size_t>& stages) {
   RoundChain chain;
   for (size_t i : stages) {
-    const Trajectory& stage = step.rollout.chains[i];
+    const Stage& stage = step.rollout.stages[i];
     if (stage.end == StageEnd::painted) chain.values.push_back(usable_value(step.scores[i]));
     if (stage.end == StageEnd::stopped) chain.end = RoundEnd::stop;
     if (stage.end == StageEnd::unreadable) chain.end = RoundEnd::unreadable;
@@ -34,7 +34,7 @@ RoundChain round_chain(const RewardedRollout& step, const std::vector<size_t>& s
 std::vector<Score> picture_scores(const RewardedRollout& step) {
   std::vector<Score> scores;
   for (size_t i = 0; i < step.scores.size(); ++i)
-    if (step.rollout.chains[i].image) scores.push_back(step.scores[i]);
+    if (step.rollout.stages[i].image) scores.push_back(step.scores[i]);
   return scores;
 }
 
@@ -75,7 +75,7 @@ RewardedRollout rounds_step(const StepInput& input, MetricRow& row) {
       .stop_bonus = config.stop_bonus,
       .false_stop_cost = config.false_stop_cost,
       .perfect_tolerance = 1 - config.perfect};
-  const size_t count = step.rollout.chains.size();
+  const size_t count = step.rollout.stages.size();
   step.rewards.resize(count);
   step.valid.resize(count);
   step.groups.resize(count);
@@ -90,7 +90,7 @@ RewardedRollout rounds_step(const StepInput& input, MetricRow& row) {
       step.rewards[i] = credits[k].reward.value_or(0);
       step.valid[i] = credits[k].reward.has_value();
       // Refinements and stops of a round are the two answers to the same question.
-      step.groups[i] = address.first * rounds + step.rollout.chains[i].round;
+      step.groups[i] = address.first * rounds + step.rollout.stages[i].round;
       if (k > 0) step.before[i] = usable_value(step.scores[stages[k - 1]]);
     }
   }

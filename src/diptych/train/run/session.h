@@ -30,8 +30,7 @@ struct RunConfig {
   int64_t peer_deadline = 1800;
 };
 
-template <class Fields>
-void visit(Fields& fields, RunConfig& run) {
+inline void visit(ConfigFields& fields, RunConfig& run) {
   fields("dir", run.dir, "folder of the run: recipe, metrics, checkpoints, results", Change::free);
   fields.range("seed", run.seed, 0, INT64_MAX, "seed of every draw");
   fields.choice("resume", run.resume, {"auto", "never", "must"}, "auto continues a run that has a checkpoint",

@@ -27,7 +27,7 @@ double clamped(double advantage, double limit) {
   return limit > 0 ? std::clamp(advantage, -limit, limit) : advantage;
 }
 
-// Rows [chains * window, tokens, channels] of chains whose images have one size.
+// Rows [stages * window, tokens, channels] of stages whose images have one size.
 struct WindowRows {
   Tensor velocity;
   Tensor old_velocity;
@@ -36,25 +36,25 @@ struct WindowRows {
   std::vector<double> advantages;  // one per row
 };
 
-std::vector<WindowRows> rows_by_size(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,
-                                     const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
+std::vector<WindowRows> rows_by_size(const Rollout& rollout, const std::vector<size_t>& stages, const ReplayOutput& now,
+                                     const std::vector<StageValues>& old, const std::vector<StageValues>& reference,
                                      const std::vector<double>& advantages, double clamp) {
-  std::map<int64_t, std::vector<size_t>> sizes;  // tokens -> places in `chains`
-  for (size_t c = 0; c < chains.size(); ++c)
+  std::map<int64_t, std::vector<size_t>> sizes;  // tokens -> places in `stages`
+  for (size_t c = 0; c < stages.size(); ++c)
     if (now.velocities[c].defined()) sizes[now.velocities[c].size(1)].push_back(c);
   std::vector<WindowRows> groups;
   for (const auto& [tokens, members] : sizes) {
     std::vector<Tensor> velocity, before, frozen, state, next;
     WindowRows rows;
     for (size_t c : members) {
-      const Trajectory& chain = rollout.chains[chains[c]];
+      const Stage& stage = rollout.stages[stages[c]];
       velocity.push_back(now.velocities[c]);
-      before.push_back(old[chains[c]].velocities);
-      if (!reference.empty()) frozen.push_back(reference[chains[c]].velocities);
-      state.push_back(chain.image->states);
-      next.push_back(chain.image->nexts);
+      before.push_back(old[stages[c]].velocities);
+      if (!reference.empty()) frozen.push_back(reference[stages[c]].velocities);
+      state.push_back(stage.image->states);
+      next.push_back(stage.image->nexts);
       rows.advantages.insert(rows.advantages.end(), rollout.schedule.window_size,
-                             clamped(advantages[chains[c]], clamp));
+                             clamped(advantages[stages[c]], clamp));
     }
     rows.velocity = at::cat(velocity);
     rows.old_velocity = on_device(at::cat(before), rows.velocity.options());
@@ -71,7 +71,7 @@ struct RowCoefficients {
   Tensor std, weight;  // [rows]
 };
 
-RowCoefficients row_coefficients(const DenoiseSchedule& schedule, int64_t chains, const JointLossOptions& options,
+RowCoefficients row_coefficients(const DenoiseSchedule& schedule, int64_t stages, const JointLossOptions& options,
                                  const JointDenominators& denominators, const Tensor& like) {
   const std::vector<StepCoefficients> steps = window_coefficients(schedule);
   std::vector<double> x, v, std, dt;
@@ -83,9 +83,9 @@ RowCoefficients row_coefficients(const DenoiseSchedule& schedule, int64_t chains
   }
   const std::vector<double> weights = step_weights(dt, denominators.images, options.inverse_dt);
   const auto flat = [&](const std::vector<double>& values) {
-    return on_device(at::tensor(values, at::kDouble), like.options()).repeat({chains});
+    return on_device(at::tensor(values, at::kDouble), like.options()).repeat({stages});
   };
-  return {per_step(x, like).repeat({chains, 1, 1}), per_step(v, like).repeat({chains, 1, 1}), flat(std), flat(weights)};
+  return {per_step(x, like).repeat({stages, 1, 1}), per_step(v, like).repeat({stages, 1, 1}), flat(std), flat(weights)};
 }
 
 Tensor mean_under(const Tensor& velocity, const WindowRows& rows, const RowCoefficients& step) {
@@ -106,8 +106,8 @@ PolicyLoss image_policy(const WindowRows& rows, const Tensor& mean, const RowCoe
 // What has no weight is not computed: without noise there are no log-ratios and no KL, and 0 times NaN is NaN.
 void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, const JointLossOptions& options,
                     const JointDenominators& denominators, JointLoss& loss) {
-  const int64_t chains = rows.velocity.size(0) / schedule.window_size;
-  const RowCoefficients step = row_coefficients(schedule, chains, options, denominators, rows.velocity);
+  const int64_t stages = rows.velocity.size(0) / schedule.window_size;
+  const RowCoefficients step = row_coefficients(schedule, stages, options, denominators, rows.velocity);
   const Tensor mean = mean_under(rows.velocity, rows, step);
   if (options.image_weight > 0) {
     const PolicyLoss policy = image_policy(rows, mean, step, options);
@@ -128,21 +128,21 @@ void add_image_part(const WindowRows& rows, const DenoiseSchedule& schedule, con
   loss.latent_kl += divergence.item<double>();
 }
 
-/** The sampled texts of some chains, packed. */
+/** The sampled texts of some stages, packed. */
 struct TextRows {
   std::vector<int64_t> lengths;    // tokens of each text
   std::vector<double> advantages;  // of each text
   Tensor old, reference;           // [tokens]; reference undefined where no penalty needs it
 };
 
-TextRows text_rows(const Rollout& rollout, const std::vector<size_t>& chains, const std::vector<ChainValues>& old,
-                   const std::vector<ChainValues>& reference, const std::vector<double>& advantages,
+TextRows text_rows(const Rollout& rollout, const std::vector<size_t>& stages, const std::vector<StageValues>& old,
+                   const std::vector<StageValues>& reference, const std::vector<double>& advantages,
                    const JointLossOptions& options, const at::TensorOptions& like) {
   TextRows rows;
   std::vector<Tensor> before, frozen;
-  for (size_t index : chains) {
-    if (!rollout.chains[index].text) continue;
-    rows.lengths.push_back(static_cast<int64_t>(rollout.chains[index].text->tokens.size()));
+  for (size_t index : stages) {
+    if (!rollout.stages[index].text) continue;
+    rows.lengths.push_back(static_cast<int64_t>(rollout.stages[index].text->tokens.size()));
     rows.advantages.push_back(clamped(advantages[index], options.text_advantage_clamp));
     before.push_back(old[index].logprobs);
     if (!reference.empty()) frozen.push_back(reference[index].logprobs);
@@ -196,16 +196,16 @@ void merge_ratios(RatioStatistics& into, const RatioStatistics& part) {
   into.count += part.count;
 }
 
-std::vector<ChainValues> chain_values(const Rollout& rollout, const std::vector<size_t>& chains,
+std::vector<StageValues> stage_values(const Rollout& rollout, const std::vector<size_t>& stages,
                                       const ReplayOutput& output) {
-  std::vector<ChainValues> values(chains.size());
+  std::vector<StageValues> values(stages.size());
   const Tensor logprobs = output.logprobs.defined() ? output.logprobs.detach().cpu() : Tensor();
   int64_t begin = 0;
-  for (size_t c = 0; c < chains.size(); ++c) {
+  for (size_t c = 0; c < stages.size(); ++c) {
     if (!output.velocities.empty() && output.velocities[c].defined())
       values[c].velocities = output.velocities[c].detach().cpu();
-    if (!output.logprobs.defined() || !rollout.chains[chains[c]].text) continue;
-    const int64_t count = static_cast<int64_t>(rollout.chains[chains[c]].text->tokens.size());
+    if (!output.logprobs.defined() || !rollout.stages[stages[c]].text) continue;
+    const int64_t count = static_cast<int64_t>(rollout.stages[stages[c]].text->tokens.size());
     values[c].logprobs = logprobs.narrow(0, begin, count);
     begin += count;
   }
@@ -218,8 +218,8 @@ std::vector<double> window_gains(const DenoiseSchedule& schedule) {
   return gains;
 }
 
-JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,
-                     const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
+JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& stages, const ReplayOutput& now,
+                     const std::vector<StageValues>& old, const std::vector<StageValues>& reference,
                      const std::vector<double>& advantages, const JointLossOptions& options,
                      const JointDenominators& denominators) {
   JointLoss loss;
@@ -228,14 +228,14 @@ JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, 
               "joint_loss: the replay holds neither text nor image values");
   if (!now.velocities.empty()) {
     for (const WindowRows& rows :
-         rows_by_size(rollout, chains, now, old, reference, advantages, options.image_advantage_clamp)) {
+         rows_by_size(rollout, stages, now, old, reference, advantages, options.image_advantage_clamp)) {
       loss.total = loss.total.to(rows.velocity.options());
       add_image_part(rows, rollout.schedule, options, denominators, loss);
     }
   }
   if (now.logprobs.defined()) {
     loss.total = loss.total.to(now.logprobs.options());
-    add_text_part(text_rows(rollout, chains, old, reference, advantages, options, now.logprobs.options()), now.logprobs,
+    add_text_part(text_rows(rollout, stages, old, reference, advantages, options, now.logprobs.options()), now.logprobs,
                   options, denominators, loss);
   }
   return loss;

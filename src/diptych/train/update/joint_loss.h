@@ -1,5 +1,5 @@
 #pragma once
-// The UniGRPO loss of a set of chains: text policy, image policy, velocity penalty, from one replay of the policy.
+// The UniGRPO loss of a set of stages: text policy, image policy, velocity penalty, from one replay of the policy.
 
 #include "diptych/algorithm/image_loss.h"
 #include "diptych/algorithm/text_loss.h"
@@ -7,14 +7,14 @@
 
 namespace diptych {
 
-/** What a policy says about one stored chain, without gradient; in the host's memory. */
-struct ChainValues {
+/** What a policy says about one stored stage, without gradient; in the host's memory. */
+struct StageValues {
   Tensor logprobs;    // [actions], float32; undefined without a sampled text
   Tensor velocities;  // [window, tokens, channels]; undefined without a sampled image or a window
 };
 
-/** Per-chain values of a replay, detached, in the order of its chains. */
-std::vector<ChainValues> chain_values(const Rollout& rollout, const std::vector<size_t>& chains,
+/** Per-stage values of a replay, detached, in the order of its stages. */
+std::vector<StageValues> stage_values(const Rollout& rollout, const std::vector<size_t>& stages,
                                       const ReplayOutput& output);
 
 struct JointLossOptions {
@@ -51,13 +51,13 @@ struct JointLoss {
   RatioStatistics image_ratios;
 };
 
-/** L = text_weight L_text + image_weight L_image + velocity_mse_weight L_mse [+ latent KL, text KL] over the chains of
+/** L = text_weight L_text + image_weight L_image + velocity_mse_weight L_mse [+ latent KL, text KL] over the stages of
  *  the replay (UniGRPO Eq. 2, 6, 7, 8). `now`: the replay with gradient. old, reference, advantages: indexed by the
- *  number of the chain in the rollout; `reference` may be empty where no penalty has a weight. A policy loss of weight
+ *  number of the stage in the rollout; `reference` may be empty where no penalty has a weight. A policy loss of weight
  * 0 is not computed, nor its ratios; with noise level 0 no latent KL. The image log-ratio is computed from the implied
  * noise and the change of the mean, never as a difference of log-probabilities. */
-JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& chains, const ReplayOutput& now,
-                     const std::vector<ChainValues>& old, const std::vector<ChainValues>& reference,
+JointLoss joint_loss(const Rollout& rollout, const std::vector<size_t>& stages, const ReplayOutput& now,
+                     const std::vector<StageValues>& old, const std::vector<StageValues>& reference,
                      const std::vector<double>& advantages, const JointLossOptions& options,
                      const JointDenominators& denominators);
 

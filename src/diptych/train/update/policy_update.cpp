@@ -27,24 +27,24 @@ std::vector<std::vector<size_t>> parts_of(const std::vector<size_t>& items, size
 }
 
 // A stopped stage has no picture and a plain one no text, so with one loss alone some stages hold nothing to learn.
-std::vector<size_t> trained_chains(const Rollout& rollout, const std::vector<size_t>& chains,
+std::vector<size_t> trained_chains(const Rollout& rollout, const std::vector<size_t>& stages,
                                    const ReplayOptions& options) {
   std::vector<size_t> trained;
-  for (size_t index : chains) {
-    const Trajectory& chain = rollout.chains[index];
-    if ((chain.text && options.with_text) || (chain.image && options.with_image)) trained.push_back(index);
+  for (size_t index : stages) {
+    const Stage& stage = rollout.stages[index];
+    if ((stage.text && options.with_text) || (stage.image && options.with_image)) trained.push_back(index);
   }
   return trained;
 }
 
 // What trains, for each update of an epoch. Whole groups stay together, so that a prompt's context is computed once per
 // update.
-std::vector<std::vector<size_t>> mini_batches(const Rollout& rollout, const std::vector<size_t>& chains,
+std::vector<std::vector<size_t>> mini_batches(const Rollout& rollout, const std::vector<size_t>& stages,
                                               const UpdateOptions& options) {
   const int64_t count = options.mini_batches;
   std::vector<std::vector<size_t>> batches(static_cast<size_t>(count));
-  for (size_t index : trained_chains(rollout, chains, options.replay))
-    batches[static_cast<size_t>(rollout.chains[index].prompt * count / rollout.prompts)].push_back(index);
+  for (size_t index : trained_chains(rollout, stages, options.replay))
+    batches[static_cast<size_t>(rollout.stages[index].prompt * count / rollout.prompts)].push_back(index);
   std::erase_if(batches, [](const auto& batch) { return batch.empty(); });
   return batches;
 }
@@ -53,23 +53,23 @@ std::vector<std::vector<size_t>> mini_batches(const Rollout& rollout, const std:
 // alike.
 std::vector<std::vector<size_t>> packs_of(const Rollout& rollout, const std::vector<size_t>& batch,
                                           const UpdateOptions& options) {
-  return parts_of(own_chains(rollout, batch), static_cast<size_t>(options.chains_per_pack));
+  return parts_of(own_stages(rollout, batch), static_cast<size_t>(options.chains_per_pack));
 }
 
-JointDenominators denominators_of(const Rollout& rollout, const std::vector<size_t>& chains) {
+JointDenominators denominators_of(const Rollout& rollout, const std::vector<size_t>& stages) {
   JointDenominators denominators;
-  for (size_t index : chains) {
-    if (rollout.chains[index].image) ++denominators.images;
-    if (!rollout.chains[index].text) continue;
+  for (size_t index : stages) {
+    if (rollout.stages[index].image) ++denominators.images;
+    if (!rollout.stages[index].text) continue;
     ++denominators.text.sequences;
-    denominators.text.tokens += static_cast<int64_t>(rollout.chains[index].text->tokens.size());
+    denominators.text.tokens += static_cast<int64_t>(rollout.stages[index].text->tokens.size());
   }
   return denominators;
 }
 
-void place_values(const std::vector<size_t>& chains, const std::vector<ChainValues>& values,
-                  std::vector<ChainValues>& by_chain) {
-  for (size_t c = 0; c < chains.size(); ++c) by_chain[chains[c]] = values[c];
+void place_values(const std::vector<size_t>& stages, const std::vector<StageValues>& values,
+                  std::vector<StageValues>& by_chain) {
+  for (size_t c = 0; c < stages.size(); ++c) by_chain[stages[c]] = values[c];
 }
 
 double in_clips(const RatioStatistics& ratios, const ClipRange& clip) {
@@ -86,10 +86,10 @@ void add_losses(const JointLoss& loss, UpdateReport& report) {
   merge_ratios(report.image_ratios, loss.image_ratios);
 }
 
-bool all_finite(const std::vector<ChainValues>& values) {
-  for (const ChainValues& chain : values) {
-    if (chain.logprobs.defined() && !chain.logprobs.isfinite().all().item<bool>()) return false;
-    if (chain.velocities.defined() && !chain.velocities.isfinite().all().item<bool>()) return false;
+bool all_finite(const std::vector<StageValues>& values) {
+  for (const StageValues& stage : values) {
+    if (stage.logprobs.defined() && !stage.logprobs.isfinite().all().item<bool>()) return false;
+    if (stage.velocities.defined() && !stage.velocities.isfinite().all().item<bool>()) return false;
   }
   return true;
 }
@@ -116,10 +116,10 @@ void check_first_update(const UpdateReport& report) {
                "a forward pass that is not deterministic on this device; please report it"});
 }
 
-// Gradients and values of the own chains of a mini-batch. Returns whether all losses are finite.
+// Gradients and values of the own stages of a mini-batch. Returns whether all losses are finite.
 bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& batch,
-                   const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
-                   const UpdateOptions& options, TrainedPolicy& policy, bool replays_old, std::vector<ChainValues>& old,
+                   const std::vector<double>& advantages, const std::vector<StageValues>& reference,
+                   const UpdateOptions& options, TrainedPolicy& policy, bool replays_old, std::vector<StageValues>& old,
                    UpdateReport& report) {
   const JointDenominators denominators = denominators_of(rollout, batch);
   const std::vector<std::vector<size_t>> packs = packs_of(rollout, batch, options);
@@ -134,7 +134,7 @@ bool add_gradients(const Bagel& model, const Rollout& rollout, const std::vector
     const auto p = static_cast<size_t>(number);
     const ReplayOutput now = replay(model, rollout, packs[p], options.replay);
     flops[p] = (policy.adapted() ? 2 : 3) * now.flops;  // weights behind adapters have no gradients
-    if (replays_old) place_values(packs[p], chain_values(rollout, packs[p], now), old);
+    if (replays_old) place_values(packs[p], stage_values(rollout, packs[p], now), old);
     losses[p] = joint_loss(rollout, packs[p], now, old, reference, advantages, options.loss, denominators);
     // Packs in turn end in one plain backward pass, whose gradients can be on their way before it is over.
     if (in_turn && number + 1 == count) policy.buckets().watch();
@@ -207,9 +207,9 @@ void join_reports(ProcessGroup& ranks, UpdateReport& report, GateReport& gate) {
 
 }  // namespace
 
-std::vector<size_t> own_chains(const Rollout& rollout, std::vector<size_t> chains) {
-  std::erase_if(chains, [&](size_t index) { return rollout.chains[index].remote; });
-  return chains;
+std::vector<size_t> own_stages(const Rollout& rollout, std::vector<size_t> stages) {
+  std::erase_if(stages, [&](size_t index) { return rollout.stages[index].remote; });
+  return stages;
 }
 
 PolicyOptions policy_options(const RlRecipe& recipe) {
@@ -265,40 +265,40 @@ UpdateOptions update_options(const RlRecipe& recipe, const EpisodeOptions& episo
   return options;
 }
 
-std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+std::vector<StageValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& stages,
                                        const UpdateOptions& options) {
   at::NoGradGuard no_grad;
-  std::vector<ChainValues> values(rollout.chains.size());
+  std::vector<StageValues> values(rollout.stages.size());
   std::vector<std::vector<size_t>> packs;
-  for (const std::vector<size_t>& batch : mini_batches(rollout, chains, options))
+  for (const std::vector<size_t>& batch : mini_batches(rollout, stages, options))
     for (std::vector<size_t>& pack : packs_of(rollout, batch, options)) packs.push_back(std::move(pack));
   for_each_pack(model.embed_tokens.device(), static_cast<int64_t>(packs.size()), [&](int64_t p) {
     const std::vector<size_t>& pack = packs[static_cast<size_t>(p)];
-    place_values(pack, chain_values(rollout, pack, replay(model, rollout, pack, options.replay)), values);
+    place_values(pack, stage_values(rollout, pack, replay(model, rollout, pack, options.replay)), values);
   });
   return values;
 }
 
-std::vector<ChainValues> sampler_values(const Rollout& rollout) {
-  std::vector<ChainValues> values;
-  for (const Trajectory& chain : rollout.chains) {
-    ChainValues own;
-    if (chain.image) own.velocities = chain.image->velocities;
-    if (chain.text) own.logprobs = at::tensor(chain.text->logprobs, at::kDouble).to(at::kFloat);
+std::vector<StageValues> sampler_values(const Rollout& rollout) {
+  std::vector<StageValues> values;
+  for (const Stage& stage : rollout.stages) {
+    StageValues own;
+    if (stage.image) own.velocities = stage.image->velocities;
+    if (stage.text) own.logprobs = at::tensor(stage.text->logprobs, at::kDouble).to(at::kFloat);
     values.push_back(std::move(own));
   }
   return values;
 }
 
-GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chains,
-                        const std::vector<ChainValues>& replayed, const UpdateOptions& options) {
-  const std::vector<ChainValues> sampled = sampler_values(rollout);
+GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& stages,
+                        const std::vector<StageValues>& replayed, const UpdateOptions& options) {
+  const std::vector<StageValues> sampled = sampler_values(rollout);
   const Tensor gains = at::tensor(window_gains(rollout.schedule), at::kDouble);
   const double clip = std::max(options.loss.image_clip.low, options.loss.image_clip.high);
   GateReport report;
-  size_t text_chain = 0;
-  size_t image_chain = 0;
-  for (size_t index : chains) {
+  size_t text_stage = 0;
+  size_t image_stage = 0;
+  for (size_t index : stages) {
     if (replayed[index].logprobs.defined()) {
       const Tensor change = (replayed[index].logprobs.to(at::kDouble) - sampled[index].logprobs.to(at::kDouble)).abs();
       report.text_mean += change.sum().item<double>();
@@ -306,7 +306,7 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
       const double largest = change.max().item<double>();
       if (exceeds(largest, report.text_max)) {
         report.text_max = largest;
-        text_chain = index;
+        text_stage = index;
       }
     }
     if (replayed[index].velocities.defined()) {
@@ -316,15 +316,15 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
       const double largest = rms.max().item<double>() / std::sqrt(elements) / clip;
       if (exceeds(largest, report.image_max)) {
         report.image_max = largest;
-        image_chain = index;
+        image_stage = index;
       }
     }
   }
   if (report.tokens > 0) report.text_mean /= report.tokens;
   const double text_difference = options.gate_text_mean ? report.text_mean : report.text_max;
   if (text_difference <= options.gate_text && report.image_max <= options.gate_image) return report;
-  const Trajectory& text = rollout.chains[text_chain];
-  const Trajectory& image = rollout.chains[image_chain];
+  const Stage& text = rollout.stages[text_stage];
+  const Stage& image = rollout.stages[image_stage];
   throw Error(ExitCode::numerics,
               {"ratio gate B, replay against sampler",
                cat(options.gate_text_mean ? "mean " : "", "|log-prob difference| up to ", options.gate_text,
@@ -336,21 +336,21 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chain
 }
 
 UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& contributing,
-                           const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
+                           const std::vector<double>& advantages, const std::vector<StageValues>& reference,
                            const UpdateOptions& options, TrainedPolicy& policy,
                            const std::function<double()>& learning_rate_scale, GateReport& gate) {
   policy.gather_weights();
-  const std::vector<size_t> own = own_chains(rollout, trained_chains(rollout, contributing, options.replay));
+  const std::vector<size_t> own = own_stages(rollout, trained_chains(rollout, contributing, options.replay));
   // Of all ranks, so that all agree on how many updates there are and what they are divided by.
   const std::vector<std::vector<size_t>> batches = mini_batches(rollout, contributing, options);
   const bool one_update = batches.size() == 1 && options.epochs == 1;
   ProcessGroup& ranks = policy.ranks();
   UpdateReport report;
-  std::vector<ChainValues> old(rollout.chains.size());
+  std::vector<StageValues> old(rollout.stages.size());
   if (options.old_from_rollout || !one_update) {
     bool finite = true;
     together(ranks, "replay of old values", [&] {
-      const std::vector<ChainValues> replayed = replay_values(model, rollout, contributing, options);
+      const std::vector<StageValues> replayed = replay_values(model, rollout, contributing, options);
       finite = all_finite(replayed);
       if (finite) gate = check_replay(rollout, own, replayed, options);
       old = options.old_from_rollout ? sampler_values(rollout) : replayed;

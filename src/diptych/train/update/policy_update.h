@@ -49,26 +49,26 @@ struct UpdateReport {
   double flops = 0;     // of all forward and backward passes with gradient, counted as 3 forwards
 };
 
-/** Those of the chains that this process sampled. */
-std::vector<size_t> own_chains(const Rollout& rollout, std::vector<size_t> chains);
+/** Those of the stages that this process sampled. */
+std::vector<size_t> own_stages(const Rollout& rollout, std::vector<size_t> stages);
 
-/** Values of the policy for those of the chains that this process sampled and that train, in the packs of the update,
- *  without gradient; indexed by chain number, empty for all others. */
-std::vector<ChainValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& chains,
+/** Values of the policy for those of the stages that this process sampled and that train, in the packs of the update,
+ *  without gradient; indexed by stage number, empty for all others. */
+std::vector<StageValues> replay_values(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& stages,
                                        const UpdateOptions& options);
 
 /** What the sampler recorded, as old values. */
-std::vector<ChainValues> sampler_values(const Rollout& rollout);
+std::vector<StageValues> sampler_values(const Rollout& rollout);
 
 /** Gate B: replay against sampler. Throws Error(numerics) that says where, beyond the tolerances. */
-GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& chains,
-                        const std::vector<ChainValues>& replayed, const UpdateOptions& options);
+GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& stages,
+                        const std::vector<StageValues>& replayed, const UpdateOptions& options);
 
-/** All updates of a rollout. `contributing`: chains whose group has a spread; those without anything that trains are
- *  left out here. `advantages` by chain number. Old values are fixed before the first update. Gate A is checked on the
+/** All updates of a rollout. `contributing`: stages whose group has a spread; those without anything that trains are
+ *  left out here. `advantages` by stage number. Old values are fixed before the first update. Gate A is checked on the
  *  first update. `learning_rate_scale` is asked ahead of every update, since warm-up counts updates. */
 UpdateReport update_policy(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& contributing,
-                           const std::vector<double>& advantages, const std::vector<ChainValues>& reference,
+                           const std::vector<double>& advantages, const std::vector<StageValues>& reference,
                            const UpdateOptions& options, TrainedPolicy& policy,
                            const std::function<double()>& learning_rate_scale, GateReport& gate);
 

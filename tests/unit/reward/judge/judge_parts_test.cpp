@@ -20,8 +20,7 @@ namespace diptych {
 struct JudgeRecipe {
   JudgeConfig judge;
 };
-template <class Fields>
-void visit(Fields& fields, JudgeRecipe& recipe) {
+inline void visit(ConfigFields& fields, JudgeRecipe& recipe) {
   fields.section("judge", recipe.judge);
 }
 

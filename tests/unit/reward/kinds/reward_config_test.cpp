@@ -19,8 +19,7 @@ namespace {
 struct Recipe {
   RewardConfig reward;
 };
-template <class Fields>
-void visit(Fields& fields, Recipe& recipe) {
+inline void visit(ConfigFields& fields, Recipe& recipe) {
   fields.section("reward", recipe.reward);
 }
 

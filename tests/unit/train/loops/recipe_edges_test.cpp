@@ -35,45 +35,40 @@ std::string text_of(double value) {
 }
 
 /** Collects the numbers of a recipe, and the names of its lists. */
-class NumberKeys {
+class NumberKeys : public ConfigFields {
  public:
-  void operator()(std::string_view, bool&, std::string_view, Change = Change::refused) {}
-  void operator()(std::string_view, std::string&, std::string_view, Change = Change::refused) {}
-  void operator()(std::string_view name, int64_t&, std::string_view, Change = Change::refused) {
-    keys.push_back({full(name), true});
-  }
-  void operator()(std::string_view name, double&, std::string_view, Change = Change::refused) {
-    keys.push_back({full(name), false});
-  }
-  template <class Item>
-  void operator()(std::string_view name, std::vector<Item>&, std::string_view, Change = Change::refused) {
-    lists.push_back(full(name));
-  }
-  void choice(std::string_view, std::string&, const std::vector<std::string>&, std::string_view,
-              Change = Change::refused) {}
-  void range(std::string_view name, double&, double low, double high, std::string_view, Change = Change::refused) {
-    const double infinity = std::numeric_limits<double>::infinity();
-    keys.push_back({full(name), false, true, text_of(low), text_of(high), text_of(std::nextafter(low, -infinity)),
-                    text_of(std::nextafter(high, infinity))});
-  }
-  void range(std::string_view name, int64_t&, int64_t low, int64_t high, std::string_view, Change = Change::refused) {
-    keys.push_back({full(name), true, true, cat(low), cat(high), low == INT64_MIN ? "-1e30" : cat(low - 1),
-                    high == INT64_MAX ? "9223372036854775808" : cat(high + 1)});
-  }
-  template <class Section>
-  void section(std::string_view name, Section& fields) {
-    const std::string before = prefix_;
-    prefix_ += cat(name, ".");
-    visit(*this, fields);
-    prefix_ = before;
-  }
-
   std::vector<NumberKey> keys;
   std::vector<std::string> lists;  // their names
 
  private:
-  std::string full(std::string_view name) const { return prefix_ + std::string(name); }
-  std::string prefix_;
+  void field(std::string_view, bool&, std::string_view, Change) override {}
+  void field(std::string_view, std::string&, std::string_view, Change) override {}
+  void field(std::string_view name, int64_t&, std::string_view, Change) override { keys.push_back({full(name), true}); }
+  void field(std::string_view name, double&, std::string_view, Change) override { keys.push_back({full(name), false}); }
+  void field(std::string_view name, std::vector<std::string>&, std::string_view, Change) override {
+    lists.push_back(full(name));
+  }
+  void field(std::string_view name, std::vector<int64_t>&, std::string_view, Change) override {
+    lists.push_back(full(name));
+  }
+  void field(std::string_view name, std::vector<double>&, std::string_view, Change) override {
+    lists.push_back(full(name));
+  }
+  void chosen(std::string_view, std::string&, const std::vector<std::string>&, std::string_view, Change) override {}
+  void ranged(std::string_view name, double&, double low, double high, std::string_view, Change) override {
+    const double infinity = std::numeric_limits<double>::infinity();
+    keys.push_back({full(name), false, true, text_of(low), text_of(high), text_of(std::nextafter(low, -infinity)),
+                    text_of(std::nextafter(high, infinity))});
+  }
+  void ranged(std::string_view name, int64_t&, int64_t low, int64_t high, std::string_view, Change) override {
+    keys.push_back({full(name), true, true, cat(low), cat(high), low == INT64_MIN ? "-1e30" : cat(low - 1),
+                    high == INT64_MAX ? "9223372036854775808" : cat(high + 1)});
+  }
+  void enter(std::string_view section) override { path_.emplace_back(section); }
+  void leave() override { path_.pop_back(); }
+
+  std::string full(std::string_view name) const { return cat(join(path_, "."), path_.empty() ? "" : ".", name); }
+  std::vector<std::string> path_;
 };
 
 /** What is checked of a recipe before a model is read. */

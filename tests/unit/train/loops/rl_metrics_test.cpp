@@ -7,8 +7,8 @@
 namespace diptych {
 namespace {
 
-Trajectory stage_of(int64_t round, const std::optional<std::string>& text, size_t tokens, bool truncated) {
-  Trajectory stage;
+Stage stage_of(int64_t round, const std::optional<std::string>& text, size_t tokens, bool truncated) {
+  Stage stage;
   stage.round = round;
   if (!text) return stage;
   stage.text = SampledText{std::vector<int64_t>(tokens, 7), std::vector<double>(tokens, -1), truncated};
@@ -18,7 +18,7 @@ Trajectory stage_of(int64_t round, const std::optional<std::string>& text, size_
 
 TEST(RlMetricsTest, ThoughtsAndReflectionsAreCountedApart) {
   Rollout rollout;
-  rollout.chains = {stage_of(0, "<think> a </think> b", 6, false), stage_of(0, "<think> a", 10, true),
+  rollout.stages = {stage_of(0, "<think> a </think> b", 6, false), stage_of(0, "<think> a", 10, true),
                     stage_of(0, std::nullopt, 0, false), stage_of(1, "<think> a </think> done", 4, false),
                     stage_of(1, "<think> </think> done", 4, false)};
   MetricRow row;
@@ -31,7 +31,7 @@ TEST(RlMetricsTest, ThoughtsAndReflectionsAreCountedApart) {
                             {"reflection/truncated", 0},
                             {"reflection/well_formed", 0.5},
                             {"reflection/empty", 0.5}}));
-  rollout.chains = {stage_of(0, std::nullopt, 0, false)};
+  rollout.stages = {stage_of(0, std::nullopt, 0, false)};
   MetricRow none;
   add_text_metrics(rollout, none);
   EXPECT_TRUE(none.empty());

@@ -38,14 +38,14 @@ class RefinementStepTest : public StepFixture {
 
 TEST_F(RefinementStepTest, TheWorstPictureIsRefined) {
   const RewardedRollout step = run({initial_, refined_});
-  ASSERT_EQ(step.rollout.chains.size(), 6u);
+  ASSERT_EQ(step.rollout.stages.size(), 6u);
   EXPECT_EQ(draws_, std::vector<uint64_t>{15});  // of 3 draws a step
   for (size_t i = 0; i < 6; ++i) {
     EXPECT_EQ(step.before[i], i < 3 ? 0.2 : 0.4);
-    EXPECT_EQ(step.rollout.chains[i].round, 1);
-    EXPECT_EQ(step.rollout.chains[i].candidate.prompt, i < 3 ? "15.0" : "15.1");
-    EXPECT_TRUE(step.rollout.chains[i].text);
-    EXPECT_EQ(step.rollout.chains[i].image->states.size(0), 2);
+    EXPECT_EQ(step.rollout.stages[i].round, 1);
+    EXPECT_EQ(step.rollout.stages[i].candidate.prompt, i < 3 ? "15.0" : "15.1");
+    EXPECT_TRUE(step.rollout.stages[i].text);
+    EXPECT_EQ(step.rollout.stages[i].image->states.size(0), 2);
     EXPECT_EQ(step.scores[i].value, refined_[i]);
   }
   EXPECT_TRUE(same_bits(seen(step, 0), patches(scored_[0][1])));
@@ -113,20 +113,20 @@ TEST_F(RefinementStepTest, PromptsAreDrawnAnewUntilSomethingImproves) {
 
   const RewardedRollout nothing = run({initial_, worse, initial_, equal, initial_, worse});
   EXPECT_EQ(draws_.size(), 3u);
-  EXPECT_EQ(nothing.rollout.chains.size(), 6u);  // kept for the record
+  EXPECT_EQ(nothing.rollout.stages.size(), 6u);  // kept for the record
   EXPECT_TRUE(nothing.contributing.empty());
 }
 
 TEST_F(RefinementStepTest, APromptWithoutAScoreLeavesTheStep) {
   const RewardedRollout step = run({{std::nullopt, std::nullopt, std::nullopt, 0.7, 0.8, 0.4}, {0.4, 0.0, 0.5}});
-  ASSERT_EQ(step.rollout.chains.size(), 3u);
+  ASSERT_EQ(step.rollout.stages.size(), 3u);
   EXPECT_EQ(step.prompts.size(), 1u);
   EXPECT_EQ(step.prompts[0].text, "15.1");
   EXPECT_EQ(step.before[0], 0.4);
   EXPECT_EQ(step.contributing.size(), 3u);
   // Its draws are those of its place, with the other prompt or without.
   const RewardedRollout both = run({initial_, refined_});
-  EXPECT_TRUE(same_bits(step.rollout.chains[0].image->latent, both.rollout.chains[3].image->latent));
+  EXPECT_TRUE(same_bits(step.rollout.stages[0].image->latent, both.rollout.stages[3].image->latent));
   const Scores none(6);
   expect_error([&] { run({none}); }, ExitCode::reward, {"rewards", "at most 0.5 of them missing"});
 }
@@ -135,7 +135,7 @@ TEST_F(RefinementStepTest, WithoutAnyScoreThereIsNothingToTell) {
   recipe_.reward.max_missing = 1;
   const Scores none(6);
   const RewardedRollout step = run({none, none, none});
-  EXPECT_TRUE(step.rollout.chains.empty());
+  EXPECT_TRUE(step.rollout.stages.empty());
   EXPECT_TRUE(step.contributing.empty());
   EXPECT_EQ(step.metrics, (std::map<std::string, double>{{"refine/draws", 3}}));
   MetricRow row;
@@ -159,11 +159,11 @@ TEST_F(RefinementStepTest, AMaskedRefinementIsNoFailure) {
 TEST_F(RefinementStepTest, InitialPicturesCanTrainToo) {
   recipe_.refine.mix_t2i = true;
   const RewardedRollout step = run({initial_, refined_});
-  ASSERT_EQ(step.rollout.chains.size(), 12u);
+  ASSERT_EQ(step.rollout.stages.size(), 12u);
   EXPECT_EQ(step.rollout.prompts, 4);
   EXPECT_EQ(step.groups, (std::vector<int64_t>{0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3}));
   for (size_t i = 6; i < 12; ++i) {
-    const Trajectory& stage = step.rollout.chains[i];
+    const Stage& stage = step.rollout.stages[i];
     EXPECT_EQ(stage.round, 0);
     EXPECT_EQ(step.prompts[static_cast<size_t>(stage.prompt)].text, i < 9 ? "15.0" : "15.1");
     EXPECT_EQ(step.rewards[i], *initial_[i - 6]);  // their own scores, not rectified
@@ -194,7 +194,7 @@ TEST_F(RefinementStepTest, AMixedStepTrains) {
     EXPECT_GT(report.groups[0].grad_norm, 0);
     EXPECT_EQ(report.image_ratios.count, text_only ? 0 : 24);
     int64_t actions = 0;
-    for (const Trajectory& stage : step.rollout.chains)
+    for (const Stage& stage : step.rollout.stages)
       if (stage.text) actions += static_cast<int64_t>(stage.text->tokens.size());
     EXPECT_EQ(report.text_ratios.count, actions);
     EXPECT_LT(gate.text_max, 1e-4);

@@ -20,13 +20,13 @@ Rollout painted(size_t count) {
   Rollout rollout;
   rollout.prompts = 2;
   for (size_t i = 0; i < count; ++i) {
-    Trajectory stage;
+    Stage stage;
     stage.prompt = static_cast<int64_t>(i % 2);
     if (i == 3)
       stage.end = StageEnd::stopped;
     else
       stage.candidate.images = {Image{1, 1, std::vector<uint8_t>(3, static_cast<uint8_t>(i))}};
-    rollout.chains.push_back(std::move(stage));
+    rollout.stages.push_back(std::move(stage));
   }
   return rollout;
 }

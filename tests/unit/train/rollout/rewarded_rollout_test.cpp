@@ -25,8 +25,8 @@ RewardedRollout step_with(const std::vector<Score>& scores) {
   RewardedRollout step;
   step.scores = scores;
   for (size_t i = 0; i < scores.size(); ++i) {
-    step.rollout.chains.emplace_back();
-    step.rollout.chains.back().prompt = static_cast<int64_t>(i / 3);
+    step.rollout.stages.emplace_back();
+    step.rollout.stages.back().prompt = static_cast<int64_t>(i / 3);
   }
   reward_each_stage(step);
   return step;

@@ -25,7 +25,7 @@ RewardedRollout two_stages_each() {
     step.prompts.back().text = "prompt " + std::to_string(p);
     if (p == 0) step.prompts.back().questions = {{.kind = "semantic", .tag = "Count", .text = "Two?", .id = "s1"}};
     for (int64_t round = 0; round < 2; ++round) {
-      Trajectory stage;
+      Stage stage;
       stage.prompt = p;
       stage.sample = 1;
       stage.round = round;
@@ -33,7 +33,7 @@ RewardedRollout two_stages_each() {
       stage.candidate = {
           .prompt = step.prompts.back().text, .texts = {"<think> \xff </think>"}, .images = {}};  // no UTF-8
       if (round == 0) stage.candidate.images = {picture(8, 8, static_cast<int>(p))};
-      step.rollout.chains.push_back(std::move(stage));
+      step.rollout.stages.push_back(std::move(stage));
       step.scores.emplace_back();
       step.scores.back().status = round == 0 ? ScoreStatus::ok : ScoreStatus::failed;
       if (round == 0) {
@@ -120,7 +120,7 @@ TEST_F(RolloutRecordTest, StripsShowTheImageThatIsExpectedAtEachTrainedStep) {
   // On a straight path, x = latent + t v, the policy expects the final image at every step.
   const Tensor states = at::stack({latent + 0.75 * velocities[0], latent + 0.5 * velocities[1]});
   for (size_t i : {0, 2})
-    step.rollout.chains[i].image = SampledImage{2, 2, latent, states, at::zeros_like(states), velocities};
+    step.rollout.stages[i].image = SampledImage{2, 2, latent, states, at::zeros_like(states), velocities};
   record(0, step);
   const std::vector<nlohmann::json> rows = this->rows("step_000000");
   EXPECT_FALSE(rows[2].contains("strip"));  // of the second prompt

@@ -31,8 +31,8 @@ class RoundsStepTest : public StepFixture {
   /** Stages of each chain in order. */
   static std::map<std::pair<int64_t, int64_t>, std::vector<size_t>> chains(const RewardedRollout& step) {
     std::map<std::pair<int64_t, int64_t>, std::vector<size_t>> all;
-    for (size_t i = 0; i < step.rollout.chains.size(); ++i)
-      all[{step.rollout.chains[i].prompt, step.rollout.chains[i].sample}].push_back(i);
+    for (size_t i = 0; i < step.rollout.stages.size(); ++i)
+      all[{step.rollout.stages[i].prompt, step.rollout.stages[i].sample}].push_back(i);
     return all;
   }
 };
@@ -45,7 +45,7 @@ TEST_F(RoundsStepTest, EveryStageEarnsWhatItChanges) {
   for (const auto& [address, stages] : chains(step)) {
     double last = 0;
     for (const size_t i : stages) {
-      const Trajectory& stage = step.rollout.chains[i];
+      const Stage& stage = step.rollout.stages[i];
       EXPECT_TRUE(step.valid[i]);
       EXPECT_EQ(step.groups[i], address.first * 3 + stage.round);
       ASSERT_EQ(step.before[i].has_value(), stage.round > 0);
@@ -67,7 +67,7 @@ TEST_F(RoundsStepTest, EveryStageEarnsWhatItChanges) {
   }
   EXPECT_GT(ended, 3);
   EXPECT_GT(refined, 3);
-  EXPECT_EQ(step.contributing.size(), step.rollout.chains.size());
+  EXPECT_EQ(step.contributing.size(), step.rollout.stages.size());
   EXPECT_DOUBLE_EQ(step.metrics.at("rounds/refinements"), refined / 16.0);
   EXPECT_EQ(step.metrics.at("rounds/stops") + step.metrics.at("rounds/unreadable"), ended);
   EXPECT_EQ(step.metrics.at("rounds/false_stops"), step.metrics.at("rounds/stops"));
@@ -81,7 +81,7 @@ TEST_F(RoundsStepTest, TheFirstStageCanEarnTheLastScore) {
   for (const auto& [address, stages] : chains(step)) {
     double last = 0;
     for (const size_t i : stages)
-      if (step.rollout.chains[i].image) last = *step.scores[i].value;
+      if (step.rollout.stages[i].image) last = *step.scores[i].value;
     EXPECT_DOUBLE_EQ(step.rewards[stages.front()], last);
   }
 }
@@ -93,8 +93,8 @@ TEST_F(RoundsStepTest, StoppingAtAPerfectPictureEarnsTheBonus) {
     return scores;
   });
   int stops = 0;
-  for (size_t i = 0; i < step.rollout.chains.size(); ++i) {
-    const Trajectory& stage = step.rollout.chains[i];
+  for (size_t i = 0; i < step.rollout.stages.size(); ++i) {
+    const Stage& stage = step.rollout.stages[i];
     if (stage.end == StageEnd::painted) {
       EXPECT_EQ(step.rewards[i], stage.round == 0 ? 1 : 0);
       continue;

@@ -33,13 +33,11 @@ struct MiniRecipe {
 struct MiniOptimizer {
   std::string& decay;
 };
-template <class Fields>
-void visit(Fields& fields, MiniOptimizer& optimizer) {
+inline void visit(ConfigFields& fields, MiniOptimizer& optimizer) {
   fields("decay", optimizer.decay, "", Change::recorded);
 }
 
-template <class Fields>
-void visit(Fields& fields, MiniRecipe& recipe) {
+inline void visit(ConfigFields& fields, MiniRecipe& recipe) {
   fields("kind", recipe.kind, "");
   fields("steps", recipe.steps, "", Change::schedule);
   fields("group", recipe.group, "");

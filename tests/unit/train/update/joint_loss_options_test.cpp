@@ -100,7 +100,7 @@ TEST(JointLossOptionsTest, WithoutNoiseTextsAndTheVelocityPenaltyTrain) {
 /** 0 times infinity would be NaN. */
 TEST(JointLossOptionsTest, APolicyWithoutAWeightIsNotComputed) {
   Chains made = make_chains();
-  for (ChainValues& values : made.old) {
+  for (StageValues& values : made.old) {
     values.logprobs = at::full_like(values.logprobs, -1e6);
     values.velocities = values.velocities * 1e200;
   }
@@ -114,13 +114,13 @@ TEST(JointLossOptionsTest, APolicyWithoutAWeightIsNotComputed) {
   EXPECT_EQ(loss.image_ratios.count, 0);
 }
 
-/** Chain 1 stopped with its text, chain 4 was painted without one. */
+/** Chain 1 stopped with its text, stage 4 was painted without one. */
 TEST(JointLossOptionsTest, StagesMayLackAPictureOrAText) {
   Chains made = make_chains();
-  made.rollout.chains[1].image.reset();
+  made.rollout.stages[1].image.reset();
   made.velocities[1] = Tensor();
   made.old[1].velocities = made.reference[1].velocities = Tensor();
-  made.rollout.chains[4].text.reset();
+  made.rollout.stages[4].text.reset();
   made.old[4].logprobs = made.reference[4].logprobs = Tensor();
   made.denominators = {.images = 5, .text = {.sequences = 5}};
   const std::vector<size_t> texts = {0, 1, 2, 3, 5}, images = {0, 2, 3, 4, 5};
@@ -131,8 +131,8 @@ TEST(JointLossOptionsTest, StagesMayLackAPictureOrAText) {
   const JointLossOptions options = all_parts();
   const JointLoss loss =
       joint_loss(made.rollout, kAll, now, made.old, made.reference, made.advantages, options, made.denominators);
-  const auto part = [&](const std::vector<size_t>& chains, bool text) {
-    return joint_loss(made.rollout, chains, made.now(chains, text, !text), made.old, made.reference, made.advantages,
+  const auto part = [&](const std::vector<size_t>& stages, bool text) {
+    return joint_loss(made.rollout, stages, made.now(stages, text, !text), made.old, made.reference, made.advantages,
                       options, made.denominators);
   };
   const JointLoss text = part(texts, true), image = part(images, false);

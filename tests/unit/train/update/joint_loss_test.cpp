@@ -69,7 +69,7 @@ double clipped(double ratio, double advantage, const ClipRange& clip) {
 Terms naive(const Chains& made, const JointLossOptions& options) {
   Terms terms;
   for (size_t c = 0; c < kChains; ++c) {
-    const Trajectory& chain = made.rollout.chains[c];
+    const Stage& stage = made.rollout.stages[c];
     const double advantage = made.advantages[c];
     const int64_t length = made.logprobs[c].size(0);
     for (int64_t k = 0; k < length; ++k) {
@@ -82,9 +82,9 @@ Terms naive(const Chains& made, const JointLossOptions& options) {
     }
     for (int64_t k = 0; k < kWindow; ++k) {
       const StepCoefficients step = sde_coefficients(made.rollout.schedule.grid, k, 0.8);
-      const auto mean_of = [&](const Tensor& velocity) { return step_mean(chain.image->states[k], velocity[k], step); };
+      const auto mean_of = [&](const Tensor& velocity) { return step_mean(stage.image->states[k], velocity[k], step); };
       const auto logprob = [&](const Tensor& mean) {
-        return gaussian_logprob(chain.image->nexts[k].unsqueeze(0), mean.unsqueeze(0), step.std).item<double>();
+        return gaussian_logprob(stage.image->nexts[k].unsqueeze(0), mean.unsqueeze(0), step.std).item<double>();
       };
       const Tensor mean = mean_of(made.velocities[c]), before = mean_of(made.old[c].velocities);
       double log_ratio = logprob(mean) - logprob(before);
@@ -154,7 +154,7 @@ TEST(JointLossTest, AtTheOldPolicyTheGradientIsThatOfTheLogProbability) {
   EXPECT_EQ(loss.image_ratios.max_abs_log_ratio.item<double>(), 0);
   loss.total.backward();
   for (size_t c = 0; c < kChains; ++c) {
-    const Trajectory& chain = made.rollout.chains[c];
+    const Stage& stage = made.rollout.stages[c];
     const double length = static_cast<double>(made.logprobs[c].size(0));
     EXPECT_TRUE(close(made.logprobs[c].grad(),
                       at::full_like(made.logprobs[c], -made.advantages[c] / (kChains * length)),
@@ -162,8 +162,8 @@ TEST(JointLossTest, AtTheOldPolicyTheGradientIsThatOfTheLogProbability) {
     for (int64_t k = 0; k < kWindow; ++k) {
       const StepCoefficients step = sde_coefficients(made.rollout.schedule.grid, k, 0.8);
       const Tensor velocity = made.old[c].velocities[k].clone().requires_grad_();
-      const Tensor mean = step_mean(chain.image->states[k], velocity, step);
-      const Tensor logprob = gaussian_logprob(chain.image->nexts[k].unsqueeze(0), mean.unsqueeze(0), step.std);
+      const Tensor mean = step_mean(stage.image->states[k], velocity, step);
+      const Tensor logprob = gaussian_logprob(stage.image->nexts[k].unsqueeze(0), mean.unsqueeze(0), step.std);
       (logprob.sum() * (-made.advantages[c] / (kChains * kWindow))).backward();
       EXPECT_TRUE(close(made.velocities[c].grad()[k], velocity.grad(), {.normalised = 1e-11}));
     }
@@ -204,22 +204,22 @@ TEST(JointLossTest, NonFiniteInputsMakeTheLossNonFinite) {
   made.advantages[3] = std::nan("");
   EXPECT_FALSE(std::isfinite(loss_of(made, kAll, all_parts()).total.item<double>()));
   made = make_chains();
-  made.rollout.chains[1].image->nexts[0][2][1] = std::nan("");
+  made.rollout.stages[1].image->nexts[0][2][1] = std::nan("");
   EXPECT_FALSE(std::isfinite(loss_of(made, kAll, all_parts()).total.item<double>()));
 }
 
 TEST(ChainValuesTest, DealsTheRowsToTheirChains) {
   Chains made = make_chains();
-  made.rollout.chains[3].text.reset();
-  const std::vector<size_t> chains = {2, 3, 0};
-  ReplayOutput output = made.now(chains);
+  made.rollout.stages[3].text.reset();
+  const std::vector<size_t> stages = {2, 3, 0};
+  ReplayOutput output = made.now(stages);
   output.logprobs = at::cat({made.logprobs[2], made.logprobs[0]});
-  const std::vector<ChainValues> values = chain_values(made.rollout, chains, output);
+  const std::vector<StageValues> values = stage_values(made.rollout, stages, output);
   EXPECT_TRUE(same_bits(values[0].logprobs, made.logprobs[2]));
   EXPECT_FALSE(values[1].logprobs.defined());
   EXPECT_TRUE(same_bits(values[2].logprobs, made.logprobs[0]));
   for (size_t i = 0; i < 3; ++i) {
-    EXPECT_TRUE(same_bits(values[i].velocities, made.velocities[chains[i]]));
+    EXPECT_TRUE(same_bits(values[i].velocities, made.velocities[stages[i]]));
     EXPECT_FALSE(values[i].velocities.requires_grad());
   }
 }

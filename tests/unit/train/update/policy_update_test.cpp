@@ -16,7 +16,7 @@
 namespace diptych {
 namespace {
 
-/** A fresh tiny model with an optimizer, and a rollout of two groups of three chains. Stays where it is. */
+/** A fresh tiny model with an optimizer, and a rollout of two groups of three stages. Stays where it is. */
 struct Learner {
   explicit Learner(const std::filesystem::path& folder) : made(load_model_folder(folder)) {
     policy = std::make_unique<TrainedPolicy>(
@@ -33,7 +33,7 @@ struct Learner {
   }
 
   UpdateReport update() {
-    return update_policy(made.model, rollout, chains, advantages, reference, options, *policy, rate, gate);
+    return update_policy(made.model, rollout, stages, advantages, reference, options, *policy, rate, gate);
   }
 
   std::map<std::string, Tensor> state() const {
@@ -47,9 +47,9 @@ struct Learner {
   std::unique_ptr<TrainedPolicy> policy;
   std::vector<NamedTensor> weights;
   Rollout rollout;
-  std::vector<size_t> chains = {0, 1, 2, 3, 4, 5};
+  std::vector<size_t> stages = {0, 1, 2, 3, 4, 5};
   std::vector<double> advantages = {1.2, -0.4, -0.8, 0.3, 0.9, -1.2};
-  std::vector<ChainValues> reference;
+  std::vector<StageValues> reference;
   UpdateOptions options;
   std::function<double()> rate = [] { return 1.0; };
   GateReport gate;
@@ -60,9 +60,9 @@ class PolicyUpdateTest : public ::testing::Test {
   void SetUp() override { make_tiny_model(folder_.path()); }
   Learner learner() { return Learner(folder_.path()); }
 
-  int64_t actions(const Learner& some, const std::vector<size_t>& chains) {
+  int64_t actions(const Learner& some, const std::vector<size_t>& stages) {
     int64_t count = 0;
-    for (const size_t c : chains) count += static_cast<int64_t>(some.rollout.chains[c].text->tokens.size());
+    for (const size_t c : stages) count += static_cast<int64_t>(some.rollout.stages[c].text->tokens.size());
     return count;
   }
 
@@ -80,7 +80,7 @@ TEST_F(PolicyUpdateTest, MicroBatchesMakeTheSameStep) {
   EXPECT_EQ(expected.applied, 1);
   EXPECT_EQ(expected.first_text_ratio, 0);
   EXPECT_EQ(expected.first_image_ratio, 0);
-  EXPECT_EQ(expected.text_ratios.count, actions(whole, whole.chains));
+  EXPECT_EQ(expected.text_ratios.count, actions(whole, whole.stages));
   EXPECT_EQ(expected.image_ratios.count, 12);
   for (const int64_t size : {1, 2, 4}) {
     Learner parts = learner();
@@ -111,7 +111,7 @@ TEST_F(PolicyUpdateTest, AnyNumberOfThreadsMakesTheSameBits) {
     some.options.mini_batches = 2;
     some.options.epochs = 2;
     some.options.loss.velocity_mse_weight = 0.1;
-    some.reference = replay_values(some.made.model, some.rollout, some.chains, some.options);
+    some.reference = replay_values(some.made.model, some.rollout, some.stages, some.options);
     EXPECT_EQ(some.update().applied, 4);
     states.push_back(some.state());
   }
@@ -126,7 +126,7 @@ TEST_F(PolicyUpdateTest, MiniBatchesKeepGroupsTogether) {
   const UpdateReport report = some.update();
   EXPECT_EQ(report.applied, 2);
   EXPECT_EQ(some.policy->optimizer().step_count(), 2);
-  // The report is of the second update: the chains of the second prompt, after a move of the policy.
+  // The report is of the second update: the stages of the second prompt, after a move of the policy.
   EXPECT_EQ(report.text_ratios.count, actions(some, {3, 4, 5}));
   EXPECT_EQ(report.image_ratios.count, 6);
   EXPECT_GT(report.text_ratios.max_abs_log_ratio.item<double>(), 1e-5);
@@ -137,10 +137,10 @@ TEST_F(PolicyUpdateTest, MiniBatchesKeepGroupsTogether) {
   EXPECT_EQ(more.update().applied, 2);
   Learner one = learner();
   one.options.mini_batches = 2;
-  one.chains = {3, 4, 5};  // a prompt without a spread contributes nothing
+  one.stages = {3, 4, 5};  // a prompt without a spread contributes nothing
   EXPECT_EQ(one.update().applied, 1);
   Learner none = learner();
-  none.chains = {};
+  none.stages = {};
   const UpdateReport nothing = none.update();
   EXPECT_EQ(nothing.applied + nothing.skipped, 0);
 }
@@ -170,7 +170,7 @@ TEST_F(PolicyUpdateTest, PacksWithoutAWayToATrainedWeightAreLeftOut) {
       some.policy = std::make_unique<TrainedPolicy>(
           some.made.model, PolicyOptions{.parameters = {"llm2vae*"}, .und_learning_rate = 1e-3});
       for (const size_t c : {0, 1, 2, 3, 4, 5})
-        if (c < 3 || all_stop) some.rollout.chains[c].image.reset();
+        if (c < 3 || all_stop) some.rollout.stages[c].image.reset();
       some.options.chains_per_pack = 3;
       const UpdateReport report = some.update();
       EXPECT_EQ(report.applied, 1);
@@ -184,16 +184,16 @@ TEST_F(PolicyUpdateTest, PacksWithoutAWayToATrainedWeightAreLeftOut) {
 TEST_F(PolicyUpdateTest, OldValuesStayThoseBeforeTheFirstUpdate) {
   Learner some = learner();
   some.options.epochs = 3;
-  const std::vector<ChainValues> before = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const std::vector<StageValues> before = replay_values(some.made.model, some.rollout, some.stages, some.options);
   const UpdateReport report = some.update();
   EXPECT_EQ(report.applied, 3);
   // Ratios of the third update are against the weights before the first one: undo it and compare.
   Learner two = learner();
   two.options.epochs = 2;
   two.update();
-  const std::vector<ChainValues> now = replay_values(two.made.model, two.rollout, two.chains, two.options);
+  const std::vector<StageValues> now = replay_values(two.made.model, two.rollout, two.stages, two.options);
   double largest = 0;
-  for (const size_t c : two.chains)
+  for (const size_t c : two.stages)
     largest = std::max(largest, (now[c].logprobs - before[c].logprobs).abs().max().item<double>());
   EXPECT_NEAR(report.text_ratios.max_abs_log_ratio.item<double>() / largest, 1, 1e-3);
 }
@@ -236,14 +236,14 @@ TEST_F(PolicyUpdateTest, NonFiniteStepsChangeNothingAndAreCounted) {
     expect_skipped([&](Learner& some) { some.advantages[1] = some.advantages[4] = INFINITY; }, mini_batches);
     expect_skipped(
         [&](Learner& some) {
-          for (const size_t c : {2, 5}) some.rollout.chains[c].image->nexts[1][0][3] = nan;
+          for (const size_t c : {2, 5}) some.rollout.stages[c].image->nexts[1][0][3] = nan;
         },
         mini_batches);
     // A log-probability of the reference, of the policy (its weights are spoilt), a gradient behind a finite loss.
     expect_skipped(
         [&](Learner& some) {
           some.options.loss.text_kl_weight = 1;
-          some.reference = replay_values(some.made.model, some.rollout, some.chains, some.options);
+          some.reference = replay_values(some.made.model, some.rollout, some.stages, some.options);
           for (const size_t c : {0, 3}) some.reference[c].logprobs[0] = nan;
         },
         mini_batches);
@@ -270,22 +270,22 @@ TEST_F(PolicyUpdateTest, NonFiniteStepsChangeNothingAndAreCounted) {
 
 TEST_F(PolicyUpdateTest, GateBAcceptsTheSamplerAndMeasuresIt) {
   const Learner some = learner();
-  const std::vector<ChainValues> replayed = replay_values(some.made.model, some.rollout, some.chains, some.options);
-  const GateReport gate = check_replay(some.rollout, some.chains, replayed, some.options);
+  const std::vector<StageValues> replayed = replay_values(some.made.model, some.rollout, some.stages, some.options);
+  const GateReport gate = check_replay(some.rollout, some.stages, replayed, some.options);
   EXPECT_LT(gate.text_max, 1e-5);
   EXPECT_LE(gate.text_mean, gate.text_max);
   EXPECT_LT(gate.image_max, 0.1);
-  const GateReport same = check_replay(some.rollout, some.chains, sampler_values(some.rollout), some.options);
+  const GateReport same = check_replay(some.rollout, some.stages, sampler_values(some.rollout), some.options);
   EXPECT_LT(same.text_max, 1e-6);  // float32 of the stored float64
   EXPECT_EQ(same.image_max, 0);
 }
 
 TEST_F(PolicyUpdateTest, GateBNamesTheChainThatDisagrees) {
   const Learner some = learner();
-  const auto tampered = [&](const std::function<void(std::vector<ChainValues>&)>& tamper) {
-    std::vector<ChainValues> values = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const auto tampered = [&](const std::function<void(std::vector<StageValues>&)>& tamper) {
+    std::vector<StageValues> values = replay_values(some.made.model, some.rollout, some.stages, some.options);
     tamper(values);
-    check_replay(some.rollout, some.chains, values, some.options);
+    check_replay(some.rollout, some.stages, values, some.options);
   };
   const double nan = std::nan("");
   for (const double shift : {0.01, -0.01, nan})
@@ -294,21 +294,21 @@ TEST_F(PolicyUpdateTest, GateBNamesTheChainThatDisagrees) {
   for (const double shift : {0.1, nan})
     expect_error([&] { tampered([&](auto& values) { values[2].velocities[1][0][0] += shift; }); }, ExitCode::numerics,
                  {"gate B", "clips (prompt 0, sample 2)"});
-  // A NaN early on is not forgotten because of later chains.
+  // A NaN early on is not forgotten because of later stages.
   expect_error([&] { tampered([&](auto& values) { values[0].logprobs[0] = nan; }); }, ExitCode::numerics,
                {"nan (prompt 0, sample 0), image 0 clips"});
 }
 
 TEST_F(PolicyUpdateTest, GateBMeasuresImagesInClips) {
   const Learner some = learner();
-  std::vector<ChainValues> values = sampler_values(some.rollout);
+  std::vector<StageValues> values = sampler_values(some.rollout);
   values[1].velocities = values[1].velocities.clone();
   values[1].velocities[1] += 1e-3;
   const double elements = static_cast<double>(values[1].velocities[1].numel());
   const double expected = 1e-3 * std::abs(window_gains(some.rollout.schedule)[1]) / std::sqrt(elements) / 1e-4;
   UpdateOptions wide = some.options;
   wide.gate_image = 1e9;
-  EXPECT_NEAR(check_replay(some.rollout, some.chains, values, wide).image_max / expected, 1, 1e-3);
+  EXPECT_NEAR(check_replay(some.rollout, some.stages, values, wide).image_max / expected, 1, 1e-3);
 }
 
 TEST_F(PolicyUpdateTest, UpdatesStopAtATamperedRollout) {
@@ -316,7 +316,7 @@ TEST_F(PolicyUpdateTest, UpdatesStopAtATamperedRollout) {
     for (const double shift : {-0.5, std::nan("")}) {
       Learner some = learner();
       some.options.mini_batches = mini_batches;
-      some.rollout.chains[4].text->logprobs[0] += shift;
+      some.rollout.stages[4].text->logprobs[0] += shift;
       const std::map<std::string, Tensor> before = some.state();
       expect_error([&] { some.update(); }, ExitCode::numerics, {"gate B", "prompt 1, sample 1"});
       expect_same_state(some.state(), before);
@@ -328,24 +328,24 @@ TEST_F(PolicyUpdateTest, InBfloat16TheGateIsAboutTheMean) {
   Learner some = learner();
   some.options.gate_text_mean = true;
   some.options.gate_text = 0.05;
-  const std::vector<ChainValues> values = replay_values(some.made.model, some.rollout, some.chains, some.options);
-  some.rollout.chains[4].text->logprobs[0] += 0.5;
-  const GateReport report = check_replay(some.rollout, some.chains, values, some.options);
+  const std::vector<StageValues> values = replay_values(some.made.model, some.rollout, some.stages, some.options);
+  some.rollout.stages[4].text->logprobs[0] += 0.5;
+  const GateReport report = check_replay(some.rollout, some.stages, values, some.options);
   EXPECT_NEAR(report.text_max, 0.5, 1e-3);
   EXPECT_LT(report.text_mean, some.options.gate_text);
-  for (const size_t chain : some.chains)
-    for (double& logprob : some.rollout.chains[chain].text->logprobs) logprob += 0.1;
-  expect_error([&] { check_replay(some.rollout, some.chains, values, some.options); }, ExitCode::numerics,
+  for (const size_t stage : some.stages)
+    for (double& logprob : some.rollout.stages[stage].text->logprobs) logprob += 0.1;
+  expect_error([&] { check_replay(some.rollout, some.stages, values, some.options); }, ExitCode::numerics,
                {"gate B", "mean |log-prob difference| up to", "text mean", "largest"});
-  some.rollout.chains[4].text->logprobs[0] = std::nan("");
-  expect_error([&] { check_replay(some.rollout, some.chains, values, some.options); }, ExitCode::numerics, {"gate B"});
+  some.rollout.stages[4].text->logprobs[0] = std::nan("");
+  expect_error([&] { check_replay(some.rollout, some.stages, values, some.options); }, ExitCode::numerics, {"gate B"});
 }
 
 TEST_F(PolicyUpdateTest, PenaltiesNeedADistanceFromTheReference) {
   Learner some = learner();
   some.options.loss.velocity_mse_weight = 1;
   some.advantages.assign(6, 0);
-  some.reference = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  some.reference = replay_values(some.made.model, some.rollout, some.stages, some.options);
   const UpdateReport still = some.update();
   EXPECT_EQ(still.velocity_mse, 0);
   some.reference[3].velocities = some.reference[3].velocities + 0.5;
@@ -356,14 +356,14 @@ TEST_F(PolicyUpdateTest, PenaltiesNeedADistanceFromTheReference) {
 
 TEST_F(PolicyUpdateTest, ThePolicyComesBackInThePlaceOfTheReference) {
   Learner some = learner();
-  const std::vector<ChainValues> start = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const std::vector<StageValues> start = replay_values(some.made.model, some.rollout, some.stages, some.options);
   some.update();
   const std::map<std::string, Tensor> live = some.state();
   {
     const ReferenceInPlace reference(*some.policy);
     EXPECT_FALSE(some.policy->intact());
-    const std::vector<ChainValues> frozen = replay_values(some.made.model, some.rollout, some.chains, some.options);
-    for (const size_t c : some.chains) {
+    const std::vector<StageValues> frozen = replay_values(some.made.model, some.rollout, some.stages, some.options);
+    for (const size_t c : some.stages) {
       EXPECT_TRUE(same_bits(frozen[c].logprobs, start[c].logprobs));
       EXPECT_TRUE(same_bits(frozen[c].velocities, start[c].velocities));
     }
@@ -381,17 +381,17 @@ TEST_F(PolicyUpdateTest, AdaptersLearn) {
                                      .und_learning_rate = 1e-2,
                                      .gen_learning_rate = 1e-2,
                                      .adamw = {.weight_decay = 0}});
-  const std::vector<ChainValues> start = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const std::vector<StageValues> start = replay_values(some.made.model, some.rollout, some.stages, some.options);
   const UpdateReport report = some.update();
   EXPECT_EQ(report.applied, 1);
   EXPECT_GT(report.groups[0].grad_norm, 0);
   EXPECT_GT(report.groups[1].grad_norm, 0);
-  const std::vector<ChainValues> moved = replay_values(some.made.model, some.rollout, some.chains, some.options);
+  const std::vector<StageValues> moved = replay_values(some.made.model, some.rollout, some.stages, some.options);
   EXPECT_GT((moved[0].velocities - start[0].velocities).abs().max().item<double>(), 1e-5);
   EXPECT_GT((moved[0].logprobs - start[0].logprobs).abs().max().item<double>(), 1e-5);
-  const std::vector<ChainValues> frozen = [&] {
+  const std::vector<StageValues> frozen = [&] {
     const ReferenceInPlace reference(*some.policy);
-    return replay_values(some.made.model, some.rollout, some.chains, some.options);
+    return replay_values(some.made.model, some.rollout, some.stages, some.options);
   }();
   EXPECT_TRUE(same_bits(frozen[0].velocities, start[0].velocities));
   EXPECT_TRUE(same_bits(frozen[0].logprobs, start[0].logprobs));
@@ -446,7 +446,7 @@ TEST_F(PolicyUpdateTest, ChainsOfOtherRanksCountInTheDenominators) {
     Learner some = learner();
     some.policy = std::make_unique<TrainedPolicy>(
         some.made.model, PolicyOptions{.und_learning_rate = 1e-3, .gen_learning_rate = 1e-3, .max_grad_norm = 0});
-    for (Trajectory& chain : some.rollout.chains) chain.remote = chain.prompt == remote_prompt;
+    for (Stage& stage : some.rollout.stages) stage.remote = stage.prompt == remote_prompt;
     EXPECT_EQ(some.update().applied, 1);
     return some.policy->optimizer().optimizer_state();
   };

@@ -24,7 +24,7 @@ enum class StageEnd {
 };
 
 /** One stage of an episode: a context, and the text and the image sampled behind it. */
-struct Trajectory {
+struct Stage {
   int64_t prompt = 0;                 // index in the rollout's prompts
   int64_t sample = 0;                 // index in its group
   int64_t round = 0;                  // 0: the first stage of the episode; k: its k-th refinement
@@ -44,7 +44,7 @@ struct Rollout {
   int64_t prompts = 0;
   int64_t group_size = 0;
   DenoiseSchedule schedule;  // shared by all stages, window included
-  std::vector<Trajectory> chains;
+  std::vector<Stage> stages;
 };
 
 }  // namespace diptych
