@@ -18,4 +18,13 @@ inline std::string ascii_lower(std::string_view text) {
   return lower;
 }
 
+constexpr std::string_view kAsciiBlanks = " \t\r\n\f\v";
+
+/** The text without blanks at both ends. `blanks`: those of a format that knows fewer. */
+inline std::string_view trimmed(std::string_view text, std::string_view blanks = kAsciiBlanks) {
+  const size_t first = text.find_first_not_of(blanks);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
 }  // namespace diptych

@@ -44,19 +44,7 @@ class ConfigReader : public ConfigFields {
   std::vector<std::string> unread() const;
 
  private:
-  void field(std::string_view name, bool& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, int64_t& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, double& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, std::string& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, std::vector<std::string>& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, std::vector<int64_t>& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, std::vector<double>& value, std::string_view comment, Change change) override;
-  void chosen(std::string_view name, std::string& value, const std::vector<std::string>& choices,
-              std::string_view comment, Change change) override;
-  void ranged(std::string_view name, double& value, double low, double high, std::string_view comment,
-              Change change) override;
-  void ranged(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view comment,
-              Change change) override;
+  void field(const ConfigField& field) override;
   void enter(std::string_view name) override;
   void leave() override;
   struct State;
@@ -81,23 +69,9 @@ class ConfigPrinter : public ConfigFields {
   const std::vector<ConfigKey>& keys() const { return keys_; }
 
  private:
-  void field(std::string_view name, bool& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, int64_t& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, double& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, std::string& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, std::vector<std::string>& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, std::vector<int64_t>& value, std::string_view comment, Change change) override;
-  void field(std::string_view name, std::vector<double>& value, std::string_view comment, Change change) override;
-  void chosen(std::string_view name, std::string& value, const std::vector<std::string>& choices,
-              std::string_view comment, Change change) override;
-  void ranged(std::string_view name, double& value, double low, double high, std::string_view comment,
-              Change change) override;
-  void ranged(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view comment,
-              Change change) override;
+  void field(const ConfigField& field) override;
   void enter(std::string_view name) override;
   void leave() override;
-  void line(std::string_view name, const std::string& value, const std::vector<std::string>& words,
-            std::string_view comment, Change change);
   std::string text_;
   std::vector<ConfigKey> keys_;
   std::vector<std::string> path_;

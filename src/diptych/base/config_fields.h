@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace diptych {
@@ -26,29 +27,50 @@ enum class Change {
   files,     // names files: where they lie is free, what they hold is recorded
 };
 
-/** Is shown every field of a config struct: its name, value, comment, limits, and what a run that continues may do with
- *  it. Values are bool, int64_t, double, std::string, and vectors of the last three. */
+/** The values from `low` to `high`. */
+template <class Number>
+struct ConfigRange {
+  Number low;
+  Number high;
+};
+
+/** A field of a config struct, as it is shown while it is visited. */
+struct ConfigField {
+  using Value = std::variant<bool*, int64_t*, double*, std::string*, std::vector<std::string>*, std::vector<int64_t>*,
+                             std::vector<double>*>;
+  using Limits = std::variant<std::monostate, ConfigRange<int64_t>, ConfigRange<double>,
+                              const std::vector<std::string>*>;  // the last: the choices of a string
+
+  std::string_view name;
+  Value value;
+  std::string_view comment;
+  Change change = Change::refused;  // what a run that continues may do with it
+  Limits limits = {};
+};
+
+/** Is shown every field of a config struct. Values are bool, int64_t, double, std::string, and vectors of the last
+ *  three. */
 class ConfigFields {
  public:
   virtual ~ConfigFields() = default;
 
   template <class Value>
   void operator()(std::string_view name, Value& value, std::string_view comment, Change change = Change::refused) {
-    field(name, value, comment, change);
+    field({name, &value, comment, change});
   }
   /** A string that must be one of `choices`. */
   void choice(std::string_view name, std::string& value, const std::vector<std::string>& choices,
               std::string_view comment, Change change = Change::refused) {
-    chosen(name, value, choices, comment, change);
+    field({name, &value, comment, change, &choices});
   }
   /** A number that must lie in [low, high]. */
   void range(std::string_view name, double& value, double low, double high, std::string_view comment,
              Change change = Change::refused) {
-    ranged(name, value, low, high, comment, change);
+    field({name, &value, comment, change, ConfigRange<double>{low, high}});
   }
   void range(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view comment,
              Change change = Change::refused) {
-    ranged(name, value, low, high, comment, change);
+    field({name, &value, comment, change, ConfigRange<int64_t>{low, high}});
   }
   template <class Section>
   void section(std::string_view name, Section& fields) {
@@ -58,20 +80,7 @@ class ConfigFields {
   }
 
  protected:
-  virtual void field(std::string_view name, bool& value, std::string_view comment, Change change) = 0;
-  virtual void field(std::string_view name, int64_t& value, std::string_view comment, Change change) = 0;
-  virtual void field(std::string_view name, double& value, std::string_view comment, Change change) = 0;
-  virtual void field(std::string_view name, std::string& value, std::string_view comment, Change change) = 0;
-  virtual void field(std::string_view name, std::vector<std::string>& value, std::string_view comment,
-                     Change change) = 0;
-  virtual void field(std::string_view name, std::vector<int64_t>& value, std::string_view comment, Change change) = 0;
-  virtual void field(std::string_view name, std::vector<double>& value, std::string_view comment, Change change) = 0;
-  virtual void chosen(std::string_view name, std::string& value, const std::vector<std::string>& choices,
-                      std::string_view comment, Change change) = 0;
-  virtual void ranged(std::string_view name, double& value, double low, double high, std::string_view comment,
-                      Change change) = 0;
-  virtual void ranged(std::string_view name, int64_t& value, int64_t low, int64_t high, std::string_view comment,
-                      Change change) = 0;
+  virtual void field(const ConfigField& field) = 0;
   virtual void enter(std::string_view section) = 0;
   virtual void leave() = 0;
 };

@@ -47,6 +47,19 @@ std::string literal(const std::vector<Value>& values) {
   return cat("[", join(items, ", "), "]");
 }
 
+std::vector<std::string> words_of(const std::string& value) {
+  return {value};
+}
+
+std::vector<std::string> words_of(const std::vector<std::string>& value) {
+  return value;
+}
+
+template <class Value>
+std::vector<std::string> words_of(const Value&) {
+  return {};
+}
+
 const char* mark_of(Change change) {
   switch (change) {
     case Change::refused:
@@ -63,43 +76,33 @@ const char* mark_of(Change change) {
   return "";
 }
 
+/** The comment as it is printed, with what the key may be and what a run that continues may do with it. */
+std::string full_comment(const ConfigField& field) {
+  std::string comment(field.comment);
+  if (const auto* choices = std::get_if<const std::vector<std::string>*>(&field.limits))
+    comment += cat(" (", join(**choices, ", "), ")");
+  return cat(comment, !comment.empty() && field.change != Change::refused ? " " : "", mark_of(field.change));
+}
+
 }  // namespace
 
-void ConfigPrinter::field(std::string_view name, bool& value, std::string_view comment, Change change) {
-  line(name, literal(value), {}, comment, change);
-}
-void ConfigPrinter::field(std::string_view name, int64_t& value, std::string_view comment, Change change) {
-  line(name, literal(value), {}, comment, change);
-}
-void ConfigPrinter::field(std::string_view name, double& value, std::string_view comment, Change change) {
-  line(name, literal(value), {}, comment, change);
-}
-void ConfigPrinter::field(std::string_view name, std::string& value, std::string_view comment, Change change) {
-  line(name, literal(value), {value}, comment, change);
-}
-void ConfigPrinter::field(std::string_view name, std::vector<std::string>& value, std::string_view comment,
-                          Change change) {
-  line(name, literal(value), value, comment, change);
-}
-void ConfigPrinter::field(std::string_view name, std::vector<int64_t>& value, std::string_view comment, Change change) {
-  line(name, literal(value), {}, comment, change);
-}
-void ConfigPrinter::field(std::string_view name, std::vector<double>& value, std::string_view comment, Change change) {
-  line(name, literal(value), {}, comment, change);
-}
-
-void ConfigPrinter::chosen(std::string_view name, std::string& value, const std::vector<std::string>& choices,
-                           std::string_view comment, Change change) {
-  line(name, literal(value), {value}, cat(comment, " (", join(choices, ", "), ")"), change);
-}
-
-void ConfigPrinter::ranged(std::string_view name, double& value, double, double, std::string_view comment,
-                           Change change) {
-  line(name, literal(value), {}, comment, change);
-}
-void ConfigPrinter::ranged(std::string_view name, int64_t& value, int64_t, int64_t, std::string_view comment,
-                           Change change) {
-  line(name, literal(value), {}, comment, change);
+void ConfigPrinter::field(const ConfigField& field) {
+  ConfigKey key;
+  key.name = cat(join(path_, "."), path_.empty() ? "" : ".", field.name);
+  key.change = field.change;
+  std::visit(
+      [&](const auto* value) {
+        key.value = literal(*value);
+        key.words = words_of(*value);
+      },
+      field.value);
+  const std::string comment = full_comment(field);
+  const std::string text = cat(field.name, " = ", key.value, comment.empty() ? "" : "  # ", comment, "\n");
+  keys_.push_back(std::move(key));
+  // A first top-level field that is visited after a section still gets its empty line below.
+  const bool needs_gap = field_end_.back() == 0 && !text_.empty();
+  text_.insert(field_end_.back(), needs_gap ? text + "\n" : text);
+  field_end_.back() += text.size();
 }
 
 void ConfigPrinter::enter(std::string_view name) {
@@ -111,20 +114,6 @@ void ConfigPrinter::enter(std::string_view name) {
 void ConfigPrinter::leave() {
   path_.pop_back();
   field_end_.pop_back();
-}
-
-void ConfigPrinter::line(std::string_view name, const std::string& value, const std::vector<std::string>& words,
-                         std::string_view comment, Change change) {
-  keys_.push_back({.name = cat(join(path_, "."), path_.empty() ? "" : ".", name),
-                   .value = value,
-                   .words = words,
-                   .change = change});
-  const std::string told = cat(comment, !comment.empty() && change != Change::refused ? " " : "", mark_of(change));
-  const std::string text = cat(name, " = ", value, told.empty() ? "" : "  # ", told, "\n");
-  // A first top-level field that is visited after a section still gets its empty line below.
-  const bool needs_gap = field_end_.back() == 0 && !text_.empty();
-  text_.insert(field_end_.back(), needs_gap ? text + "\n" : text);
-  field_end_.back() += text.size();
 }
 
 }  // namespace diptych

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "diptych/base/control_groups.h"
 #include "diptych/base/text_format.h"
 
 namespace diptych {
@@ -62,35 +63,13 @@ std::string identity(const fs::path& folder) {
   return ::stat(folder.c_str(), &found) == 0 ? cat(found.st_dev, ":", found.st_ino) : folder.string();
 }
 
-/** Looks at a group and at all around it, up to `mount`. Inside a container the path may be that of the machine, which
- * is not there; the container's own group then lies at `mount`. */
-void take_smallest(const fs::path& mount, const std::string& path, std::optional<CpuQuota>& smallest) {
-  for (fs::path group = mount / fs::path(path).relative_path();; group = group.parent_path()) {
-    const std::optional<double> quota = quota_of(group);
-    if (quota && (!smallest || *quota < smallest->processors)) smallest = {*quota, identity(group)};
-    if (group == mount || !group.has_relative_path()) return;
-  }
-}
-
 }  // namespace
 
 std::optional<CpuQuota> cpu_quota(const fs::path& root) {
-  const fs::path mounts = root / "sys/fs/cgroup";
   std::optional<CpuQuota> smallest;
-  std::ifstream groups(root / "proc/self/cgroup");
-  // Lines such as 4:cpu,cpuacct:/jobs/7 for v1 and 0::/jobs/7 for v2.
-  for (std::string line; std::getline(groups, line);) {
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == line.npos || second == line.npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string path = fs::path(line.substr(second + 1)).lexically_normal().string();
-    if (controllers.empty()) {
-      take_smallest(mounts, path, smallest);
-      take_smallest(mounts / "unified", path, smallest);
-    } else if (cat(",", controllers, ",").find(",cpu,") != std::string::npos) {
-      take_smallest(mounts / controllers, path, smallest);
-      take_smallest(mounts / "cpu", path, smallest);
-    }
+  for (const fs::path& group : control_group_folders("cpu", root)) {
+    const std::optional<double> quota = quota_of(group);
+    if (quota && (!smallest || *quota < smallest->processors)) smallest = {*quota, identity(group)};
   }
   return smallest;
 }

@@ -22,8 +22,8 @@ struct Processors {
 /** Reads affinity and quotas. What cannot be read limits nothing. */
 Processors usable_processors();
 
-/** The smallest quota of the groups of this process and of those around them: cpu.max of cgroup v2, cpu.cfs_quota_us of
- *  v1, wherever systemd or a container mounts them. `root` is "/", but for tests. */
+/** The smallest quota of the groups of this process and of those around them (control_groups.h): cpu.max of version 2,
+ *  cpu.cfs_quota_us of version 1. `root` is "/", but for tests. */
 std::optional<CpuQuota> cpu_quota(const std::filesystem::path& root);
 
 /** Whole processors that can be kept busy: the smaller of affinity and quota, rounded down, at least 1. */

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
@@ -66,7 +67,7 @@ LineCounts visit_data_lines(const fs::path& path,
     std::string_view line = take_line(&rest);
     ++counts.lines;
     if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
-    const std::string_view text = trim(line);
+    const std::string_view text = trimmed(line);
     if (text.empty()) {
       ++counts.blank;
     } else if (is_plain_text && text.starts_with('#')) {
@@ -129,7 +130,7 @@ std::string text_field(const std::string& where, const json& object, const std::
                                  value.is_null() ? "leave the key out where there is no value" : ""});
   }
   const std::string& text = value.get_ref<const std::string&>();
-  if (trim(text).empty()) throw Error(ExitCode::data, {where, cat("text for '", key, "'"), "an empty string", ""});
+  if (trimmed(text).empty()) throw Error(ExitCode::data, {where, cat("text for '", key, "'"), "an empty string", ""});
   return text;
 }
 

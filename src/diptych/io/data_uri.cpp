@@ -22,8 +22,7 @@ std::string_view without_blanks_ahead(std::string_view text) {
 bool names_base64(std::string_view header) {
   while (!header.empty()) {
     const size_t start = header.rfind(';') + 1;  // 0 without a semicolon
-    const std::string_view parameter = without_blanks_ahead(header.substr(start));
-    if (ascii_lower(parameter.substr(0, parameter.find_last_not_of(kBlanks) + 1)) == "base64") return true;
+    if (ascii_lower(trimmed(header.substr(start), kBlanks)) == "base64") return true;
     header = header.substr(0, start == 0 ? 0 : start - 1);
   }
   return false;

@@ -7,7 +7,9 @@
 #include <limits>
 #include <optional>
 #include <sstream>
+#include <vector>
 
+#include "diptych/base/control_groups.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 
@@ -52,45 +54,27 @@ MemorySpace free_in_machine(const fs::path& root) {
 
 /** The files in which a version of control groups keeps its numbers. */
 struct GroupFiles {
-  fs::path mount;
-  std::string limit, usage;
-  std::string prefix;  // of the numbers in memory.stat that include the groups inside
+  const char* limit;
+  const char* usage;
+  std::vector<std::string> file_pages;  // of the numbers in memory.stat that include the groups inside
 };
 
-/** What a group and those around it leave. `group`: its path below the mount. Inside a container the mount may begin at
- *  that very group, so that the path is not there: then its own files are those of the mount. */
-MemorySpace left_by_group(const GroupFiles& files, const std::string& group) {
-  MemorySpace space{kUnbounded, ""};
-  for (fs::path path = fs::path(group).relative_path();; path = path.parent_path()) {
-    const fs::path folder = files.mount / path;
-    const std::optional<int64_t> limit = number_in(folder / files.limit), usage = number_in(folder / files.usage);
-    if (limit && usage) {
-      int64_t used = *usage;
-      for (const char* pages : {"active_file", "inactive_file"})
-        used -= number_behind(folder / "memory.stat", files.prefix + pages).value_or(0);
-      const int64_t left = std::max<int64_t>(*limit - std::max<int64_t>(used, 0), 0);
-      space = smaller(space, {left, cat("left of the limit of ", folder.string())});
-    }
-    if (path.empty()) return space;
-  }
+/** What a group's own limit leaves it. */
+MemorySpace left_by_group(const fs::path& folder, const GroupFiles& files) {
+  const std::optional<int64_t> limit = number_in(folder / files.limit), usage = number_in(folder / files.usage);
+  if (!limit || !usage) return {kUnbounded, ""};
+  int64_t used = *usage;
+  for (const std::string& pages : files.file_pages) used -= number_behind(folder / "memory.stat", pages).value_or(0);
+  return {std::max<int64_t>(*limit - std::max<int64_t>(used, 0), 0), cat("left of the limit of ", folder.string())};
 }
 
 MemorySpace left_by_groups(const fs::path& root) {
-  const fs::path mount = root / "sys/fs/cgroup";
+  const GroupFiles versions[] = {
+      {"memory.limit_in_bytes", "memory.usage_in_bytes", {"total_active_file", "total_inactive_file"}},
+      {"memory.max", "memory.current", {"active_file", "inactive_file"}}};
   MemorySpace space{kUnbounded, ""};
-  std::ifstream lines(root / "proc/self/cgroup");
-  for (std::string line; std::getline(lines, line);) {  // NUMBER:CONTROLLERS:PATH
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const std::string path = line.substr(second + 1);
-    if (controllers == ",,") {
-      space = smaller(space, left_by_group({mount, "memory.max", "memory.current", ""}, path));
-    } else if (controllers.find(",memory,") != std::string::npos) {
-      space = smaller(
-          space, left_by_group({mount / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"}, path));
-    }
-  }
+  for (const fs::path& folder : control_group_folders("memory", root))
+    for (const GroupFiles& files : versions) space = smaller(space, left_by_group(folder, files));
   return space;
 }
 

@@ -14,7 +14,7 @@ struct MemorySpace {
 };
 
 /** The least of what the machine has free (MemAvailable, and free swap), what the control groups of this process leave
- *  (versions 1 and 2, those around it included; pages of files count as free) and what its limit on addresses leaves
+ *  (control_groups.h; pages of files count as free) and what its limit on addresses leaves
  *  (`ulimit -v`). What the kernel does not tell bounds nothing. `root`: where /proc and /sys lie. */
 MemorySpace memory_space(const std::filesystem::path& root = "/");
 

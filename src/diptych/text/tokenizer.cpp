@@ -29,12 +29,8 @@ std::array<int64_t, 256> find_byte_ids(const TokenizerFiles& files, const std::s
   return byte_ids;
 }
 
-}  // namespace
-
-Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
-  const TokenizerFiles files = read_tokenizer_files(folder);
-  const std::string where = folder.string();
-
+/** Ids from 0 to the largest, with and without a token. */
+std::size_t count_ids(const TokenizerFiles& files, const std::string& where) {
   int64_t size = 0;
   for (const auto& [token, id] : files.vocabulary) size = std::max(size, id + 1);
   for (const AddedToken& added : files.added) size = std::max(size, added.id + 1);
@@ -43,9 +39,27 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
     throw Error(ExitCode::model,
                 {where, cat("ids without large gaps for ", count, " tokens"), cat("the id ", size - 1), ""});
   }
+  return static_cast<std::size_t>(size);
+}
 
+int64_t special_id(const TokenizerFiles& files, std::string_view text, const std::string& where) {
+  const auto found =
+      std::find_if(files.added.begin(), files.added.end(), [&](const AddedToken& added) { return added.text == text; });
+  if (found == files.added.end()) {
+    throw Error(ExitCode::model,
+                {where, cat("the added token ", text), "none",
+                 "tokenizer_config.json (added_tokens_decoder) or tokenizer.json (added_tokens) must list it"});
+  }
+  return found->id;
+}
+
+}  // namespace
+
+Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
+  const TokenizerFiles files = read_tokenizer_files(folder);
+  const std::string where = folder.string();
   Tokenizer tokenizer;
-  tokenizer.tokens_.resize(static_cast<std::size_t>(size));
+  tokenizer.tokens_.resize(count_ids(files, where));
   const auto is_added = [&](const std::string& token, int64_t id) {
     return std::any_of(files.added.begin(), files.added.end(),
                        [&](const AddedToken& added) { return added.text == token && added.id == id; });
@@ -73,21 +87,11 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
   std::stable_sort(tokenizer.added_.begin(), tokenizer.added_.end(),
                    [](const AddedToken& a, const AddedToken& b) { return a.text.size() > b.text.size(); });
 
-  const auto special_id = [&](std::string_view text) {
-    const auto found = std::find_if(files.added.begin(), files.added.end(),
-                                    [&](const AddedToken& added) { return added.text == text; });
-    if (found == files.added.end()) {
-      throw Error(ExitCode::model,
-                  {where, cat("the added token ", text), "none",
-                   "tokenizer_config.json (added_tokens_decoder) or tokenizer.json (added_tokens) must list it"});
-    }
-    return found->id;
-  };
-  tokenizer.im_start_ = special_id("<|im_start|>");
-  tokenizer.im_end_ = special_id("<|im_end|>");
-  tokenizer.vision_start_ = special_id("<|vision_start|>");
-  tokenizer.vision_end_ = special_id("<|vision_end|>");
-  tokenizer.endoftext_ = special_id("<|endoftext|>");
+  tokenizer.im_start_ = special_id(files, "<|im_start|>", where);
+  tokenizer.im_end_ = special_id(files, "<|im_end|>", where);
+  tokenizer.vision_start_ = special_id(files, "<|vision_start|>", where);
+  tokenizer.vision_end_ = special_id(files, "<|vision_end|>", where);
+  tokenizer.endoftext_ = special_id(files, "<|endoftext|>", where);
   return tokenizer;
 }
 

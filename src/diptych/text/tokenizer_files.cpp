@@ -7,6 +7,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
@@ -91,12 +92,6 @@ TextMerge split_merge(std::string_view rule, const std::string& where) {
   return {std::string(rule.substr(0, space)), std::string(rule.substr(space + 1)), where};
 }
 
-/** Without blanks at both ends. */
-std::string_view trimmed(std::string_view line) {
-  const std::size_t first = line.find_first_not_of(" \t");
-  return first == std::string_view::npos ? "" : line.substr(first, line.find_last_not_of(" \t") + 1 - first);
-}
-
 /** Lines may end as on any system, and a byte-order mark may stand in front. */
 std::vector<TextMerge> read_merges_txt(const path& file) {
   std::string text = read_file(file);
@@ -105,7 +100,7 @@ std::vector<TextMerge> read_merges_txt(const path& file) {
   int64_t number = 0;
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = std::min(text.find_first_of("\r\n", start), text.size());
-    const std::string_view line = trimmed({text.data() + start, end - start});
+    const std::string_view line = trimmed({text.data() + start, end - start}, " \t");
     start = end + (text.compare(end, 2, "\r\n") == 0 ? 2 : 1);
     ++number;
     const bool is_header = number == 1 && line.substr(0, 8) == "#version";

@@ -29,7 +29,4 @@ bool is_number(char32_t code_point);
 /** Property White_Space: \s of Python's `regex` module (unlike str.isspace, without U+001C to U+001F). */
 bool is_white_space(char32_t code_point);
 
-/** Without spaces, tabs and line breaks of ASCII at both ends. */
-std::string_view trim(std::string_view text);
-
 }  // namespace diptych

@@ -78,6 +78,14 @@ TEST_F(MemorySpaceTest, GroupsOfVersionOneBoundIt) {
   EXPECT_EQ(space().bytes, 20 * kGigabytes);
 }
 
+TEST_F(MemorySpaceTest, GroupsOfHybridMountsBoundIt) {
+  write("proc/self/cgroup", "4:cpu,cpuacct:/a\n0::/job\n");
+  write("sys/fs/cgroup/unified/job/memory.max", std::to_string(2 * kGigabytes) + "\n");
+  write("sys/fs/cgroup/unified/job/memory.current", std::to_string(kGigabytes) + "\n");
+  EXPECT_EQ(space().bytes, kGigabytes);
+  EXPECT_NE(space().bound.find("sys/fs/cgroup/unified/job"), std::string::npos);
+}
+
 TEST_F(MemorySpaceTest, TheLimitOnAddressesBoundsIt) {
   const std::string heading = "Limit                     Soft Limit           Hard Limit           Units     \n";
   const std::string ten = std::to_string(10 * kGigabytes);

@@ -69,11 +69,5 @@ TEST(Categories, FollowTheUnicodeProperties) {
   EXPECT_FALSE(is_white_space(0x1C) || is_white_space(0x1F) || is_white_space(U'\u200b') || is_white_space(0xFEFF));
 }
 
-TEST(Trim, RemovesSpacesAtBothEnds) {
-  EXPECT_EQ(trim(" \n a b\t"), "a b");
-  EXPECT_EQ(trim(" \r\n"), "");
-  EXPECT_EQ(trim(""), "");
-}
-
 }  // namespace
 }  // namespace diptych

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
 #include "diptych/base/progress.h"
 #include "diptych/base/text_format.h"
@@ -12,7 +13,6 @@
 #include "diptych/io/files.h"
 #include "diptych/reward/judge/judge.h"
 #include "diptych/reward/judge_check/judge_agreement.h"
-#include "diptych/text/unicode.h"
 
 namespace diptych {
 
@@ -103,7 +103,7 @@ ChatFunction with_progress(Judge& judge, int64_t portion, Progress& progress) {
 int run(const AgreementArguments& arguments) {
   YesNoOptions how;
   how.encoding = ImageEncoding::png;
-  if (!arguments.system_prompt_file.empty()) how.system_prompt = trim(read_file(arguments.system_prompt_file));
+  if (!arguments.system_prompt_file.empty()) how.system_prompt = trimmed(read_file(arguments.system_prompt_file));
   const shapes::Split split = arguments.split == "test" ? shapes::Split::test : shapes::Split::validation;
   const AgreementSet set = draw_agreement_pictures(split, arguments.pictures, arguments.seed);
 

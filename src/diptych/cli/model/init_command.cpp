@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "diptych/base/config.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/model/folder/preset.h"

@@ -48,7 +48,7 @@ std::string api_key(const ServeArguments& arguments) {
   };
   const char* value = std::getenv(arguments.api_key_variable.c_str());
   if (value == nullptr) throw fail("is not set");
-  const std::string_view key = trimmed(value);
+  const std::string_view key = trimmed(value, kHeaderBlanks);
   if (key.empty()) throw fail("is empty");
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   const auto control = std::ranges::find_if(key, is_control);

@@ -54,7 +54,8 @@ constexpr SampleDefaults kSmallDefaults = {.system_prompt = "none",
 
 // As files of prompts are checked.
 void check_prompt(const std::string& prompt) {
-  if (trim(prompt).empty()) wrong_usage("--prompt", "a text", prompt.empty() ? "an empty one" : "nothing but blanks");
+  if (trimmed(prompt).empty())
+    wrong_usage("--prompt", "a text", prompt.empty() ? "an empty one" : "nothing but blanks");
   if (repair_utf8(prompt) != prompt)
     wrong_usage("--prompt", "text in UTF-8", "other bytes", "does the terminal or script use another encoding?");
 }

@@ -98,9 +98,25 @@ T* mutable_numbers(const Tensor& tensor) {
   return static_cast<T*>(tensor.mutable_data_ptr());
 }
 
+/** What the loops read, and what they write on the way forward. */
+struct LoopTensors {
+  Tensor query;  // [rows, heads, width], as the output
+  Tensor keys;   // [rows, kv_heads, width], as the values
+  Tensor values;
+  Tensor output;
+  Tensor log_sum;  // [rows, heads]
+};
+
+/** What they write on the way back, each as the tensor that it is the gradient of. */
+struct LoopGradients {
+  Tensor query;
+  Tensor keys;
+  Tensor values;
+};
+
 template <class T>
-AttentionTask<T> task_of(const QueryBlock& block, int64_t kv_head, const Tensor& query, const Tensor& keys,
-                         const Tensor& values, const Tensor& output, const Tensor& log_sum) {
+AttentionTask<T> task_of(const QueryBlock& block, int64_t kv_head, const LoopTensors& tensors) {
+  const auto& [query, keys, values, output, log_sum] = tensors;
   return {.query = numbers<T>(query),
           .keys = numbers<T>(keys),
           .values = numbers<T>(values),
@@ -126,11 +142,10 @@ Computed<T>* scratch_of(const AttentionTask<T>& task, std::vector<Computed<T>>& 
 }
 
 template <class T>
-void run_forward(const QueryBlocks& blocks, const Tensor& query, const Tensor& keys, const Tensor& values,
-                 const Tensor& output, const Tensor& log_sum) {
-  const int64_t kv_heads = keys.size(1);
+void run_forward(const QueryBlocks& blocks, const LoopTensors& tensors) {
+  const int64_t kv_heads = tensors.keys.size(1);
   double flops = 0;
-  for (const QueryBlock& block : blocks.list) flops += flops_of(block, query);
+  for (const QueryBlock& block : blocks.list) flops += flops_of(block, tensors.query);
   const auto tasks = static_cast<int64_t>(blocks.list.size()) * kv_heads;
   if (tasks == 0) return;
   const auto grain = static_cast<int64_t>(static_cast<double>(tasks) * kFlopsPerTask / flops) + 1;
@@ -138,7 +153,7 @@ void run_forward(const QueryBlocks& blocks, const Tensor& query, const Tensor& k
     std::vector<Computed<T>> scratch;
     for (int64_t i = begin; i < end; ++i) {
       const QueryBlock& block = blocks.list[static_cast<size_t>(i / kv_heads)];
-      const AttentionTask<T> task = task_of<T>(block, i % kv_heads, query, keys, values, output, log_sum);
+      const AttentionTask<T> task = task_of<T>(block, i % kv_heads, tensors);
       attention_loops<T>().forward(task, scratch_of(task, scratch));
     }
   });
@@ -146,20 +161,19 @@ void run_forward(const QueryBlocks& blocks, const Tensor& query, const Tensor& k
 
 // Blocks of one tree add to the gradients of the same keys: they stay together, in their order.
 template <class T>
-void run_backward(const QueryBlocks& blocks, const Tensor& upstream, const Tensor& query, const Tensor& keys,
-                  const Tensor& values, const Tensor& output, const Tensor& log_sum, const Tensor& query_gradient,
-                  const Tensor& key_gradient, const Tensor& value_gradient) {
-  const int64_t kv_heads = keys.size(1);
+void run_backward(const QueryBlocks& blocks, const LoopTensors& tensors, const Tensor& upstream,
+                  const LoopGradients& written) {
+  const int64_t kv_heads = tensors.keys.size(1);
   std::vector<std::vector<const QueryBlock*>> trees(static_cast<size_t>(blocks.trees));
   for (const QueryBlock& block : blocks.list) trees[static_cast<size_t>(block.tree)].push_back(&block);
-  const AttentionGradients<T> gradients{numbers<T>(upstream), mutable_numbers<T>(query_gradient),
-                                        mutable_numbers<Computed<T>>(key_gradient),
-                                        mutable_numbers<Computed<T>>(value_gradient)};
+  const AttentionGradients<T> gradients{numbers<T>(upstream), mutable_numbers<T>(written.query),
+                                        mutable_numbers<Computed<T>>(written.keys),
+                                        mutable_numbers<Computed<T>>(written.values)};
   at::parallel_for(0, blocks.trees * kv_heads, 1, [&](int64_t begin, int64_t end) {
     std::vector<Computed<T>> scratch;
     for (int64_t i = begin; i < end; ++i) {
       for (const QueryBlock* block : trees[static_cast<size_t>(i / kv_heads)]) {
-        const AttentionTask<T> task = task_of<T>(*block, i % kv_heads, query, keys, values, output, log_sum);
+        const AttentionTask<T> task = task_of<T>(*block, i % kv_heads, tensors);
         attention_loops<T>().backward(task, gradients, scratch_of(task, scratch));
       }
     }
@@ -185,29 +199,30 @@ class LoopAttention : public torch::autograd::Function<LoopAttention> {
  public:
   static Tensor forward(AutogradContext* context, const c10::intrusive_ptr<QueryBlocks>& blocks, const Tensor& query_in,
                         const Tensor& keys_in, const Tensor& values_in) {
-    const Tensor query = query_in.contiguous(), keys = keys_in.contiguous(), values = values_in.contiguous();
-    const Tensor output = at::empty_like(query);
-    const Tensor log_sum = at::empty({query.size(0), query.size(1)}, query.options().dtype(computed_type(query)));
-    with_type_of(query, [&]<class T>() { run_forward<T>(*blocks, query, keys, values, output, log_sum); });
-    context->save_for_backward({query, keys, values, output, log_sum});
+    const Tensor query = query_in.contiguous();
+    const LoopTensors tensors = {
+        .query = query,
+        .keys = keys_in.contiguous(),
+        .values = values_in.contiguous(),
+        .output = at::empty_like(query),
+        .log_sum = at::empty({query.size(0), query.size(1)}, query.options().dtype(computed_type(query)))};
+    with_type_of(query, [&]<class T>() { run_forward<T>(*blocks, tensors); });
+    context->save_for_backward({tensors.query, tensors.keys, tensors.values, tensors.output, tensors.log_sum});
     context->saved_data["blocks"] = c10::IValue::make_capsule(blocks);
-    return output;
+    return tensors.output;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
-    const Tensor &query = saved[0], &keys = saved[1], &values = saved[2], &output = saved[3], &log_sum = saved[4];
+    const LoopTensors tensors = {saved[0], saved[1], saved[2], saved[3], saved[4]};
     const auto blocks = c10::static_intrusive_pointer_cast<QueryBlocks>(context->saved_data["blocks"].toCapsule());
     const Tensor upstream = gradients[0].contiguous();
-    const Tensor query_gradient = at::empty_like(query);
-    const at::ScalarType type = keys.scalar_type();
-    const Tensor key_gradient = at::zeros_like(keys, computed_type(keys));
-    const Tensor value_gradient = at::zeros_like(values, computed_type(values));
-    with_type_of(query, [&]<class T>() {
-      run_backward<T>(*blocks, upstream, query, keys, values, output, log_sum, query_gradient, key_gradient,
-                      value_gradient);
-    });
-    return {Tensor(), query_gradient, key_gradient.to(type), value_gradient.to(type)};
+    const at::ScalarType type = tensors.keys.scalar_type();
+    const LoopGradients written = {.query = at::empty_like(tensors.query),
+                                   .keys = at::zeros_like(tensors.keys, computed_type(tensors.keys)),
+                                   .values = at::zeros_like(tensors.values, computed_type(tensors.values))};
+    with_type_of(tensors.query, [&]<class T>() { run_backward<T>(*blocks, tensors, upstream, written); });
+    return {Tensor(), written.query, written.keys.to(type), written.values.to(type)};
   }
 };
 

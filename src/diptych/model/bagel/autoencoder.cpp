@@ -139,7 +139,8 @@ Tensor convolve(const Conv& conv, const Tensor& x) {
 }
 
 Tensor normalise(const GroupNorm& norm, int64_t groups, const Tensor& x, bool with_silu) {
-  return group_norm(x, groups, norm.weight, norm.bias, kNormEps, with_silu);
+  return group_norm(
+      x, {.groups = groups, .weight = norm.weight, .bias = norm.bias, .eps = kNormEps, .with_silu = with_silu});
 }
 
 Tensor apply(const ResBlock& block, int64_t groups, const Tensor& x) {

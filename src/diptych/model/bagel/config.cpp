@@ -156,6 +156,68 @@ Json transform_list(const ImageTransformConfig& transform) {
   return {transform.max_long, transform.min_short, transform.stride};
 }
 
+/** What config.json says of the model. */
+Json written_top(const ModelConfig& config) {
+  const AutoencoderConfig& vae = config.vae;
+  return {
+      {"model_type", "bagel"},
+      {"architectures", {"BagelForConditionalGeneration"}},
+      {"visual_gen", true},
+      {"visual_und", config.visual_und},
+      {"latent_patch_size", config.latent_patch},
+      {"max_latent_size", config.max_latent_size},
+      {"vit_max_num_patch_per_side", config.vit_max_patches_per_side},
+      {"connector_act", "gelu_pytorch_tanh"},
+      {"interpolate_pos", false},
+      {"timestep_shift", config.timestep_shift},
+      {"vae_config",
+       {{"z_channels", vae.z_channels},
+        {"downsample", vae.downsample},
+        {"ch", vae.channels},
+        {"ch_mult", vae.channel_multipliers},
+        {"num_res_blocks", vae.res_blocks},
+        {"in_channels", vae.in_channels},
+        {"out_ch", vae.out_channels},
+        {"norm_groups", vae.norm_groups},
+        {"scale_factor", vae.scale},
+        {"shift_factor", vae.shift}}},
+      {"transforms", {{"vae", transform_list(config.vae_transform)}, {"vit", transform_list(config.vit_transform)}}}};
+}
+
+Json written_llm(const ModelConfig& config) {
+  return {{"architectures", {"Qwen2ForCausalLM"}},
+          {"model_type", "qwen2"},
+          {"hidden_act", "silu"},
+          {"hidden_size", config.hidden},
+          {"intermediate_size", config.mlp},
+          {"num_hidden_layers", config.layers},
+          {"num_attention_heads", config.heads},
+          {"num_key_value_heads", config.kv_heads},
+          {"head_dim", unless_usual(config.head_dim, config.hidden / config.heads)},
+          {"rms_norm_eps", config.rms_eps},
+          {"rope_theta", config.rope_theta},
+          {"tie_word_embeddings", config.tied_head},
+          {"vocab_size", config.vocabulary},
+          // Other places of the same values, which may have become others.
+          {"rope_parameters", nullptr},
+          {"rope_scaling", nullptr},
+          {"llm_config", nullptr},
+          {"text_config", nullptr}};
+}
+
+Json written_vit(const ModelConfig& config) {
+  return {{"model_type", "siglip_vision_model"},
+          {"hidden_size", config.vit.hidden},
+          {"image_size", config.vit.patch * config.vit_max_patches_per_side},
+          {"intermediate_size", config.vit.mlp},
+          {"num_attention_heads", config.vit.heads},
+          {"num_hidden_layers", config.vit.layers + 1},
+          {"patch_size", config.vit.patch},
+          {"layer_norm_eps", unless_usual(config.vit.layer_norm_eps, VitConfig().layer_norm_eps)},
+          {"vit_config", nullptr},
+          {"vision_config", nullptr}};
+}
+
 }  // namespace
 
 int64_t latent_token_width(const ModelConfig& config) {
@@ -194,61 +256,9 @@ void set_json_keys(const fs::path& file, const Json& keys) {
 }
 
 void write_model_config(const fs::path& folder, const ModelConfig& config) {
-  const AutoencoderConfig& vae = config.vae;
-  set_json_keys(
-      folder / "config.json",
-      {{"model_type", "bagel"},
-       {"architectures", {"BagelForConditionalGeneration"}},
-       {"visual_gen", true},
-       {"visual_und", config.visual_und},
-       {"latent_patch_size", config.latent_patch},
-       {"max_latent_size", config.max_latent_size},
-       {"vit_max_num_patch_per_side", config.vit_max_patches_per_side},
-       {"connector_act", "gelu_pytorch_tanh"},
-       {"interpolate_pos", false},
-       {"timestep_shift", config.timestep_shift},
-       {"vae_config",
-        {{"z_channels", vae.z_channels},
-         {"downsample", vae.downsample},
-         {"ch", vae.channels},
-         {"ch_mult", vae.channel_multipliers},
-         {"num_res_blocks", vae.res_blocks},
-         {"in_channels", vae.in_channels},
-         {"out_ch", vae.out_channels},
-         {"norm_groups", vae.norm_groups},
-         {"scale_factor", vae.scale},
-         {"shift_factor", vae.shift}}},
-       {"transforms", {{"vae", transform_list(config.vae_transform)}, {"vit", transform_list(config.vit_transform)}}}});
-  set_json_keys(folder / "llm_config.json", {{"architectures", {"Qwen2ForCausalLM"}},
-                                             {"model_type", "qwen2"},
-                                             {"hidden_act", "silu"},
-                                             {"hidden_size", config.hidden},
-                                             {"intermediate_size", config.mlp},
-                                             {"num_hidden_layers", config.layers},
-                                             {"num_attention_heads", config.heads},
-                                             {"num_key_value_heads", config.kv_heads},
-                                             {"head_dim", unless_usual(config.head_dim, config.hidden / config.heads)},
-                                             {"rms_norm_eps", config.rms_eps},
-                                             {"rope_theta", config.rope_theta},
-                                             {"tie_word_embeddings", config.tied_head},
-                                             {"vocab_size", config.vocabulary},
-                                             // Other places of the same values, which may have become others.
-                                             {"rope_parameters", nullptr},
-                                             {"rope_scaling", nullptr},
-                                             {"llm_config", nullptr},
-                                             {"text_config", nullptr}});
-  if (!config.visual_und) return;
-  set_json_keys(folder / "vit_config.json",
-                {{"model_type", "siglip_vision_model"},
-                 {"hidden_size", config.vit.hidden},
-                 {"image_size", config.vit.patch * config.vit_max_patches_per_side},
-                 {"intermediate_size", config.vit.mlp},
-                 {"num_attention_heads", config.vit.heads},
-                 {"num_hidden_layers", config.vit.layers + 1},
-                 {"patch_size", config.vit.patch},
-                 {"layer_norm_eps", unless_usual(config.vit.layer_norm_eps, VitConfig().layer_norm_eps)},
-                 {"vit_config", nullptr},
-                 {"vision_config", nullptr}});
+  set_json_keys(folder / "config.json", written_top(config));
+  set_json_keys(folder / "llm_config.json", written_llm(config));
+  if (config.visual_und) set_json_keys(folder / "vit_config.json", written_vit(config));
 }
 
 }  // namespace diptych

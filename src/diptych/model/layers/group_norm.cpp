@@ -29,8 +29,15 @@ DIPTYCH_AVX2_CLONE void add_squares(const T* x, int64_t pixels, int64_t channels
 }
 
 template <class T>
-DIPTYCH_AVX2_CLONE void scale_pixels(const T* x, int64_t pixels, int64_t channels, const T* scale, const T* shift,
+struct ChannelFactors {
+  std::vector<T> scale, shift;  // of each channel
+};
+
+template <class T>
+DIPTYCH_AVX2_CLONE void scale_pixels(const T* x, int64_t pixels, int64_t channels, const ChannelFactors<T>& factors,
                                      T* y) {
+  const T* scale = factors.scale.data();
+  const T* shift = factors.shift.data();
   for (int64_t p = 0; p < pixels; ++p, x += channels, y += channels)
     for (int64_t c = 0; c < channels; ++c) y[c] = x[c] * scale[c] + shift[c];
 }
@@ -51,37 +58,35 @@ void group_means(std::vector<double>& sums, int64_t groups, double pixels) {
 }
 
 template <class T>
-void normalise_image(const T* x, int64_t pixels, int64_t channels, int64_t groups, const T* weight, const T* bias,
-                     double eps, bool with_silu, T* y) {
+void normalise_image(const T* x, int64_t pixels, int64_t channels, const GroupNormStep& step, T* y) {
   std::vector<double> means(static_cast<size_t>(channels)), variances(static_cast<size_t>(channels));
   add_pixels(x, pixels, channels, means.data());
-  group_means(means, groups, static_cast<double>(pixels));
+  group_means(means, step.groups, static_cast<double>(pixels));
   add_squares(x, pixels, channels, means.data(), variances.data());
-  group_means(variances, groups, static_cast<double>(pixels));
-  std::vector<T> scale(static_cast<size_t>(channels)), shift(static_cast<size_t>(channels));
-  for (size_t c = 0; c < scale.size(); ++c) {
-    const double factor = static_cast<double>(weight[c]) / std::sqrt(variances[c] + eps);
-    scale[c] = static_cast<T>(factor);
-    shift[c] = static_cast<T>(static_cast<double>(bias[c]) - means[c] * factor);
+  group_means(variances, step.groups, static_cast<double>(pixels));
+  const T* weight = step.weight.const_data_ptr<T>();
+  const T* bias = step.bias.const_data_ptr<T>();
+  ChannelFactors<T> factors;
+  for (size_t c = 0; c < means.size(); ++c) {
+    const double factor = static_cast<double>(weight[c]) / std::sqrt(variances[c] + step.eps);
+    factors.scale.push_back(static_cast<T>(factor));
+    factors.shift.push_back(static_cast<T>(static_cast<double>(bias[c]) - means[c] * factor));
   }
-  scale_pixels(x, pixels, channels, scale.data(), shift.data(), y);
-  if (with_silu) apply_silu(y, pixels * channels);
+  scale_pixels(x, pixels, channels, factors, y);
+  if (step.with_silu) apply_silu(y, pixels * channels);
 }
 
 template <class T>
-Tensor normalised(const Tensor& images, int64_t groups, const Tensor& weight, const Tensor& bias, double eps,
-                  bool with_silu) {
+Tensor normalised(const Tensor& images, const GroupNormStep& step) {
   const Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
   Tensor y = at::empty_like(x);
   const int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
   const T* from = x.const_data_ptr<T>();
-  const T* w = weight.const_data_ptr<T>();
-  const T* b = bias.const_data_ptr<T>();
   T* to = y.mutable_data_ptr<T>();
   at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const int64_t offset = n * pixels * channels;
-      normalise_image(from + offset, pixels, channels, groups, w, b, eps, with_silu, to + offset);
+      normalise_image(from + offset, pixels, channels, step, to + offset);
     }
   });
   return y;
@@ -89,15 +94,14 @@ Tensor normalised(const Tensor& images, int64_t groups, const Tensor& weight, co
 
 }  // namespace
 
-Tensor group_norm(const Tensor& images, int64_t groups, const Tensor& weight, const Tensor& bias, double eps,
-                  bool with_silu) {
+Tensor group_norm(const Tensor& images, const GroupNormStep& step) {
   const at::ScalarType type = images.scalar_type();
-  const bool in_loops = images.is_cpu() && !at::GradMode::is_enabled() && weight.scalar_type() == type &&
+  const bool in_loops = images.is_cpu() && !at::GradMode::is_enabled() && step.weight.scalar_type() == type &&
                         (type == at::kFloat || type == at::kDouble);
-  if (in_loops && type == at::kFloat) return normalised<float>(images, groups, weight, bias, eps, with_silu);
-  if (in_loops) return normalised<double>(images, groups, weight, bias, eps, with_silu);
-  const Tensor normed = at::group_norm(images, groups, weight, bias, eps);
-  return with_silu ? at::silu(normed) : normed;
+  if (in_loops && type == at::kFloat) return normalised<float>(images, step);
+  if (in_loops) return normalised<double>(images, step);
+  const Tensor normed = at::group_norm(images, step.groups, step.weight, step.bias, step.eps);
+  return step.with_silu ? at::silu(normed) : normed;
 }
 
 }  // namespace diptych

@@ -51,7 +51,7 @@ std::string text_of_content(const json& content) {
 std::string reasoning_of(const json& message) {
   for (const char* name : {"reasoning_content", "reasoning"}) {
     const json& value = member(message, name);
-    if (value.is_string() && !trim(value.get<std::string>()).empty()) return value.get<std::string>();
+    if (value.is_string() && !trimmed(value.get<std::string>()).empty()) return value.get<std::string>();
   }
   return "";
 }
@@ -127,7 +127,7 @@ bool is_among(const json& value, const std::array<const char*, N>& names) {
 
 std::string refusal_of(const json& message) {
   const auto text_of = [](const json& refusal) {
-    return refusal.is_string() ? std::string(trim(refusal.get_ref<const std::string&>())) : "";
+    return refusal.is_string() ? std::string(trimmed(refusal.get_ref<const std::string&>())) : "";
   };
   std::string refusal = text_of(member(message, "refusal"));
   const json& content = member(message, "content");

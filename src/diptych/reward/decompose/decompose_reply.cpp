@@ -8,7 +8,6 @@
 #include "diptych/base/text_format.h"
 #include "diptych/data/question_file.h"
 #include "diptych/io/json.h"
-#include "diptych/text/unicode.h"
 
 namespace diptych {
 
@@ -41,7 +40,7 @@ size_t end_of_array(std::string_view text, size_t start) {
 /** The value as a question, trimmed; empty unless it is a text that ends with a question mark. */
 std::string as_question(const json& value) {
   if (!value.is_string()) return "";
-  const std::string_view text = trim(value.get_ref<const std::string&>());
+  const std::string_view text = trimmed(value.get_ref<const std::string&>());
   return text.ends_with('?') && text.size() > 1 && text.find('\n') == text.npos ? std::string(text) : "";
 }
 
@@ -74,7 +73,7 @@ std::string read_tag(const json& item, const Tags& known, std::string* fault) {
     *fault = cat("an item without its tag: ", item.dump());
     return "";
   }
-  const std::string tag(trim(item["tag"].template get_ref<const std::string&>()));
+  const std::string tag(trimmed(item["tag"].template get_ref<const std::string&>()));
   if (std::find(known.begin(), known.end(), tag) == known.end()) *fault = cat("unknown tag '", tag, "'");
   return tag;
 }

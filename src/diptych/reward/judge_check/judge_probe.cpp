@@ -6,7 +6,6 @@
 #include "diptych/base/ascii.h"
 #include "diptych/base/text_format.h"
 #include "diptych/reward/protocols/yes_probability.h"
-#include "diptych/text/unicode.h"
 
 namespace diptych {
 
@@ -67,8 +66,9 @@ JudgeProbe failed(const std::string& name, const std::string& detail) {
 JudgeProbe thinking_probe(const ChatReply& reply) {
   const std::string hint = "; switch thinking off (judge.disable_thinking, or another model)";
   if (!reply.reasoning.empty()) return failed("thinking", cat("the judge thinks before it answers", hint));
-  if (trim(reply.text).starts_with("<think")) return failed("thinking", cat("the answer begins with a thought", hint));
-  if (trim(reply.text).empty()) return failed("thinking", "the answer is empty: are all tokens spent on thoughts?");
+  if (trimmed(reply.text).starts_with("<think"))
+    return failed("thinking", cat("the answer begins with a thought", hint));
+  if (trimmed(reply.text).empty()) return failed("thinking", "the answer is empty: are all tokens spent on thoughts?");
   return {"thinking", ProbeOutcome::passed, "none"};
 }
 

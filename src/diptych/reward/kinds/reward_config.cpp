@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
@@ -15,7 +16,6 @@
 #include "diptych/reward/protocols/scalar_score.h"
 #include "diptych/reward/protocols/unified_reward.h"
 #include "diptych/reward/protocols/viescore.h"
-#include "diptych/text/unicode.h"
 
 namespace diptych {
 
@@ -72,7 +72,7 @@ std::vector<NamedWeight> terms_of(const RewardConfig& config) {
 
 std::string system_prompt(const std::string& file) {
   if (file.empty()) return std::string(kDvRewardSystemPrompt);
-  return file == "none" ? "" : std::string(trim(read_file(file)));
+  return file == "none" ? "" : std::string(trimmed(read_file(file)));
 }
 
 DvRewardOptions dvreward_options(const DvRewardConfig& config, bool lossless) {

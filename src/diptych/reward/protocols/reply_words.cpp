@@ -64,7 +64,7 @@ bool has_sign(std::string_view text, const ReplyWord& number) {
 }
 
 bool is_percentage(std::string_view text, const ReplyWord& number) {
-  return trim(text.substr(number.end)).starts_with('%');
+  return trimmed(text.substr(number.end)).starts_with('%');
 }
 
 /** The index of the first word behind a scale "/high" or "out of high" that follows the number, or of the next word

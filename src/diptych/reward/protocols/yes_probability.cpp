@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "diptych/base/ascii.h"
 #include "diptych/reward/chat/chat_json.h"
 #include "diptych/reward/protocols/judged_score.h"
 #include "diptych/reward/protocols/reply_words.h"
@@ -64,7 +65,7 @@ YesNoMass mass_within_markup(const std::vector<std::pair<std::string, double>>& 
 }
 
 bool thinks_aloud(const ChatReply& reply) {
-  return !reply.reasoning.empty() || trim(reply.text).starts_with("<think") ||
+  return !reply.reasoning.empty() || trimmed(reply.text).starts_with("<think") ||
          reply.text.find("</think>") != std::string::npos;
 }
 

@@ -10,15 +10,13 @@ namespace diptych {
 
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\n";
-
 /** The key of "Bearer KEY"; empty for other headers. */
 std::string_view bearer_key(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer";
-  authorization = trimmed(authorization);
+  authorization = trimmed(authorization, kHeaderBlanks);
   const std::string_view rest = authorization.substr(std::min(authorization.size(), kScheme.size()));
   const bool is_bearer = ascii_lower(authorization.substr(0, kScheme.size())) == kScheme;
-  return is_bearer && rest.find_first_of(kBlanks) == 0 ? trimmed(rest) : "";
+  return is_bearer && rest.find_first_of(kHeaderBlanks) == 0 ? trimmed(rest, kHeaderBlanks) : "";
 }
 
 /** Of "host", "host:port" or "[address]:port", in small letters and without the dot at the end of a full name. */
@@ -41,12 +39,6 @@ bool is_host_of(const std::string& origin, const std::string& name) {
 }
 
 }  // namespace
-
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
-}
 
 void check_access(const AccessRules& rules, const RequestSource& source) {
   if (!rules.api_key.empty()) {

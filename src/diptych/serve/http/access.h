@@ -20,8 +20,8 @@ struct RequestSource {
   std::string host;
 };
 
-/** The text without blanks and line ends at both ends. */
-std::string_view trimmed(std::string_view text);
+/** What may stand around the values of headers, and around keys that are to become some. */
+constexpr std::string_view kHeaderBlanks = " \t\r\n";
 
 /** Throws ApiError. 401: a key is asked for, and `authorization` is not "Bearer KEY" (the scheme in any case). 403,
  *  where no key is asked for: a page of an origin that is not allowed, which a browser sends here for any site that its

@@ -144,7 +144,7 @@ ApiError unknown_endpoint(const std::string& path) {
 std::string media_type(const httplib::Request& request) {
   const std::string form = request.get_header_value(kFormType);
   const std::string type = form.empty() ? request.get_header_value("Content-Type") : form;
-  return ascii_lower(trimmed(std::string_view(type).substr(0, type.find(';'))));
+  return ascii_lower(trimmed(std::string_view(type).substr(0, type.find(';')), kHeaderBlanks));
 }
 
 /** JSON, or a form where the endpoint takes one. `curl -d` calls JSON a form too, and some clients nothing at all; a

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "diptych/base/ascii.h"
 #include "diptych/base/text_format.h"
 #include "diptych/shapes/verify/truth.h"
 #include "diptych/shapes/world/caption.h"
@@ -11,6 +12,7 @@ namespace diptych::shapes {
 
 namespace {
 
+constexpr std::string_view kBlanks = " \n\t";
 constexpr std::string_view kOpen = "<think>";
 constexpr std::string_view kClose = "</think>";
 constexpr std::string_view kShows = "the picture shows ";
@@ -19,26 +21,20 @@ constexpr std::string_view kStop = " .";
 constexpr std::string_view kNothing = "nothing";
 constexpr std::string_view kBetweenEdits = " , ";
 
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \n\t");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \n\t") - first + 1);
-}
-
 struct Parts {
   std::string_view reasoning;
   std::string_view answer;
 };
 
 std::optional<Parts> split(std::string_view text) {
-  text = trimmed(text);
+  text = trimmed(text, kBlanks);
   const size_t close = text.find(kClose);
   if (!text.starts_with(kOpen) || close == text.npos) return std::nullopt;
   const std::string_view reasoning = text.substr(kOpen.size(), close - kOpen.size());
   const std::string_view answer = text.substr(close + kClose.size());
   if (reasoning.find(kOpen) != text.npos || answer.find(kOpen) != text.npos || answer.find(kClose) != text.npos)
     return std::nullopt;
-  return Parts{trimmed(reasoning), trimmed(answer)};
+  return Parts{trimmed(reasoning, kBlanks), trimmed(answer, kBlanks)};
 }
 
 /** The request between the end of `before` and the next stop. */

@@ -33,27 +33,29 @@ Edit towards(const Object& object, const Clause& clause) {
   return edit;
 }
 
-/** Adds an object of the clause: to a certain cell if places matter. */
-void append_additions(const Clause& clause, const Scene& scene, const Request& request, const World& world,
-                      Stream& stream, std::vector<Edit>& edits) {
+/** Adds an object of the clause to each of the cells: to a certain one if places matter. */
+void append_additions(const Clause& clause, const std::vector<int>& cells, bool places_matter, Stream& stream,
+                      std::vector<Edit>& edits) {
   Edit edit{.kind = EditKind::add};
   edit.shape = clause.shape ? *clause.shape : static_cast<Shape>(stream.below(kShapeNames.size()));
   edit.colour = clause.colour ? *clause.colour : static_cast<Colour>(stream.below(kColourNames.size()));
-  for (const int cell : free_cells(scene, world)) {
-    edit.cell = request.position ? cell : -1;
+  for (const int cell : cells) {
+    edit.cell = places_matter ? cell : -1;
     edits.push_back(edit);
   }
 }
 
 /** Steps towards a scene whose objects are right, in the order of preference. */
 std::vector<Edit> changes(const Scene& scene, const Request& request, const World& world, Stream& stream) {
-  std::vector<Edit> steps, additions;
+  std::vector<Edit> steps;
   for (const Object& object : scene.objects) {
     for (const Clause& clause : request.clauses)
       if (!answers_to(object, clause)) steps.push_back(towards(object, clause));
     steps.push_back({.kind = EditKind::remove, .shape = object.shape, .colour = object.colour});
   }
-  for (const Clause& clause : request.clauses) append_additions(clause, scene, request, world, stream, steps);
+  const std::vector<int> cells = free_cells(scene, world);
+  for (const Clause& clause : request.clauses)
+    append_additions(clause, cells, request.position.has_value(), stream, steps);
   shuffle(steps, stream);
   const auto rank = [](const Edit& edit) {
     static constexpr std::array kOrder = {EditKind::recolour, EditKind::replace, EditKind::remove, EditKind::add};
@@ -72,27 +74,35 @@ std::vector<Edit> moves(const Scene& scene, const World& world, Stream& stream) 
   return steps;
 }
 
-/** Depth-first search for a plan of exactly `budget` more steps. */
-bool search(const Scene& scene, const Request& request, const World& world, int budget, Stream& stream,
-            std::vector<Edit>& plan) {
-  if (budget == 0) return fulfils(scene, request, world);
-  const bool objects_are_right = least_changes(scene, request) == 0;
-  for (const Edit& step : objects_are_right ? moves(scene, world, stream) : changes(scene, request, world, stream)) {
-    const Scene next = apply_edit(step, scene, world, stream);
-    if (least_changes(next, request) > budget - 1) continue;
-    plan.push_back(step);
-    if (search(next, request, world, budget - 1, stream, plan)) return true;
-    plan.pop_back();
+/** Depth-first search for a plan. */
+struct RepairSearch {
+  const Request& request;
+  const World& world;
+  Stream& stream;
+  std::vector<Edit> plan = {};
+
+  /** Extends the plan by exactly `budget` steps from the scene to which it has led; false, and as it was, if there are
+   *  none. */
+  bool extend(const Scene& scene, int budget) {
+    if (budget == 0) return fulfils(scene, request, world);
+    const bool objects_are_right = least_changes(scene, request) == 0;
+    for (const Edit& step : objects_are_right ? moves(scene, world, stream) : changes(scene, request, world, stream)) {
+      const Scene next = apply_edit(step, scene, world, stream);
+      if (least_changes(next, request) > budget - 1) continue;
+      plan.push_back(step);
+      if (extend(next, budget - 1)) return true;
+      plan.pop_back();
+    }
+    return false;
   }
-  return false;
-}
+};
 
 }  // namespace
 
 std::vector<Edit> repairs(const Scene& scene, const Request& request, const World& world, Stream& stream) {
-  std::vector<Edit> plan;
+  RepairSearch search{request, world, stream};
   for (int budget = least_changes(scene, request); budget <= kMostRepairs; ++budget)
-    if (search(scene, request, world, budget, stream, plan)) return plan;
+    if (search.extend(scene, budget)) return search.plan;
   throw Error(ExitCode::data, {.where = "repair of a scene",
                                .expected = "a request that some scene of this world fulfils",
                                .got = caption(request),

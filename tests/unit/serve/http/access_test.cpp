@@ -76,10 +76,10 @@ TEST(AccessTest, OriginsHaveNoPath) {
 }
 
 TEST(AccessTest, KeysComeWithoutBlanks) {
-  EXPECT_EQ(trimmed(" \tsecret\r\n"), "secret");
-  EXPECT_EQ(trimmed("a b"), "a b");
-  EXPECT_EQ(trimmed(" \n "), "");
-  EXPECT_EQ(trimmed(""), "");
+  EXPECT_EQ(trimmed(" \tsecret\r\n", kHeaderBlanks), "secret");
+  EXPECT_EQ(trimmed("a b", kHeaderBlanks), "a b");
+  EXPECT_EQ(trimmed(" \n ", kHeaderBlanks), "");
+  EXPECT_EQ(trimmed("", kHeaderBlanks), "");
 }
 
 }  // namespace

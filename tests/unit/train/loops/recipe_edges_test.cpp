@@ -34,6 +34,32 @@ std::string text_of(double value) {
   return text.str();
 }
 
+NumberKey double_key(const std::string& name, const ConfigField::Limits& limits) {
+  const auto* range = std::get_if<ConfigRange<double>>(&limits);
+  if (range == nullptr) return {name, false};
+  const double infinity = std::numeric_limits<double>::infinity();
+  return {name,
+          false,
+          true,
+          text_of(range->low),
+          text_of(range->high),
+          text_of(std::nextafter(range->low, -infinity)),
+          text_of(std::nextafter(range->high, infinity))};
+}
+
+NumberKey integer_key(const std::string& name, const ConfigField::Limits& limits) {
+  const auto* range = std::get_if<ConfigRange<int64_t>>(&limits);
+  if (range == nullptr) return {name, true};
+  const auto [low, high] = *range;
+  return {name,
+          true,
+          true,
+          cat(low),
+          cat(high),
+          low == INT64_MIN ? "-1e30" : cat(low - 1),
+          high == INT64_MAX ? "9223372036854775808" : cat(high + 1)};
+}
+
 /** Collects the numbers of a recipe, and the names of its lists. */
 class NumberKeys : public ConfigFields {
  public:
@@ -41,33 +67,19 @@ class NumberKeys : public ConfigFields {
   std::vector<std::string> lists;  // their names
 
  private:
-  void field(std::string_view, bool&, std::string_view, Change) override {}
-  void field(std::string_view, std::string&, std::string_view, Change) override {}
-  void field(std::string_view name, int64_t&, std::string_view, Change) override { keys.push_back({full(name), true}); }
-  void field(std::string_view name, double&, std::string_view, Change) override { keys.push_back({full(name), false}); }
-  void field(std::string_view name, std::vector<std::string>&, std::string_view, Change) override {
-    lists.push_back(full(name));
-  }
-  void field(std::string_view name, std::vector<int64_t>&, std::string_view, Change) override {
-    lists.push_back(full(name));
-  }
-  void field(std::string_view name, std::vector<double>&, std::string_view, Change) override {
-    lists.push_back(full(name));
-  }
-  void chosen(std::string_view, std::string&, const std::vector<std::string>&, std::string_view, Change) override {}
-  void ranged(std::string_view name, double&, double low, double high, std::string_view, Change) override {
-    const double infinity = std::numeric_limits<double>::infinity();
-    keys.push_back({full(name), false, true, text_of(low), text_of(high), text_of(std::nextafter(low, -infinity)),
-                    text_of(std::nextafter(high, infinity))});
-  }
-  void ranged(std::string_view name, int64_t&, int64_t low, int64_t high, std::string_view, Change) override {
-    keys.push_back({full(name), true, true, cat(low), cat(high), low == INT64_MIN ? "-1e30" : cat(low - 1),
-                    high == INT64_MAX ? "9223372036854775808" : cat(high + 1)});
+  void field(const ConfigField& field) override {
+    const std::string name = cat(join(path_, "."), path_.empty() ? "" : ".", field.name);
+    if (std::holds_alternative<int64_t*>(field.value)) {
+      keys.push_back(integer_key(name, field.limits));
+    } else if (std::holds_alternative<double*>(field.value)) {
+      keys.push_back(double_key(name, field.limits));
+    } else if (!std::holds_alternative<bool*>(field.value) && !std::holds_alternative<std::string*>(field.value)) {
+      lists.push_back(name);
+    }
   }
   void enter(std::string_view section) override { path_.emplace_back(section); }
   void leave() override { path_.pop_back(); }
 
-  std::string full(std::string_view name) const { return cat(join(path_, "."), path_.empty() ? "" : ".", name); }
   std::vector<std::string> path_;
 };
 
