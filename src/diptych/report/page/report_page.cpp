@@ -5,7 +5,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
-#include "diptych/report/html/conversation_page.h"
+#include "diptych/report/html/escape.h"
 #include "diptych/report/html/html_text.h"
 #include "diptych/report/page/before_after_section.h"
 #include "diptych/report/page/chains_section.h"
