@@ -73,6 +73,10 @@ std::string report_page(std::vector<RunData> runs) {
       contents_html(sections), "</header>\n<main>\n", sections, "</main>\n</body>\n</html>\n");
 }
 
+std::filesystem::path report_file(const std::filesystem::path& run_folder) {
+  return run_folder / "report.html";
+}
+
 void write_report(const std::vector<std::filesystem::path>& run_folders, const std::filesystem::path& page) {
   const size_t records = std::max<size_t>(1, kRecords / run_folders.size());
   std::vector<RunData> runs;
