@@ -43,10 +43,7 @@ const std::map<std::string, shapes::Split> kSplitOfName = {
 
 std::vector<PromptRecord> split_prompts(const DecomposeArguments& arguments) {
   std::vector<std::string> families = {arguments.family};
-  if (arguments.family == "all") {
-    families = shapes::families(false);
-    families.insert(families.end(), shapes::families(true).begin(), shapes::families(true).end());
-  }
+  if (arguments.family == "all") families = shapes::all_families();
   std::vector<PromptRecord> prompts;
   for (const std::string& family : families)
     for (const shapes::Prompt& prompt : shapes::all_prompts(kSplitOfName.at(arguments.split), family))

@@ -33,7 +33,6 @@ int run_export(const ExportArguments& arguments) {
   return 0;
 }
 
-/** `diptych export`. */
 void add_export(CLI::App& app, int& status) {
   CLI::App* command =
       app.add_subcommand("export", "write a run's newest checkpoint as a model folder (and PEFT adapter)");

@@ -78,7 +78,7 @@ int check(CheckArguments arguments) {
 }
 
 /** `diptych judge check`: asks judge servers a few questions and says whether training on them is safe; the status is
- *  ExitCode::reward if it is not. `diptych judge agreement`: cli/data/judge_agreement_command.h. */
+ *  ExitCode::reward if it is not. `diptych judge agreement`: judge_agreement.h. */
 void add_judge(CLI::App& app, int& status) {
   CLI::App* judge = app.add_subcommand("judge", "look at the server that scores samples");
   require_command(*judge, status);
