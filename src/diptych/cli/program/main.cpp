@@ -21,8 +21,7 @@
 #include "diptych/base/nearest_name.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/command_group.h"
-#include "diptych/cli/program/commands.h"
-#include "diptych/cli/train/launch_command.h"
+#include "diptych/cli/commands/command.h"
 #include "diptych/tensor/failure.h"
 
 namespace {
@@ -95,12 +94,31 @@ void hint_at_commands(const CLI::App& app) {
   std::fputs(hint.c_str(), stderr);
 }
 
+/** The words of a command line without the "--" that may stand between the options of `launch` and its command, as
+ *  other launchers want it; CLI11 takes what follows it for arguments of `launch` itself. */
+std::vector<std::string> without_launch_separator(std::vector<std::string> words) {
+  if (words.size() < 2 || words[1] != "launch") return words;
+  // Each of its options has a value, in the same word or in the next.
+  size_t place = 2;
+  while (place < words.size() && words[place] != "--" && words[place].starts_with('-'))
+    place += words[place].find('=') == std::string::npos ? 2 : 1;
+  if (place < words.size() && words[place] == "--") words.erase(words.begin() + static_cast<std::ptrdiff_t>(place));
+  return words;
+}
+
 // OpenMP threads spin while they wait, which is ten to a hundred times slower where cores are shared or limited. The
 // runtime reads its environment before main, so the program starts itself once more with waiting threads asleep.
 void let_waiting_threads_sleep(char** arguments) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   ::setenv("OMP_WAIT_POLICY", "passive", 1);
   ::execv("/proc/self/exe", arguments);
+}
+
+/** Adds every command, in the order of the help. */
+void add_commands(CLI::App& app, int& status) {
+  std::vector<diptych::Command> commands = diptych::all_commands();
+  std::ranges::sort(commands, {}, &diptych::Command::order);
+  for (const diptych::Command& command : commands) command.add(app, status);
 }
 
 /** A write beyond `ulimit -f` then fails with a reason, as on a full disk, instead of killing the process. With a
@@ -129,10 +147,10 @@ int main(int count, char** arguments) {
   app.set_help_flag("-h,--help", "print this help");
   int status = 0;
   diptych::require_command(app, status);
-  diptych::add_commands(app, status);
+  add_commands(app, status);
   app.footer(kExamples);  // last, since sub-commands inherit it
   try {
-    const std::vector<std::string> words = diptych::without_launch_separator({arguments, arguments + count});
+    const std::vector<std::string> words = without_launch_separator({arguments, arguments + count});
     std::vector<const char*> pointers;
     for (const std::string& word : words) pointers.push_back(word.c_str());
     app.parse(static_cast<int>(pointers.size()), pointers.data());

@@ -6,6 +6,7 @@
 #include "diptych/io/base64.h"
 #include "diptych/io/image/resize.h"
 #include "diptych/report/html/conversation_style.h"
+#include "diptych/report/html/escape.h"
 
 namespace diptych {
 
@@ -15,7 +16,6 @@ constexpr int kLongestEmbedded = 1024;  // pixels
 constexpr int kLongestLossless = 512;
 constexpr int kJpegQuality = 90;
 constexpr int kEnlargedTo = 256;
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
 int longest_side(const Image& image) {
   return std::max(image.width, image.height);
@@ -69,28 +69,6 @@ std::string message_html(const ConversationMessage& message) {
 }
 
 }  // namespace
-
-std::string escape_html(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '&')
-      escaped += "&amp;";
-    else if (c == '<')
-      escaped += "&lt;";
-    else if (c == '>')
-      escaped += "&gt;";
-    else if (c == '"')
-      escaped += "&quot;";
-    else if (c == '\'')
-      escaped += "&#39;";
-    else if ((byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f)
-      escaped += kReplacement;
-    else
-      escaped += c;
-  }
-  return escaped;
-}
 
 std::string data_uri(const Image& image) {
   const Image embedded = longest_side(image) > kLongestEmbedded ? shrunk(image) : image;

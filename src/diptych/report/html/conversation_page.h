@@ -38,10 +38,6 @@ struct Conversation {
   std::string end;  // how it ended; may be empty
 };
 
-/** The text with everything replaced that means something in HTML, in text as in attributes. Control characters, which
- *  HTML does not allow, become U+FFFD; tabs and line breaks stay. */
-std::string escape_html(std::string_view text);
-
 /** The image as a `data:` URI. Scaled down to at most 1024 pixels a side; up to 512 a side, and so every small image,
  * it is a PNG with the very same pixels, above a JPEG. */
 std::string data_uri(const Image& image);

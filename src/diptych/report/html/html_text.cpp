@@ -1,7 +1,7 @@
 #include "diptych/report/html/html_text.h"
 
 #include "diptych/base/text_format.h"
-#include "diptych/report/html/conversation_page.h"
+#include "diptych/report/html/escape.h"
 
 namespace diptych {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "diptych/base/text_format.h"
-#include "diptych/report/html/conversation_page.h"
+#include "diptych/report/html/escape.h"
 
 namespace diptych {
 

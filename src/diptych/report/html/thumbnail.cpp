@@ -5,7 +5,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/io/base64.h"
 #include "diptych/io/image/resize.h"
-#include "diptych/report/html/conversation_page.h"
+#include "diptych/report/html/escape.h"
 
 namespace diptych {
 

@@ -4,7 +4,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/report/html/conversation_page.h"
+#include "diptych/report/html/escape.h"
 #include "diptych/report/html/html_text.h"
 #include "diptych/report/html/number_text.h"
 #include "diptych/report/html/text_difference.h"

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "diptych/base/text_format.h"
-#include "diptych/report/html/conversation_page.h"
 #include "diptych/report/html/curve_svg.h"
+#include "diptych/report/html/escape.h"
 #include "diptych/report/html/html_text.h"
 #include "diptych/report/html/number_text.h"
 #include "diptych/report/run_data/metric_table.h"

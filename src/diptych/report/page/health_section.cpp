@@ -2,7 +2,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/report/health/health.h"
-#include "diptych/report/html/conversation_page.h"
+#include "diptych/report/html/escape.h"
 #include "diptych/report/html/html_text.h"
 #include "diptych/report/html/number_text.h"
 

@@ -5,7 +5,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
-#include "diptych/report/html/conversation_page.h"
+#include "diptych/report/html/escape.h"
 #include "diptych/report/html/html_text.h"
 #include "diptych/report/page/before_after_section.h"
 #include "diptych/report/page/chains_section.h"
@@ -71,6 +71,10 @@ std::string report_page(std::vector<RunData> runs) {
       title, " · diptych report</title>\n<style>", kReportStyle, "</style>\n</head>\n<body>\n<header>\n",
       "<p class=\"kind\">diptych report</p>\n<h1>", title, "</h1>\n", result_section(runs), notes_section(runs),
       contents_html(sections), "</header>\n<main>\n", sections, "</main>\n</body>\n</html>\n");
+}
+
+std::filesystem::path report_file(const std::filesystem::path& run_folder) {
+  return run_folder / "report.html";
 }
 
 void write_report(const std::vector<std::filesystem::path>& run_folders, const std::filesystem::path& page) {

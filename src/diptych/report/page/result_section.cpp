@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "diptych/base/text_format.h"
-#include "diptych/report/html/conversation_page.h"
+#include "diptych/report/html/escape.h"
 #include "diptych/report/html/html_text.h"
 #include "diptych/report/html/number_text.h"
 #include "diptych/report/page/comparison.h"

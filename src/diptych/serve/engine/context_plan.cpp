@@ -42,6 +42,13 @@ void append_image_blocks(std::vector<Segment>& chain, const Bagel& model, const 
   }
 }
 
+std::vector<int64_t> text_ids(const ContextPlan& plan) {
+  std::vector<int64_t> ids;
+  for (const PrefixPiece& piece : plan.prefix) ids.insert(ids.end(), piece.text.begin(), piece.text.end());
+  ids.insert(ids.end(), plan.tail.begin(), plan.tail.end());
+  return ids;
+}
+
 }  // namespace
 
 ContextPlan plan_context(const ModelConfig& config, const Tokenizer& tokenizer, const std::vector<ContextPart>& parts,
@@ -65,11 +72,25 @@ ContextPlan plan_context(const ModelConfig& config, const Tokenizer& tokenizer, 
   return plan;
 }
 
-std::vector<int64_t> text_ids(const ContextPlan& plan) {
-  std::vector<int64_t> ids;
-  for (const PrefixPiece& piece : plan.prefix) ids.insert(ids.end(), piece.text.begin(), piece.text.end());
-  ids.insert(ids.end(), plan.tail.begin(), plan.tail.end());
-  return ids;
+bool uses_dropped_contexts(const Job& job) {
+  return job.paint && job.paint->guidance.text_scale > 1;
+}
+
+std::vector<int64_t> text_dropped_ids(const ContextPlan& plan) {
+  return {plan.tail.begin(), plan.tail.end() - plan.last_text};
+}
+
+std::vector<int64_t> image_dropped_ids(const Job& job, const ContextPlan& plan) {
+  return job.paint->guidance.image_scale > 1 ? text_ids(plan) : std::vector<int64_t>();
+}
+
+int64_t rows_of_prompt(const Job& job, const ContextPlan& plan) {
+  size_t rows = plan.tail.size();
+  if (uses_dropped_contexts(job)) {
+    rows += image_dropped_ids(job, plan).size();
+    if (plan.prefix.empty()) rows += text_dropped_ids(plan).size();
+  }
+  return static_cast<int64_t>(rows);
 }
 
 std::vector<std::vector<Segment>> image_segments(const Bagel& model,

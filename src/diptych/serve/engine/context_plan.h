@@ -24,8 +24,18 @@ struct ContextPlan {
 ContextPlan plan_context(const ModelConfig& config, const Tokenizer& tokenizer, const std::vector<ContextPart>& parts,
                          ImageContext image_context);
 
-/** Ids of all texts of the context. */
-std::vector<int64_t> text_ids(const ContextPlan& plan);
+/** Whether guidance needs contexts beside the whole one: the two that follow. */
+bool uses_dropped_contexts(const Job& job);
+
+/** The ids of the context without the prompt: what precedes it (bagel.md 8.1). Behind an image the context is that of
+ *  the prefix. */
+std::vector<int64_t> text_dropped_ids(const ContextPlan& plan);
+
+/** The ids of the context without the images: all texts (bagel.md 8.1); none where guidance drops no images. */
+std::vector<int64_t> image_dropped_ids(const Job& job, const ContextPlan& plan);
+
+/** Cache rows of a request behind its prefix, without what it samples. */
+int64_t rows_of_prompt(const Job& job, const ContextPlan& plan);
 
 /** Segments of the pieces' images, the first of each at position 0. The posterior noise of an image depends on nothing
  *  but the size, so that equal images are equal contexts. All are encoded together. */

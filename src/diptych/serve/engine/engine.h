@@ -74,12 +74,6 @@ class Engine {
   void admit();
   std::shared_ptr<Request> next_waiting();
   bool reserve(Request& request);
-  void follow_prefixes();
-  void read_piece(const std::shared_ptr<Request>& request, const PrefixPiece& piece);
-  void begin(const std::shared_ptr<Request>& request);
-  void read_dropped(const std::shared_ptr<Request>& request, ContextRead& read, const std::vector<int64_t>& ids);
-  void read();
-  bool read_images(int64_t& rows_left);
   void write();
   void pass_texts();
   void paint();
@@ -88,6 +82,14 @@ class Engine {
   void make_room(int64_t rows);
   void fail_all(const ApiError& error);
   int64_t active_choices() const;
+
+  // engine_reading.cpp
+  void follow_prefixes();
+  void read_piece(const std::shared_ptr<Request>& request, const PrefixPiece& piece);
+  void begin(const std::shared_ptr<Request>& request);
+  void read_dropped(const std::shared_ptr<Request>& request, ContextRead& read, const std::vector<int64_t>& ids);
+  void read();
+  bool read_images(int64_t& rows_left);
 
   const Bagel& model_;
   const Tokenizer& tokenizer_;

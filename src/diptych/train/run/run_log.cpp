@@ -36,7 +36,7 @@ std::string gigabytes(int64_t bytes) {
 
 }  // namespace
 
-std::string report_command(const std::string& run_folder) {
+std::string report_command_line(const std::string& run_folder) {
   return cat("diptych report ", shell_word(run_folder));
 }
 
@@ -57,7 +57,7 @@ std::vector<std::string> run_start_lines(const RunStart& start) {
   return {cat("model ", start.model, "; what trains: ", join(groups, ", ")),
           cat("run folder ", folder, "; ", steps, "; seed ", start.run.seed),
           cat("curves: ", folder, "/metrics.jsonl, `tensorboard --logdir ", shell_word(folder + "/tensorboard"), "`, `",
-              report_command(folder), "` at any time")};
+              report_command_line(folder), "` at any time")};
 }
 
 int64_t disk_need(const RunStart& start) {

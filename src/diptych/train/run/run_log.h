@@ -21,7 +21,7 @@ struct RunStart {
 };
 
 /** The command line that makes a page of a run. */
-std::string report_command(const std::string& run_folder);
+std::string report_command_line(const std::string& run_folder);
 
 /** Of the weights of a model folder, as they are in memory. */
 int64_t folder_bytes(Bagel& model);

@@ -60,18 +60,6 @@ void expect_balanced(const std::string& html) {
   EXPECT_TRUE(open.empty());
 }
 
-TEST(EscapeHtmlTest, ReplacesWhatMeansSomething) {
-  EXPECT_EQ(escape_html("<b a='1' c=\"2\"> & </b>"), "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt; &amp; &lt;/b&gt;");
-  EXPECT_EQ(escape_html("tab\t, line\nend, \xc3\xa9\xe4\xbd\xa0"), "tab\t, line\nend, \xc3\xa9\xe4\xbd\xa0");
-}
-
-TEST(EscapeHtmlTest, ReplacesControlCharacters) {
-  EXPECT_EQ(escape_html(std::string("a\0b", 3)),
-            "a\xef\xbf\xbd"
-            "b");
-  EXPECT_EQ(escape_html("\x1b[31m\x7f"), "\xef\xbf\xbd[31m\xef\xbf\xbd");
-}
-
 TEST(DataUriTest, SmallImagesKeepEveryPixel) {
   Image image = image_of_size(5, 3, 0);
   for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i * 5);

@@ -40,9 +40,9 @@ TEST_F(RunLog, SaysWhatTrainsAndWhereToLook) {
 }
 
 TEST_F(RunLog, CommandsCanBePasted) {
-  EXPECT_EQ(report_command("runs/läufe-1.2"), "diptych report runs/läufe-1.2");
-  EXPECT_EQ(report_command("my runs/a"), "diptych report 'my runs/a'");
-  EXPECT_EQ(report_command("it's"), "diptych report 'it'\\''s'");
+  EXPECT_EQ(report_command_line("runs/läufe-1.2"), "diptych report runs/läufe-1.2");
+  EXPECT_EQ(report_command_line("my runs/a"), "diptych report 'my runs/a'");
+  EXPECT_EQ(report_command_line("it's"), "diptych report 'it'\\''s'");
 }
 
 TEST_F(RunLog, NeedsRoomForTheCheckpointsThatAreThereAtOnce) {
