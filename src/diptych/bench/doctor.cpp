@@ -17,6 +17,7 @@
 #include "diptych/model/attention/attention_loops.h"
 #include "diptych/model/layers/fused_kernels.h"
 #include "diptych/model/layers/kernel_check.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/loops/rl.h"
 #include "diptych/train/run/environment.h"
@@ -143,7 +144,8 @@ CheckResult check_forward(const ModelFolder& folder) {
   options.text.max_tokens = 16;
   options.schedule.grid = {1, 0.5, 0};
   options.image_height = options.image_width = 4 * latent_token_pixels(folder.model.config);
-  const Rollout rollout = roll_out(folder.model, folder.tokenizer, {{.text = "a red circle"}}, 1, options, 0, 0);
+  const Rollout rollout =
+      roll_out(folder.model, folder.tokenizer, {.prompts = {{.text = "a red circle"}}, .options = options});
   const Tensor& latent = rollout.stages.front().image->latent;
   if (!at::isfinite(latent).all().item<bool>())
     return {Health::failure, "forward", "a picture that is not finite: the weights do not fit the configuration"};

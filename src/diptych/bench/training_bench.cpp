@@ -9,6 +9,7 @@
 #include "diptych/base/text_format.h"
 #include "diptych/bench/bench_flops.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/train/optimizer/trainable.h"
 #include "diptych/train/update/policy_update.h"
 
@@ -211,7 +212,8 @@ void TrainingBench::prepare_chains() {
   const EpisodeOptions brief = brief_episode_of(training_);
   const std::vector<EpisodePrompt> prompts = prompts_of(training_, group_);
   const auto sample = [&](const std::vector<EpisodePrompt>& of, int64_t group, const EpisodeOptions& episode) {
-    return roll_out(model_, input_.folder.tokenizer, of, group, episode, kBenchSeed, 0);
+    return roll_out(model_, input_.folder.tokenizer,
+                    {.prompts = of, .group_size = group, .options = episode, .seed = kBenchSeed});
   };
   if (training_.whole_step) {
     sampling_ = measure_calls(

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "diptych/eval/evaluation.h"
+#include "diptych/rollout/episodes/episodes.h"
 
 namespace diptych {
 
@@ -40,7 +41,8 @@ EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, co
     for (const EvaluatedSample& sample : own)
       episodes.push_back({sample.prompt.text, sample.place, sample.prompt.sources});
     const Rollout rollout =
-        roll_out(model, tokenizer, episodes, 1, euler, static_cast<uint64_t>(config.seed), /*step=*/0);
+        roll_out(model, tokenizer,
+                 {.prompts = std::move(episodes), .options = euler, .seed = static_cast<uint64_t>(config.seed)});
     for (size_t i = 0; i < own.size(); ++i) own[i].candidate = rollout.stages[i].candidate;
   });
 

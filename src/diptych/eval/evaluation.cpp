@@ -5,6 +5,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/eval/refinement.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/shapes/world/caption.h"
 #include "diptych/text/think.h"
 
@@ -35,7 +36,8 @@ void paint_and_score(const Bagel& model, const Tokenizer& tokenizer, const Episo
   std::vector<EpisodePrompt> episodes;
   for (const EvaluatedSample& sample : samples) episodes.push_back({sample.prompt.text, sample.place});
   const Rollout rollout =
-      roll_out(model, tokenizer, episodes, 1, options, static_cast<uint64_t>(config.seed), /*step=*/0);
+      roll_out(model, tokenizer,
+               {.prompts = std::move(episodes), .options = options, .seed = static_cast<uint64_t>(config.seed)});
 
   for (size_t i = 0; i < samples.size(); ++i) {
     samples[i].candidate = rollout.stages[i].candidate;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "diptych/rollout/episodes/episodes.h"
+
 namespace diptych {
 
 namespace {
@@ -74,7 +76,11 @@ std::vector<std::optional<Stage>> refine_pictures(const Bagel& model, const Toke
     places.push_back(i);
     episodes.push_back(pictures[i].prompt);
   }
-  Rollout rollout = roll_out(model, tokenizer, episodes, 1, refining, seed, static_cast<uint64_t>(round));
+  Rollout rollout = roll_out(model, tokenizer,
+                             {.prompts = std::move(episodes),
+                              .options = std::move(refining),
+                              .seed = seed,
+                              .step = static_cast<uint64_t>(round)});
   std::vector<std::optional<Stage>> stages(pictures.size());
   for (size_t k = 0; k < places.size(); ++k) stages[places[k]] = std::move(rollout.stages[k]);
   return stages;

@@ -46,7 +46,6 @@ JointCase joint_case(const Fixture& main, const Fixture& values) {
   joint.rollout.schedule = stored_schedule(main);
   joint.rollout.prompts = *std::max_element(prompts.begin(), prompts.end()) + 1;
   joint.rollout.contexts.resize(static_cast<size_t>(joint.rollout.prompts));
-  joint.rollout.group_size = static_cast<int64_t>(prompts.size()) / joint.rollout.prompts;
   joint.stages.resize(prompts.size());
   std::iota(joint.stages.begin(), joint.stages.end(), 0);
   for (size_t i : joint.stages) {

@@ -1,6 +1,6 @@
 #include "diptych/rollout/episode.h"
 
-#include <map>
+#include <span>
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
@@ -37,28 +37,21 @@ std::string readable(const SampledText& text, const Tokenizer& tokenizer) {
 /** One rollout while it is made. */
 class Sampler {
  public:
-  Sampler(const Bagel& model, const Tokenizer& tokenizer, const std::vector<EpisodePrompt>& prompts,
-          const EpisodeOptions& options, uint64_t seed, uint64_t step, const StagesDone& done)
-      : model_(model),
-        tokenizer_(tokenizer),
-        prompts_(prompts),
-        options_(options),
-        seed_(seed),
-        step_(step),
-        done_(done) {}
+  Sampler(const Bagel& model, const Tokenizer& tokenizer, const RolloutRequest& request)
+      : model_(model), tokenizer_(tokenizer), request_(request), options_(request.options) {}
 
-  Rollout run(int64_t group_size);
+  Rollout run();
 
  private:
   StreamKey key(const Stage& stage) const {
-    return {.seed = seed_,
+    return {.seed = request_.seed,
             .purpose = Purpose::think,
-            .step = step_,
-            .prompt = prompts_[static_cast<size_t>(stage.prompt)].occurrence,
+            .step = request_.step,
+            .prompt = request_.prompts[static_cast<size_t>(stage.prompt)].occurrence,
             .sample = static_cast<uint64_t>(stage.sample),
             .position = static_cast<uint64_t>(stage.round) * kPositionsPerRound};
   }
-  void add_first_round(int64_t group_size);
+  void add_first_round();
   void add_round(const StageProgram& program, size_t begin, size_t end);
   void sample_round(const StageProgram& program, size_t begin);
   void sample_pack(const StageProgram& program, size_t begin, size_t end);
@@ -67,26 +60,24 @@ class Sampler {
 
   const Bagel& model_;
   const Tokenizer& tokenizer_;
-  const std::vector<EpisodePrompt>& prompts_;
+  const RolloutRequest& request_;
   const EpisodeOptions& options_;
-  uint64_t seed_;
-  uint64_t step_;
-  const StagesDone& done_;
   Rollout rollout_;
 };
 
-void Sampler::add_first_round(int64_t group_size) {
+void Sampler::add_first_round() {
   const StageProgram& program = options_.program.stages.front();
-  for (size_t p = 0; p < prompts_.size(); ++p) {
+  for (size_t p = 0; p < request_.prompts.size(); ++p) {
+    const EpisodePrompt& prompt = request_.prompts[p];
     Stage stage;
     stage.prompt = static_cast<int64_t>(p);
     stage.round = options_.first_round;
     stage.context = static_cast<int64_t>(p);
-    stage.candidate.prompt = prompts_[p].text;
+    stage.candidate.prompt = prompt.text;
     rollout_.contexts.push_back(
-        stage_context(model_, tokenizer_, options_, program, {prompts_[p].text, prompts_[p].sources}, key(stage)));
+        stage_context(model_, tokenizer_, options_, program, {prompt.text, prompt.sources, key(stage)}));
     stage.guidance = has_image(rollout_.contexts.back()) ? options_.edit_guidance : options_.guidance;
-    for (int64_t k = 0; k < group_size; ++k) {
+    for (int64_t k = 0; k < request_.group_size; ++k) {
       stage.sample = options_.first_sample + k;
       rollout_.stages.push_back(stage);
     }
@@ -103,9 +94,9 @@ void Sampler::add_round(const StageProgram& program, size_t begin, size_t end) {
     stage.context = static_cast<int64_t>(rollout_.contexts.size());
     stage.candidate.prompt = rollout_.stages[i].candidate.prompt;
     stage.guidance = options_.edit_guidance;
-    rollout_.contexts.push_back(stage_context(model_, tokenizer_, options_, program,
-                                              {stage.candidate.prompt, {rollout_.stages[i].candidate.images.back()}},
-                                              key(stage)));
+    rollout_.contexts.push_back(
+        stage_context(model_, tokenizer_, options_, program,
+                      {stage.candidate.prompt, {rollout_.stages[i].candidate.images.back()}, key(stage)}));
     rollout_.stages.push_back(std::move(stage));
   }
 }
@@ -128,13 +119,14 @@ void Sampler::paint(KvCache& cache, size_t begin, const std::vector<CachedContex
   for (size_t k = 0; k < contexts.size(); ++k)
     if (rollout_.stages[begin + k].end == StageEnd::painted) painted.push_back(k);
   if (painted.empty()) return;
-  const Guidance& guidance = rollout_.stages[begin].guidance;
+  const std::span<const Stage> stages(&rollout_.stages[begin], contexts.size());
+  const Guidance& guidance = stages.front().guidance;
   std::vector<CachedContext> text_dropped(contexts.size());
   std::vector<CachedContext> image_dropped(contexts.size());
   if (guidance.text_scale > 1)
-    prefill_shared(model_, cache, rollout_, begin, &StageContext::text_dropped, text_dropped);
+    text_dropped = prefill_shared(model_, cache, rollout_.contexts, stages, &StageContext::text_dropped);
   if (guidance.text_scale > 1 && guidance.image_scale > 1)
-    prefill_shared(model_, cache, rollout_, begin, &StageContext::image_dropped, image_dropped);
+    image_dropped = prefill_shared(model_, cache, rollout_.contexts, stages, &StageContext::image_dropped);
   std::vector<ImageTask> tasks;
   for (size_t k : painted) {
     ImageTask task;
@@ -159,31 +151,31 @@ void Sampler::paint(KvCache& cache, size_t begin, const std::vector<CachedContex
 
 void Sampler::sample_pack(const StageProgram& program, size_t begin, size_t end) {
   KvCache cache = make_cache(model_);
-  std::vector<CachedContext> contexts(end - begin);
-  prefill_shared(model_, cache, rollout_, begin, &StageContext::full, contexts);
+  const std::span<const Stage> stages(&rollout_.stages[begin], end - begin);
+  std::vector<CachedContext> contexts = prefill_shared(model_, cache, rollout_.contexts, stages, &StageContext::full);
   if (program.write) write(program, cache, begin, contexts);
   if (program.paint) paint(cache, begin, contexts);
-  if (done_) done_(rollout_, begin, end);
+  if (request_.done) request_.done(rollout_, begin, end);
   if (options_.pack_done) options_.pack_done();
 }
 
 // Enough packs for all threads: what is sampled does not depend on the packing.
 void Sampler::sample_round(const StageProgram& program, size_t begin) {
-  const auto chains = static_cast<int64_t>(rollout_.stages.size() - begin);
+  const auto stages = static_cast<int64_t>(rollout_.stages.size() - begin);
   const at::Device device = model_.embed_tokens.device();
-  const int64_t threads = std::max<int64_t>(1, packs_at_once(device, chains));
-  const int64_t size = std::min(options_.chains_per_pack, (chains + threads - 1) / threads);
-  for_each_pack(device, chains == 0 ? 0 : (chains + size - 1) / size, [&](int64_t pack) {
+  const int64_t threads = std::max<int64_t>(1, packs_at_once(device, stages));
+  const int64_t size = std::min(options_.chains_per_pack, (stages + threads - 1) / threads);
+  for_each_pack(device, stages == 0 ? 0 : (stages + size - 1) / size, [&](int64_t pack) {
     const size_t first = begin + static_cast<size_t>(pack * size);
     sample_pack(program, first, std::min(rollout_.stages.size(), first + static_cast<size_t>(size)));
   });
 }
 
-Rollout Sampler::run(int64_t group_size) {
-  rollout_.group_size = group_size;
-  rollout_.prompts = static_cast<int64_t>(prompts_.size());
+Rollout Sampler::run() {
+  TORCH_CHECK(!options_.program.stages.empty(), "roll_out: no episode was chosen");
+  rollout_.prompts = static_cast<int64_t>(request_.prompts.size());
   rollout_.schedule = options_.schedule;
-  add_first_round(group_size);
+  add_first_round();
   sample_round(options_.program.stages.front(), 0);
   size_t begin = 0;
   for (size_t round = 1; round < options_.program.stages.size(); ++round) {
@@ -203,10 +195,8 @@ StageEnd end_of_review(const std::string& text, const std::string& stop_answer) 
   return parts.answer == stop_answer ? StageEnd::stopped : StageEnd::painted;
 }
 
-Rollout roll_out(const Bagel& model, const Tokenizer& tokenizer, const std::vector<EpisodePrompt>& prompts,
-                 int64_t group_size, const EpisodeOptions& options, uint64_t seed, uint64_t step,
-                 const StagesDone& done) {
-  return Sampler(model, tokenizer, prompts, options, seed, step, done).run(group_size);
+Rollout roll_out(const Bagel& model, const Tokenizer& tokenizer, const RolloutRequest& request) {
+  return Sampler(model, tokenizer, request).run();
 }
 
 }  // namespace diptych

@@ -1,5 +1,6 @@
 #pragma once
-// Episodes as small programs: what each stage is given, and whether it writes and paints.
+// Episodes as small programs: what each stage is given, and whether it writes and paints. Their names:
+// rollout/episodes/episodes.h.
 
 #include <string>
 #include <vector>
@@ -27,19 +28,8 @@ struct StageProgram {
 struct EpisodeProgram {
   std::string name;
   std::vector<StageProgram> stages;
+  bool edits = false;  // changes the user's images as the request says
 };
-
-/** The program of that name:
- *    t2i         request -> image
- *    think       request -> thinking, image (AlphaGRPO's reasoning text-to-image, UniGRPO's episode)
- *    edit        sources, request -> image
- *    edit_think  sources, request -> thinking, image
- *    understand  sources, request -> text
- *    reflect     sources, "your picture of this request failed" -> reflection, image
- *    review      sources, "check your picture of this request" -> reflection, image, unless the text says to stop
- *    rounds:N    think, then up to N reviews of the last image, until a text says to stop
- *  Throws Error(config) for other names. */
-EpisodeProgram episode_program(const std::string& name);
 
 /** Whether the program is given images by the user. */
 bool needs_images(const EpisodeProgram& program);

@@ -7,7 +7,7 @@
 
 namespace diptych {
 
-/** What a stage is given, as chains of segments (rollout/context.h), and what is left of it for the branches of
+/** What a stage is given, as segments in their order (rollout/context.h), and what is left of it for the branches of
  *  classifier-free guidance. Shared by the group whose members are given the same. */
 struct StageContext {
   std::vector<Segment> full;
@@ -37,12 +37,11 @@ struct Stage {
   bool remote = false;  // sampled by another process of the run: no tensors, no context and no pictures
 };
 
-/** All stages of one rollout step: round by round, in a round prompt-major. Without refinement rounds, stage i belongs
- *  to prompt i / group_size. */
+/** All stages of one rollout step: round by round, in a round prompt by prompt. The stages of one sample of a prompt
+ * are a chain. */
 struct Rollout {
   std::vector<StageContext> contexts;
   int64_t prompts = 0;
-  int64_t group_size = 0;
   DenoiseSchedule schedule;  // shared by all stages, window included
   std::vector<Stage> stages;
 };

@@ -50,12 +50,12 @@ std::vector<ContextPart> given_parts(const EpisodeOptions& options, const StageP
 }
 
 StageContext stage_context(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                           const StageProgram& program, const StageInput& input, const StreamKey& key) {
+                           const StageProgram& program, const StageInput& input) {
   const std::vector<ContextPart> parts = given_parts(options, program, input);
   StageContext context;
-  context.full = context_segments(model, tokenizer, parts, key);
+  context.full = context_segments(model, tokenizer, parts, input.key);
   // Every program ends with a text; without it the branch keeps the images in front of it.
-  context.text_dropped = context_segments(model, tokenizer, {parts.begin(), parts.end() - 1}, key);
+  context.text_dropped = context_segments(model, tokenizer, {parts.begin(), parts.end() - 1}, input.key);
   for (const ContextPart& part : parts)
     if (!part.image) append_text(context.image_dropped, text_ids(tokenizer, part.text));
   return context;
@@ -66,18 +66,19 @@ bool has_image(const StageContext& context) {
                      [](const Segment& segment) { return segment.kind != SegmentKind::text; });
 }
 
-void prefill_shared(const Bagel& model, KvCache& cache, const Rollout& rollout, size_t begin,
-                    const std::vector<Segment> StageContext::*branch, std::vector<CachedContext>& contexts) {
+std::vector<CachedContext> prefill_shared(const Bagel& model, KvCache& cache, const std::vector<StageContext>& contexts,
+                                          std::span<const Stage> stages,
+                                          const std::vector<Segment> StageContext::*branch) {
   std::map<int64_t, size_t> place;
-  std::vector<std::vector<Segment>> chains;
-  for (size_t k = 0; k < contexts.size(); ++k) {
-    const int64_t context = rollout.stages[begin + k].context;
-    if (place.emplace(context, chains.size()).second)
-      chains.push_back(rollout.contexts[static_cast<size_t>(context)].*branch);
-  }
-  std::vector<CachedContext> prefilled(chains.size());
-  prefill(model, cache, chains, prefilled);
-  for (size_t k = 0; k < contexts.size(); ++k) contexts[k] = prefilled[place.at(rollout.stages[begin + k].context)];
+  std::vector<std::vector<Segment>> distinct;
+  for (const Stage& stage : stages)
+    if (place.emplace(stage.context, distinct.size()).second)
+      distinct.push_back(contexts[static_cast<size_t>(stage.context)].*branch);
+  std::vector<CachedContext> prefilled(distinct.size());
+  prefill(model, cache, distinct, prefilled);
+  std::vector<CachedContext> of_stages;
+  for (const Stage& stage : stages) of_stages.push_back(prefilled[place.at(stage.context)]);
+  return of_stages;
 }
 
 }  // namespace diptych

@@ -7,6 +7,7 @@
 #include "diptych/model/attention/attention.h"
 #include "diptych/model/layers/fused_kernels.h"
 #include "diptych/model/layers/kernel_check.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/loops/autoencoder_training.h"
 #include "diptych/train/loops/export.h"
@@ -26,7 +27,7 @@ namespace {
 const Tolerance kRounding{.normalised = 1e-4, .absolute = 1e-6};
 
 EpisodeOptions episode_of(int64_t updates) {
-  EpisodeOptions episode;
+  EpisodeOptions episode = {.program = episode_program("think")};
   episode.text.max_tokens = 6;
   episode.schedule = {.grid = timestep_grid(updates + 1, 2), .noise_level = 0.8, .window_begin = 0, .window_size = 2};
   episode.image_height = episode.image_width = 16;
@@ -43,7 +44,9 @@ struct Learner {
         PolicyOptions{
             .adapters = adapters, .und_learning_rate = 1e-3, .gen_learning_rate = 1e-3, .adamw = {.weight_decay = 0}});
     made.model.decoder.recompute = recompute;
-    rollout = roll_out(made.model, made.tokenizer, {{"a red circle", 0}, {"two squares", 1}}, 3, episode_of(4), 6, 0);
+    rollout = roll_out(
+        made.model, made.tokenizer,
+        {.prompts = {{"a red circle", 0}, {"two squares", 1}}, .group_size = 3, .options = episode_of(4), .seed = 6});
     options.loss.velocity_mse_weight = 1e-2;
     options.loss.text_kl_weight = 1e-2;
     options.needs_reference = true;
@@ -236,7 +239,8 @@ TEST_F(DeviceTest, TheHostDoesNotWaitForDenoisingSteps) {
     EpisodeOptions episode = episode_of(updates);
     episode.program = episode_program("t2i");
     const int64_t before = host_waits();
-    roll_out(made.model, made.tokenizer, {{"a red circle", 0}}, 3, episode, 6, 0);
+    roll_out(made.model, made.tokenizer,
+             {.prompts = {{"a red circle", 0}}, .group_size = 3, .options = episode, .seed = 6});
     return host_waits() - before;
   };
   EXPECT_EQ(waits_of(10), waits_of(4));
@@ -248,7 +252,8 @@ TEST_F(DeviceTest, TheHostWaitsOnceForEachTokenOfAThought) {
     EpisodeOptions episode = episode_of(4);
     episode.text.max_tokens = tokens;
     const int64_t before = host_waits();
-    const Rollout rollout = roll_out(made.model, made.tokenizer, {{"a red circle", 0}}, 1, episode, 6, 0);
+    const Rollout rollout =
+        roll_out(made.model, made.tokenizer, {.prompts = {{"a red circle", 0}}, .options = episode, .seed = 6});
     EXPECT_TRUE(rollout.stages.front().text->truncated);
     return host_waits() - before;
   };

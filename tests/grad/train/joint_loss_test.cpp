@@ -9,6 +9,7 @@
 
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/rollout/episode.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/train/optimizer/trainable.h"
 #include "support/compare.h"
 #include "support/pictures.h"
@@ -24,7 +25,7 @@ using Parameters = std::vector<NamedTensor>;
 class JointLossGradient : public ::testing::Test {
  protected:
   void SetUp() override {
-    EpisodeOptions episode;
+    EpisodeOptions episode = {.program = episode_program("think")};
     episode.text.max_tokens = 5;
     episode.schedule = {.grid = timestep_grid(5, 2), .noise_level = 0.8, .window_begin = 0, .window_size = 2};
     episode.image_height = episode.image_width = 16;
@@ -41,7 +42,8 @@ class JointLossGradient : public ::testing::Test {
   }
 
   void roll_out_with(const EpisodeOptions& episode) {
-    rollout_ = roll_out(sampler_.model, sampler_.tokenizer, prompts_, 2, episode, 6, 0);
+    rollout_ = roll_out(sampler_.model, sampler_.tokenizer,
+                        {.prompts = prompts_, .group_size = 2, .options = episode, .seed = 6});
     at::NoGradGuard no_grad;
     const std::vector<StageValues> values =
         stage_values(rollout_, chains_, replay(made_.model, rollout_, chains_, replay_));
@@ -158,7 +160,7 @@ TEST_F(JointLossGradient, EachPartAlone) {
 }
 
 TEST_F(JointLossGradient, UnderGuidance) {
-  EpisodeOptions episode;
+  EpisodeOptions episode = {.program = episode_program("think")};
   episode.text.max_tokens = 4;
   episode.schedule = {.grid = timestep_grid(5, 2), .noise_level = 0.8, .window_begin = 1, .window_size = 2};
   episode.image_height = episode.image_width = 16;
@@ -171,8 +173,7 @@ TEST_F(JointLossGradient, UnderGuidance) {
 TEST_F(JointLossGradient, ThroughAPictureUnderBothGuidances) {
   prompts_[0].sources = {picture(16, 16, 10)};
   prompts_[1].sources = {picture(16, 24, 60)};
-  EpisodeOptions episode;
-  episode.program = episode_program("edit_think");
+  EpisodeOptions episode = {.program = episode_program("edit_think")};
   episode.text.max_tokens = 4;
   episode.schedule = {.grid = timestep_grid(5, 2), .noise_level = 0.8, .window_begin = 1, .window_size = 2};
   episode.image_height = episode.image_width = 16;

@@ -4,6 +4,7 @@
 
 #include "diptych/eval/evaluation.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
@@ -30,7 +31,7 @@ class EditEvaluationTest : public ::testing::Test {
 
   TemporaryFolder folder_;
   const ModelFolder made_ = make_tiny_model(folder_.path());
-  EpisodeOptions options_;
+  EpisodeOptions options_ = {.program = episode_program("think")};
   EvaluationConfig config_;
 };
 

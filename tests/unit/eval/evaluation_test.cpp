@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
@@ -34,7 +35,7 @@ class EvaluationTest : public ::testing::Test {
 
   TemporaryFolder folder_;
   const ModelFolder made_ = make_tiny_model(folder_.path());
-  EpisodeOptions options_;
+  EpisodeOptions options_ = {.program = episode_program("think")};
   EvaluationConfig config_;
 };
 

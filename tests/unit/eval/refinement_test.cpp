@@ -7,6 +7,7 @@
 #include <map>
 
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"
 #include "support/scripted_model.h"
@@ -16,7 +17,7 @@ namespace diptych {
 namespace {
 
 EpisodeOptions short_options() {
-  EpisodeOptions options;
+  EpisodeOptions options = {.program = episode_program("think")};
   options.reflection_prompt = "{prompt} failed";
   options.review_prompt = "is it {prompt} ?";
   options.text.max_tokens = 8;

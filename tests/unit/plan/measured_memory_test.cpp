@@ -71,7 +71,6 @@ struct Sampled {
 Sampled sampled(const Workload& work) {
   Sampled made;
   made.rollout.prompts = kPrompts;
-  made.rollout.group_size = kGroup;
   made.rollout.schedule = work.episode.schedule;
   for (int64_t p = 0; p < kPrompts; ++p) made.rollout.contexts.push_back(work.context);
   const std::vector<int64_t> shape = {kWindow, work.latent_tokens(), work.channels};

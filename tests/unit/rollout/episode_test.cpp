@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/rollout/replay.h"
 #include "support/compare.h"
 #include "support/expect_error.h"
@@ -26,8 +27,12 @@ class EpisodeTest : public ::testing::Test {
   }
 
   Rollout sample(uint64_t step = 4) const {
-    return roll_out(made_.model, made_.tokenizer, {{"a red circle", 8}, {"two blue squares", 9}}, 3, options_,
-                    /*seed=*/6, step);
+    return roll_out(made_.model, made_.tokenizer,
+                    {.prompts = {{"a red circle", 8}, {"two blue squares", 9}},
+                     .group_size = 3,
+                     .options = options_,
+                     .seed = 6,
+                     .step = step});
   }
 
   ReplayOptions replay_options() const {
@@ -54,13 +59,12 @@ class EpisodeTest : public ::testing::Test {
 
   TemporaryFolder folder_;
   const ModelFolder made_ = make_tiny_model(folder_.path());
-  EpisodeOptions options_;
+  EpisodeOptions options_ = {.program = episode_program("think")};
 };
 
 TEST_F(EpisodeTest, ChainsAreInPromptOrderWithEverythingARewardNeeds) {
   const Rollout rollout = sample();
   ASSERT_EQ(rollout.stages.size(), 6u);
-  EXPECT_EQ(rollout.group_size, 3);
   EXPECT_EQ(rollout.contexts[1].full[0].tokens, text_ids(made_.tokenizer, "two blue squares"));
   for (size_t i = 0; i < 6; ++i) {
     const Stage& chain = rollout.stages[i];
@@ -81,9 +85,12 @@ TEST_F(EpisodeTest, SamplesMayBeginAnywhereInTheirGroup) {
   options_.reflection_prompt = options_.review_prompt = "is it {prompt}?";
   const Rollout whole = sample();
   options_.first_sample = 1;
-  const Rollout part =
-      roll_out(made_.model, made_.tokenizer, {{"a red circle", 8}, {"two blue squares", 9}}, 2, options_,
-               /*seed=*/6, /*step=*/4);
+  const Rollout part = roll_out(made_.model, made_.tokenizer,
+                                {.prompts = {{"a red circle", 8}, {"two blue squares", 9}},
+                                 .group_size = 2,
+                                 .options = options_,
+                                 .seed = 6,
+                                 .step = 4});
   const auto is_in_part = [](const Stage& stage) { return stage.sample >= 1; };
   std::vector<Stage> expected;
   std::copy_if(whole.stages.begin(), whole.stages.end(), std::back_inserter(expected), is_in_part);
@@ -112,7 +119,8 @@ TEST_F(EpisodeTest, ResultsDoNotDependOnTheNumberOfThreads) {
 TEST_F(EpisodeTest, DrawsBelongToTheOccurrenceNotToThePlace) {
   const Rollout rollout = sample();
   const Rollout alone =
-      roll_out(made_.model, made_.tokenizer, {{"two blue squares", 9}}, 2, options_, /*seed=*/6, /*step=*/4);
+      roll_out(made_.model, made_.tokenizer,
+               {.prompts = {{"two blue squares", 9}}, .group_size = 2, .options = options_, .seed = 6, .step = 4});
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(alone.stages[i].text->tokens, rollout.stages[3 + i].text->tokens);
     EXPECT_TRUE(same_bits(alone.stages[i].image->latent, rollout.stages[3 + i].image->latent));

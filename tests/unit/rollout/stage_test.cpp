@@ -11,6 +11,7 @@
 
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/rollout/episode.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/rollout/replay.h"
 #include "diptych/tensor/image_tensor.h"
 #include "support/expect_error.h"
@@ -44,7 +45,8 @@ class StageTest : public ::testing::Test {
     return {{"a red circle", 8, {picture(32, 32, 10)}}, {"two squares", 9, {picture(16, 24, 60), picture(32, 32, 90)}}};
   }
   Rollout sample(const EpisodeOptions& options, const StagesDone& done = {}) {
-    return roll_out(made().model, made().tokenizer, prompts(), 3, options, /*seed=*/6, /*step=*/4, done);
+    return roll_out(made().model, made().tokenizer,
+                    {.prompts = prompts(), .group_size = 3, .options = options, .seed = 6, .step = 4, .done = done});
   }
 
   void expect_layout_changes_nothing(const EpisodeOptions& options) {
@@ -154,7 +156,8 @@ TEST_P(ImageStageTest, ThereMustBeAnImage) {
   const EpisodeOptions options = stage_options(GetParam());
   expect_error(
       [&] {
-        roll_out(made().model, made().tokenizer, {{"a red circle", 8}}, 1, options, 6, 4);
+        roll_out(made().model, made().tokenizer,
+                 {.prompts = {{"a red circle", 8}}, .options = options, .seed = 6, .step = 4});
       },
       ExitCode::data, {"episode '" + options.program.name + "'", "an image"});
 }
@@ -218,7 +221,9 @@ class ReviewTest : public StageTest {
 };
 
 TEST_F(ReviewTest, AReviewPaintsStopsOrCannotBeRead) {
-  const Rollout rollout = roll_out(scripted_.model, scripted_.tokenizer, prompts(), 12, stage_options("review"), 6, 4);
+  const Rollout rollout =
+      roll_out(scripted_.model, scripted_.tokenizer,
+               {.prompts = prompts(), .group_size = 12, .options = stage_options("review"), .seed = 6, .step = 4});
   for (const Stage& stage : rollout.stages) {
     EXPECT_EQ(stage.end, end_of_review(stage.candidate.texts.at(0), "done"));
     EXPECT_EQ(stage.image.has_value(), stage.end == StageEnd::painted);
@@ -240,7 +245,8 @@ TEST_F(ReviewTest, RoundsDependOnNeitherPacksNorThreads) {
 
 TEST_F(ReviewTest, EveryRoundLooksAtTheLastPicture) {
   const EpisodeOptions options = stage_options("rounds:2");
-  const Rollout rollout = roll_out(scripted_.model, scripted_.tokenizer, prompts(), 6, options, 6, 4);
+  const Rollout rollout = roll_out(scripted_.model, scripted_.tokenizer,
+                                   {.prompts = prompts(), .group_size = 6, .options = options, .seed = 6, .step = 4});
   std::map<std::tuple<int64_t, int64_t, int64_t>, const Stage*> stages;
   for (const Stage& stage : rollout.stages) {
     EXPECT_TRUE(stages.emplace(std::tuple(stage.prompt, stage.sample, stage.round), &stage).second);

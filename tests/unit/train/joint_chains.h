@@ -44,7 +44,6 @@ inline Tensor exact(uint64_t address, at::IntArrayRef shape, double scale) {
 
 inline Chains make_chains() {
   Chains made;
-  made.rollout.group_size = 3;
   made.rollout.prompts = 2;
   made.rollout.schedule = {.grid = timestep_grid(6, 2), .noise_level = 0.8, .window_begin = 0, .window_size = kWindow};
   for (int64_t c = 0; c < kChains; ++c) {

@@ -7,7 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
-#include "diptych/train/rollout/rollout_step.h"
+#include "diptych/rollout/episodes/episodes.h"
+#include "diptych/train/rollout/step_kinds.h"
 #include "support/compare.h"
 #include "support/scripted_model.h"
 #include "support/temporary_folder.h"
@@ -71,7 +72,7 @@ class StepFixture : public ::testing::Test {
   TemporaryFolder folder_;
   const ModelFolder made_ = make_scripted_model(folder_.path());
   RlRecipe recipe_;
-  EpisodeOptions episode_;
+  EpisodeOptions episode_ = {.program = episode_program("think")};
   ProcessGroup ranks_;
   MetricRow row_;
   std::vector<std::vector<Candidate>> scored_;  // of each call

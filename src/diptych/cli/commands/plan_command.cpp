@@ -11,7 +11,7 @@
 #include "diptych/cli/recipe_arguments.h"
 #include "diptych/model/folder/preset.h"
 #include "diptych/plan/supervised_plan.h"
-#include "diptych/train/recipe/check_recipe.h"
+#include "diptych/train/check/check_recipe.h"
 #include "diptych/train/recipe/load_recipe.h"
 
 namespace diptych {

@@ -2,7 +2,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/cli/number_checks.h"
-#include "diptych/rollout/program.h"
+#include "diptych/rollout/episodes/episodes.h"
 
 namespace diptych {
 

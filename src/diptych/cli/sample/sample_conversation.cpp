@@ -73,7 +73,9 @@ void Sampler::run_episodes() {
   EpisodeOptions options = options_;
   options.first_sample = range_.sample_begin;
   const int64_t count = range_.sample_end - range_.sample_begin;
-  Rollout rollout = roll_out(folder_.model, folder_.tokenizer, episodes, count, options, seed_, /*step=*/0);
+  Rollout rollout =
+      roll_out(folder_.model, folder_.tokenizer,
+               {.prompts = std::move(episodes), .group_size = count, .options = std::move(options), .seed = seed_});
   for (Stage& stage : rollout.stages)
     add_round(conversations_[static_cast<size_t>(stage.prompt * count + stage.sample - range_.sample_begin)],
               options_.program.stages[static_cast<size_t>(stage.round)], stage);

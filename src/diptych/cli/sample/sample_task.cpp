@@ -10,6 +10,7 @@
 #include "diptych/data/prompt_file.h"
 #include "diptych/eval/refinement.h"
 #include "diptych/io/image/resize.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/text/unicode.h"
 #include "diptych/train/recipe/rollout_config.h"
 

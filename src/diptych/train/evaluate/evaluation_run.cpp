@@ -5,8 +5,8 @@
 #include "diptych/base/error.h"
 #include "diptych/io/files.h"
 #include "diptych/tensor/device.h"
+#include "diptych/train/check/check_recipe.h"
 #include "diptych/train/evaluate/evaluation_record.h"
-#include "diptych/train/recipe/check_recipe.h"
 #include "diptych/train/rollout/command_context.h"
 #include "diptych/train/run/threads.h"
 

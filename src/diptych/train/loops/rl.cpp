@@ -12,14 +12,14 @@
 #include "diptych/reward/chat/chat_json.h"
 #include "diptych/tensor/device.h"
 #include "diptych/tensor/failure.h"
+#include "diptych/train/check/check_recipe.h"
 #include "diptych/train/evaluate/evaluation_exchange.h"
 #include "diptych/train/evaluate/evaluation_record.h"
 #include "diptych/train/loops/export.h"
 #include "diptych/train/loops/rl_metrics.h"
-#include "diptych/train/recipe/check_recipe.h"
 #include "diptych/train/rollout/command_context.h"
 #include "diptych/train/rollout/rollout_record.h"
-#include "diptych/train/rollout/rollout_step.h"
+#include "diptych/train/rollout/step_kinds.h"
 #include "diptych/train/run/ranks.h"
 #include "diptych/train/run/run_log.h"
 #include "diptych/train/run/weights_checksum.h"
@@ -79,7 +79,7 @@ RlRecipe with_reference(RlRecipe recipe) {
 
 /** Draws of prompts that the steps before this one may have made. */
 int64_t draws_until(const RlRecipe& recipe, int64_t step) {
-  return recipe.rollout.episode == "reflect" ? step * recipe.refine.draws : step;
+  return step * most_draws(recipe);
 }
 
 ModelHashes hashes_of(const RlRecipe& recipe, ProcessGroup& ranks) {
@@ -107,8 +107,8 @@ class RlRun {
     if (needs_judge(recipe.reward)) judge_ = std::make_unique<Judge>(recipe.reward.judge, judge_folder());
     if (session_.writes()) {
       for (const std::string& warning : recipe_warnings(recipe)) log_warning(warning);
-      if (recipe.prompts.source == "file" && recipe.eval.prompts == 0 && recipe.eval.edits == 0)
-        log_info("prompts from a file: no evaluation on the shapes world");
+      const std::string& foreign = prompt_source(recipe.prompts.source).foreign;
+      if (!foreign.empty() && !evaluates(recipe.eval)) log_info(foreign + ": no evaluation on the shapes world");
     }
     together(ranks_, "the start of the reward", [&] { reward_ = started_reward(); });
     options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
@@ -172,7 +172,7 @@ std::map<std::string, int64_t> RlRun::counters() const {
   return counters;
 }
 
-/** Prompts are numbered by their draw (rollout_step.h). A fork that draws fewer at a time would count through numbers
+/** Prompts are numbered by their draw (step_kinds.h). A fork that draws fewer at a time would count through numbers
  *  again that the run it came from has had. */
 void RlRun::draw_from_where_the_run_was() {
   const std::map<std::string, int64_t> counters = session_.counters();

@@ -3,24 +3,11 @@
 
 #include "diptych/eval/evaluation.h"
 #include "diptych/reward/kinds/reward_config.h"
+#include "diptych/train/prompts/prompts_config.h"
 #include "diptych/train/recipe/rollout_config.h"
 #include "diptych/train/run/session.h"
 
 namespace diptych {
-
-struct PromptsConfig {
-  std::string source = "shapes";
-  std::string path;
-  int64_t per_step = 32;
-};
-
-inline void visit(ConfigFields& fields, PromptsConfig& prompts) {
-  fields.choice("source", prompts.source, {"shapes", "shapes_edits", "file"},
-                "shapes: the built-in world's training prompts; shapes_edits: its edit instructions");
-  fields("path", prompts.path, "file: one prompt a line (.txt) or JSON lines with `prompt` (docs/data.md)",
-         Change::files);
-  fields.range("per_step", prompts.per_step, 1, 1000000, "prompts of a rollout step");
-}
 
 struct RlTrainConfig {
   int64_t steps = 1000;
@@ -151,6 +138,9 @@ bool needs_reference(const RlTrainConfig& train);
 /** Whether some loss looks at the denoising steps of the window. */
 bool needs_velocities(const RlTrainConfig& train);
 
+/** Throws Error(config) for keys that rule each other out. */
+void check(const RlTrainConfig& train);
+
 /** Low-rank adapters; with them nothing else trains. */
 struct LoraConfig {
   int64_t rank = 0;
@@ -164,6 +154,9 @@ inline void visit(ConfigFields& fields, LoraConfig& lora) {
   fields("targets", lora.targets,
          "name patterns of the decoder's linears, as *q_proj* or *_moe_gen*, that get one; ! excludes");
 }
+
+/** Throws Error(config) for adapters that could not learn. */
+void check(const LoraConfig& lora);
 
 /** Self-reflective refinement and refinement rounds. */
 struct RefineConfig {
@@ -221,21 +214,28 @@ struct RlRecipe {
   EvaluationConfig eval;
 };
 
+/** Calls use(name, section) for every section of the recipe. A section is read and printed by its `visit`, and its
+ *  `check`, if it has one, is called by checked_recipe (train/check/check_recipe.h). */
+template <class Recipe, class Use>
+void for_each_section(Recipe& recipe, const Use& use) {
+  use("run", recipe.run);
+  use("prompts", recipe.prompts);
+  use("rollout", recipe.rollout);
+  use("reward", recipe.reward);
+  use("refine", recipe.refine);
+  use("train", recipe.train);
+  use("lora", recipe.lora);
+  use("optimizer", recipe.optimizer);
+  use("eval", recipe.eval);
+}
+
 inline void visit(ConfigFields& fields, RlRecipe& recipe) {
   fields.choice("kind", recipe.kind, {"rl"}, "what this recipe trains");
   fields("model", recipe.model, "model folder to start from; a run that continues knows it by its content",
          Change::free);
   fields("reference", recipe.reference,
          "model folder that the penalties compare with; empty: what the run had, of a new run `model`", Change::free);
-  fields.section("run", recipe.run);
-  fields.section("prompts", recipe.prompts);
-  fields.section("rollout", recipe.rollout);
-  fields.section("reward", recipe.reward);
-  fields.section("refine", recipe.refine);
-  fields.section("train", recipe.train);
-  fields.section("lora", recipe.lora);
-  fields.section("optimizer", recipe.optimizer);
-  fields.section("eval", recipe.eval);
+  for_each_section(recipe, [&](const char* name, auto& section) { fields.section(name, section); });
 }
 
 }  // namespace diptych

@@ -5,6 +5,7 @@
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/shapes/reflection/reflection.h"
 #include "diptych/text/system_prompt.h"
+#include "diptych/train/recipe/require.h"
 
 namespace diptych {
 
@@ -37,20 +38,19 @@ void check_window(const RolloutConfig& config) {
   const std::vector<int64_t>& range = config.window_range;
   const int64_t updates = config.updates - (config.updates_are_points ? 1 : 0);
   // In this order nothing overflows, whatever the numbers.
-  if (range.size() != 2 || range[0] < 0 || range[0] > updates || range[1] > updates ||
-      range[1] < range[0] + config.window_size)
-    throw Error(ExitCode::config, {"rollout.window_range",
-                                   cat("[low, high] within the ", updates,
-                                       " updates and at least window_size = ", config.window_size, " wide"),
-                                   "[" + join(range, ", ") + "]", ""});
+  const bool fits = range.size() == 2 && range[0] >= 0 && range[0] <= updates && range[1] <= updates &&
+                    range[1] >= range[0] + config.window_size;
+  require(fits, "rollout.window_range",
+          cat("[low, high] within the ", updates, " updates and at least window_size = ", config.window_size, " wide"),
+          "[" + join(range, ", ") + "]", "");
 }
 
-}  // namespace
+void check_interval(const std::vector<double>& interval, const std::string& key) {
+  const bool is_one = interval.size() == 2 && interval[0] >= 0 && interval[0] <= interval[1];
+  require(is_one, key, "[low, high] with 0 <= low <= high", "[" + join(interval, ", ") + "]", "");
+}
 
-Guidance guidance_of(const GuidanceConfig& config, const std::string& where) {
-  if (config.interval.size() != 2 || !(config.interval[0] >= 0 && config.interval[0] <= config.interval[1]))
-    throw Error(ExitCode::config, {where + ".interval", "[low, high] with 0 <= low <= high",
-                                   "[" + join(config.interval, ", ") + "]", ""});
+Guidance guidance_of(const GuidanceConfig& config) {
   return {.text_scale = config.text_scale,
           .image_scale = config.image_scale,
           .interval_low = config.interval[0],
@@ -59,14 +59,20 @@ Guidance guidance_of(const GuidanceConfig& config, const std::string& where) {
           .renorm = renorm_named(config.renorm)};
 }
 
+}  // namespace
+
+void check(const RolloutConfig& rollout) {
+  check_window(rollout);
+  require(rollout.temperature == 0 || rollout.temperature >= kLowestTemperature, "rollout.temperature",
+          cat("0, or at least ", kLowestTemperature), cat(rollout.temperature), "0 takes the most probable token");
+  check_interval(rollout.guidance.interval, "rollout.guidance.interval");
+  check_interval(rollout.edit_guidance.interval, "rollout.edit_guidance.interval");
+}
+
 EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates) {
-  check_window(config);
-  if (config.temperature != 0 && config.temperature < kLowestTemperature)
-    throw Error(ExitCode::config, {"rollout.temperature", cat("0, or at least ", kLowestTemperature),
-                                   cat(config.temperature), "0 takes the most probable token"});
-  if (updates == 1 && config.updates_are_points)
-    throw Error(ExitCode::config,
-                {"eval.updates", "0, or at least 2: rollout.updates_are_points counts points", "1", ""});
+  check(config);
+  require(updates != 1 || !config.updates_are_points, "eval.updates",
+          "0, or at least 2: rollout.updates_are_points counts points", "1", "");
   EpisodeOptions options;
   options.program = episode_program(config.episode);
   options.system_prompt = system_prompt_text(config.system_prompt);
@@ -79,8 +85,8 @@ EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates) {
   const int64_t count = updates > 0 ? updates : config.updates;
   options.schedule.grid = timestep_grid(count + (config.updates_are_points ? 0 : 1), config.timestep_shift);
   options.schedule.noise_level = config.noise_level;
-  options.guidance = guidance_of(config.guidance, "rollout.guidance");
-  options.edit_guidance = guidance_of(config.edit_guidance, "rollout.edit_guidance");
+  options.guidance = guidance_of(config.guidance);
+  options.edit_guidance = guidance_of(config.edit_guidance);
   options.image_height = config.image_size;
   options.image_width = config.image_size;
   options.chains_per_pack = config.chains_per_pack;

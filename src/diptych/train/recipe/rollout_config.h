@@ -4,6 +4,7 @@
 #include "diptych/base/config.h"
 #include "diptych/model/bagel/config.h"
 #include "diptych/rollout/episode.h"
+#include "diptych/rollout/episodes/episodes.h"
 
 namespace diptych {
 
@@ -31,9 +32,6 @@ inline void visit(ConfigFields& fields, GuidanceConfig& guidance) {
                Change::recorded);
 }
 
-/** Throws Error(config), located at the section `where`, for an interval that is none. */
-Guidance guidance_of(const GuidanceConfig& config, const std::string& where);
-
 struct RolloutConfig {
   std::string episode = "think";
   std::string system_prompt = "none";
@@ -56,10 +54,7 @@ struct RolloutConfig {
 };
 
 inline void visit(ConfigFields& fields, RolloutConfig& rollout) {
-  fields(
-      "episode", rollout.episode,
-      "t2i, think (reason, then paint), edit, edit_think, reflect (look at a picture that failed, repair it), review "
-      "(repair it or stop), rounds:N (think, then up to N reviews)");
+  fields("episode", rollout.episode, episode_comment());
   fields("system_prompt", rollout.system_prompt,
          "none, bagel (BAGEL's own think prompt), or the text itself; only in front of stages that think",
          Change::recorded);
@@ -90,8 +85,11 @@ inline void visit(ConfigFields& fields, RolloutConfig& rollout) {
   fields.section("edit_guidance", rollout.edit_guidance);
 }
 
+/** Throws Error(config) for a window that does not fit, and for other keys that rule each other out. */
+void check(const RolloutConfig& rollout);
+
 /** Episode options with an empty window: `updates` Euler steps unless the caller sets one. `updates` 0 takes the
- *  config's. Throws Error(config) for a window that does not fit, and for other keys that rule each other out. */
+ *  config's. Throws what `check` throws, and Error(config) for too few updates. */
 EpisodeOptions episode_options(const RolloutConfig& config, int64_t updates);
 
 /** Throws Error(config) for an image size that the model cannot paint. */

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "diptych/algorithm/refinement.h"
-#include "diptych/train/rollout/rollout_step.h"
+#include "diptych/train/rollout/step_kinds.h"
 
 namespace diptych {
 
@@ -16,18 +16,18 @@ FprRule rule_named(const std::string& name) {
 
 /** Pictures of the current policy, and the one of each prompt that will be refined. */
 struct InitialPictures {
-  Rollout rollout;
-  std::vector<Score> scores;
+  RewardedRollout painted;
   std::vector<std::optional<size_t>> chosen;  // stage of each prompt; absent where no picture has a score
 };
 
-std::optional<size_t> choose(const InitialPictures& pictures, size_t prompt, const std::string& selection) {
-  const auto size = static_cast<size_t>(pictures.rollout.group_size);
-  std::optional<size_t> chosen;
-  for (size_t i = prompt * size; i < (prompt + 1) * size; ++i) {
-    const std::optional<double> value = usable_value(pictures.scores[i]);
+/** The first picture with a score of each prompt, or with `worst` the one with the lowest. */
+std::vector<std::optional<size_t>> choose(const RewardedRollout& painted, bool worst) {
+  std::vector<std::optional<size_t>> chosen(painted.prompts.size());
+  for (size_t i = 0; i < painted.scores.size(); ++i) {
+    const std::optional<double> value = usable_value(painted.scores[i]);
     if (!value) continue;
-    if (!chosen || (selection == "worst" && *value < *pictures.scores[*chosen].value)) chosen = i;
+    std::optional<size_t>& best = chosen[static_cast<size_t>(painted.rollout.stages[i].prompt)];
+    if (!best || (worst && *value < *painted.scores[*best].value)) best = i;
   }
   return chosen;
 }
@@ -36,37 +36,37 @@ std::optional<size_t> choose(const InitialPictures& pictures, size_t prompt, con
 InitialPictures paint_initial(const StepInput& input, const std::vector<TaskPrompt>& prompts, uint64_t draw,
                               MetricRow& row) {
   const RefineConfig& refine = input.recipe.refine;
-  EpisodeOptions options = input.episode;
-  options.program = episode_program(refine.initial_episode);
-  if (!refine.mix_t2i) options.schedule.window_size = 0;
+  RolloutRequest request = step_request(input, episode_prompts(prompts, draw));
+  request.group_size = refine.initial_images;
+  request.options.program = episode_program(refine.initial_episode);
+  if (!refine.mix_t2i) request.options.schedule.window_size = 0;
   InitialPictures pictures;
-  pictures.rollout = sample_scored(input, prompts, episode_prompts(prompts, draw), refine.initial_images, options,
-                                   pictures.scores, row);
-  check_missing(pictures.scores, input.recipe.reward.max_missing);
-  for (size_t p = 0; p < prompts.size(); ++p) pictures.chosen.push_back(choose(pictures, p, refine.selection));
+  pictures.painted = sample_scored(input, prompts, std::move(request), row);
+  check_missing(pictures.painted.scores, input.recipe.reward.max_missing);
+  pictures.chosen = choose(pictures.painted, refine.selection == "worst");
   return pictures;
 }
 
 // The refinements of all prompts that have a picture; the others leave the step.
 RewardedRollout refine(const StepInput& input, const InitialPictures& pictures, std::vector<TaskPrompt> prompts,
                        uint64_t draw, MetricRow& row) {
-  RewardedRollout step;
+  std::vector<TaskPrompt> refined;
   std::vector<EpisodePrompt> episodes;
   std::vector<double> before;
   for (size_t p = 0; p < prompts.size(); ++p) {
     if (!pictures.chosen[p]) continue;
     const size_t chosen = *pictures.chosen[p];
-    before.push_back(*pictures.scores[chosen].value);
+    before.push_back(*pictures.painted.scores[chosen].value);
     EpisodePrompt episode{prompts[p].text, draw * prompts.size() + p};
     // Another rank's picture is not here, but then its prompt is that rank's too.
-    const Stage& picture = pictures.rollout.stages[chosen];
+    const Stage& picture = pictures.painted.rollout.stages[chosen];
     if (!picture.remote) episode.sources = {picture.candidate.images.back()};
     episodes.push_back(std::move(episode));
-    step.prompts.push_back(std::move(prompts[p]));
+    refined.push_back(std::move(prompts[p]));
   }
-  EpisodeOptions options = input.episode;
-  options.first_round = 1;
-  step.rollout = sample_scored(input, step.prompts, episodes, input.recipe.train.group_size, options, step.scores, row);
+  RolloutRequest request = step_request(input, episodes);
+  request.options.first_round = 1;
+  RewardedRollout step = sample_scored(input, std::move(refined), std::move(request), row);
   check_missing(step.scores, input.recipe.reward.max_missing);
   reward_each_stage(step);
   for (size_t i = 0; i < step.before.size(); ++i)
@@ -101,7 +101,7 @@ void add_refinement_metrics(const InitialPictures& pictures, RewardedRollout& st
   double initial = 0;
   double chosen = 0;
   double count = 0;
-  for (const Score& score : pictures.scores) {
+  for (const Score& score : pictures.painted.scores) {
     if (const std::optional<double> value = usable_value(score)) {
       initial += *value;
       count += 1;
@@ -117,10 +117,7 @@ void add_refinement_metrics(const InitialPictures& pictures, RewardedRollout& st
 }
 
 // The initial pictures join the step as groups of their own.
-void mix(const InitialPictures& pictures, const std::vector<TaskPrompt>& prompts, RewardedRollout& step) {
-  RewardedRollout initial;
-  initial.rollout = pictures.rollout;
-  initial.scores = pictures.scores;
+void mix(RewardedRollout initial, RewardedRollout& step) {
   reward_each_stage(initial);
   const auto prompt_offset = static_cast<int64_t>(step.prompts.size());
   const auto context_offset = static_cast<int64_t>(step.rollout.contexts.size());
@@ -131,7 +128,7 @@ void mix(const InitialPictures& pictures, const std::vector<TaskPrompt>& prompts
   }
   for (int64_t& group : initial.groups) group += prompt_offset;
   const auto append = [](auto& into, auto& from) { into.insert(into.end(), from.begin(), from.end()); };
-  append(step.prompts, prompts);
+  append(step.prompts, initial.prompts);
   append(step.rollout.contexts, initial.rollout.contexts);
   append(step.scores, initial.scores);
   append(step.rewards, initial.rewards);
@@ -141,15 +138,13 @@ void mix(const InitialPictures& pictures, const std::vector<TaskPrompt>& prompts
   step.rollout.prompts += initial.rollout.prompts;
 }
 
-}  // namespace
-
-RewardedRollout refinement_step(const StepInput& input, MetricRow& row) {
+RewardedRollout run_refinement(const StepInput& input, MetricRow& row) {
   const RefineConfig& config = input.recipe.refine;
   const auto draws = static_cast<uint64_t>(config.draws);
   for (uint64_t attempt = 0;; ++attempt) {
     const uint64_t draw = input.step * draws + attempt;
     const std::vector<TaskPrompt> prompts = input.prompts(draw);
-    const InitialPictures pictures = paint_initial(input, prompts, draw, row);
+    InitialPictures pictures = paint_initial(input, prompts, draw, row);
     RewardedRollout step = refine(input, pictures, prompts, draw, row);
     add_refinement_metrics(pictures, step);
     step.metrics["refine/draws"] = static_cast<double>(attempt + 1);
@@ -159,10 +154,24 @@ RewardedRollout refinement_step(const StepInput& input, MetricRow& row) {
     step.rewards = rectify(step.rewards, before, step.groups, step.valid, rule_named(config.rectification));
     // A dropped step keeps its stages for the record, but none of them counts.
     if (!improves) step.valid.assign(step.valid.size(), false);
-    if (config.mix_t2i) mix(pictures, prompts, step);
+    if (config.mix_t2i) mix(std::move(pictures.painted), step);
     add_advantages(input.recipe, step);
     return step;
   }
+}
+
+}  // namespace
+
+/** Self-reflective refinement (AlphaGRPO, alphagrpo.md 5.1): K pictures per prompt from the current policy; one of them
+ *  is told to have failed, and group_size reflections with refined pictures are sampled behind it. The reward is the
+ *  score of the refined picture, rectified (algorithm/refinement.h). Prompts none of whose refinements improve on
+ *  anything are drawn anew, up to refine.draws times. */
+std::vector<StepKind> refinement_step() {
+  return {{.order = 10,
+           .takes = [](const EpisodeProgram& program) { return program.name == "reflect"; },
+           .check = check_plain_scores,
+           .most_draws = [](const RlRecipe& recipe) { return recipe.refine.draws; },
+           .run = run_refinement}};
 }
 
 }  // namespace diptych

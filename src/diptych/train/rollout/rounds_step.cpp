@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "diptych/algorithm/round_credit.h"
-#include "diptych/train/rollout/rollout_step.h"
+#include "diptych/train/rollout/step_kinds.h"
 
 namespace diptych {
 
@@ -60,13 +60,9 @@ void add_metrics(const std::vector<RoundChain>& chains, const RefineConfig& conf
   }
 }
 
-}  // namespace
-
-RewardedRollout rounds_step(const StepInput& input, MetricRow& row) {
-  RewardedRollout step;
-  step.prompts = input.prompts(input.step);
-  step.rollout = sample_scored(input, step.prompts, episode_prompts(step.prompts, input.step),
-                               input.recipe.train.group_size, input.episode, step.scores, row);
+RewardedRollout run_rounds(const StepInput& input, MetricRow& row) {
+  const std::vector<TaskPrompt> prompts = input.prompts(input.step);
+  RewardedRollout step = sample_scored(input, prompts, step_request(input, episode_prompts(prompts, input.step)), row);
   check_missing(picture_scores(step), input.recipe.reward.max_missing);
 
   const RefineConfig& config = input.recipe.refine;
@@ -97,6 +93,17 @@ RewardedRollout rounds_step(const StepInput& input, MetricRow& row) {
   add_metrics(chains, config, step);
   add_advantages(input.recipe, step);
   return step;
+}
+
+}  // namespace
+
+/** Real chains: think and paint, then review until the model stops or the rounds are over. Every stage is rewarded for
+ *  what it changes (algorithm/round_credit.h), among the stages of the same prompt and round. */
+std::vector<StepKind> rounds_step() {
+  return {{.order = 20,
+           .takes = [](const EpisodeProgram& program) { return program.stages.size() > 1; },
+           .check = check_plain_scores,
+           .run = run_rounds}};
 }
 
 }  // namespace diptych

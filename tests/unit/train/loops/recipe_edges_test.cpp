@@ -11,10 +11,10 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/model/folder/recipe.h"
+#include "diptych/train/check/check_recipe.h"
 #include "diptych/train/evaluate/evaluation_run.h"
 #include "diptych/train/loops/autoencoder_training.h"
 #include "diptych/train/loops/sft.h"
-#include "diptych/train/recipe/check_recipe.h"
 
 namespace diptych {
 namespace {
@@ -147,56 +147,6 @@ TEST(RecipeEdgesTest, EveryNumberHasARangeThatIsKept) {
   expect_checked_numbers<AutoencoderRecipe>({});
   expect_checked_numbers<EvaluationRecipe>({"eval.seed"});
   expect_checked_numbers<ModelRecipe>({"seed"});
-}
-
-/** A recipe that is checked with these overrides, and what the error must name; nothing: it trains. */
-void expect_checked(const std::vector<std::string>& overrides, const std::vector<std::string>& named) {
-  std::vector<std::string> all = {"rollout.image_size=32"};
-  all.insert(all.end(), overrides.begin(), overrides.end());
-  try {
-    checked_recipe(override_config(RlRecipe(), all));
-    EXPECT_TRUE(named.empty()) << join(overrides, " ");
-  } catch (const Error& error) {
-    EXPECT_FALSE(named.empty()) << error.what();
-    for (const std::string& part : named)
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part << " missing in: " << error.what();
-  }
-}
-
-TEST(CheckedRecipeTest, NoiseIsNeededByWhatDividesByIt) {
-  expect_checked({"rollout.noise_level=0"}, {"rollout.noise_level", "train.image_weight = 0"});
-  expect_checked({"rollout.noise_level=0", "train.image_weight=0"}, {});
-  expect_checked({"rollout.noise_level=1e-9"}, {"rollout.noise_level", "0.001"});
-  expect_checked({"rollout.noise_level=1e-9", "train.image_weight=0"}, {"rollout.noise_level", "0, or at least"});
-  expect_checked({"rollout.noise_level=1e-3"}, {});
-  expect_checked({"rollout.noise_level=0", "train.image_weight=0", "train.latent_kl_weight=1"},
-                 {"rollout.noise_level", "train.latent_kl_weight = 0"});
-}
-
-TEST(CheckedRecipeTest, TheImageClipIsTheUnitOfWhateverNeedsVelocities) {
-  const std::vector<std::string> none = {"train.image_clip_low=0", "train.image_clip_high=0", "train.image_weight=0"};
-  expect_checked(none, {"train.image_clip_low"});
-  std::vector<std::string> texts = none;
-  texts.emplace_back("train.velocity_mse_weight=0");
-  expect_checked(texts, {});
-}
-
-TEST(CheckedRecipeTest, AdaptersOfFactorZeroNeverLearn) {
-  expect_checked({"lora.alpha=0"}, {});
-  expect_checked({"lora.rank=4", "lora.alpha=0"}, {"lora.alpha"});
-}
-
-TEST(CheckedRecipeTest, NoiseThatOverturnsTheLatentIsWarnedOf) {
-  const auto warnings = [](const std::vector<std::string>& overrides) {
-    return recipe_warnings(override_config(RlRecipe(), overrides));
-  };
-  EXPECT_TRUE(warnings({}).empty());
-  EXPECT_TRUE(warnings({"rollout.noise_level=1.3"}).empty());
-  ASSERT_EQ(warnings({"rollout.noise_level=1.5"}).size(), 1u);  // the first step takes a^2 / 2 of the latent away
-  EXPECT_NE(warnings({"rollout.noise_level=1.5"})[0].find("step 0"), std::string::npos);
-  ASSERT_EQ(warnings({"rollout.window_range=[22,25]", "rollout.timestep_shift=100"}).size(), 1u);
-  EXPECT_NE(warnings({"rollout.window_range=[22,25]", "rollout.timestep_shift=100"})[0].find("noise_level"),
-            std::string::npos);
 }
 
 TEST(CheckedSupervisedRecipeTest, SomeLossMustHaveAWeight) {

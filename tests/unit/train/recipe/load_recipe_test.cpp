@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "diptych/train/recipe/check_recipe.h"
+#include "diptych/train/check/check_recipe.h"
 #include "support/temporary_folder.h"
 
 namespace diptych {

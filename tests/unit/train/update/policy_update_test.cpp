@@ -7,6 +7,7 @@
 
 #include "diptych/algorithm/geometry.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/train/optimizer/trainable.h"
 #include "support/compare.h"
 #include "support/expect_error.h"
@@ -22,11 +23,13 @@ struct Learner {
     policy = std::make_unique<TrainedPolicy>(
         made.model, PolicyOptions{.und_learning_rate = 1e-3, .gen_learning_rate = 1e-3, .adamw = {.weight_decay = 0}});
     weights = policy->restorable();
-    EpisodeOptions episode;
+    EpisodeOptions episode = {.program = episode_program("think")};
     episode.text.max_tokens = 6;
     episode.schedule = {.grid = timestep_grid(5, 2), .noise_level = 0.8, .window_begin = 0, .window_size = 2};
     episode.image_height = episode.image_width = 16;
-    rollout = roll_out(made.model, made.tokenizer, {{"a red circle", 0}, {"two squares", 1}}, 3, episode, 6, 0);
+    rollout = roll_out(
+        made.model, made.tokenizer,
+        {.prompts = {{"a red circle", 0}, {"two squares", 1}}, .group_size = 3, .options = episode, .seed = 6});
     options.loss.image_clip = {1e-4, 1e-4};
     options.gate_text = 1e-3;
     options.gate_image = 0.5;

@@ -1,11 +1,11 @@
-#include "diptych/train/recipe/check_recipe.h"
+#include "diptych/train/check/check_recipe.h"
 
-#include <algorithm>
-
-#include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/sde_step.h"
 #include "diptych/reward/decompose/decompose_rules.h"
+#include "diptych/train/prompts/prompt_sources.h"
+#include "diptych/train/recipe/require.h"
+#include "diptych/train/rollout/step_kinds.h"
 
 namespace diptych {
 
@@ -16,11 +16,6 @@ constexpr double kLeastNoise = 1e-3;
 
 std::string quoted(const std::string& text) {
   return '"' + text + '"';
-}
-
-void require(bool holds, const std::string& key, const std::string& expected, const std::string& got,
-             const std::string& hint) {
-  if (!holds) throw Error(ExitCode::config, {key, expected, got, hint});
 }
 
 /** The kinds of all rewards that are added up. */
@@ -37,12 +32,24 @@ std::optional<std::string> exact_reward(const RewardConfig& reward, bool of_edit
   return std::nullopt;
 }
 
+/** Episodes that edit need prompts with pictures to edit, and no others do. */
+void check_source(const RlRecipe& recipe, const EpisodeProgram& program) {
+  std::vector<std::string> of_edits;
+  for (const PromptSource& source : prompt_sources())
+    if (source.edits) of_edits.push_back(quoted(source.name));
+  require(program.edits == prompt_source(recipe.prompts.source).edits, "prompts.source",
+          program.edits ? join(of_edits, " or ") + ", whose prompts come with an image to edit"
+                        : "prompts for episode " + program.name,
+          quoted(recipe.prompts.source), "");
+}
+
 void check_rewards(const RlRecipe& recipe, bool edits) {
   const std::optional<std::string> of_edits = exact_reward(recipe.reward, true);
   const std::optional<std::string> of_prompts = exact_reward(recipe.reward, false);
   const std::optional<std::string> exact = of_edits ? of_edits : of_prompts;
   const std::string got = exact ? quoted(*exact) : "";
-  require(!exact || recipe.prompts.source != "file", "reward.kind", "a reward for prompts from a file", got,
+  const std::string foreign = prompt_source(recipe.prompts.source).foreign;
+  require(!exact || foreign.empty(), "reward.kind", "a reward for " + foreign, got,
           "the exact verifier knows the shapes world's own prompts only");
   require(!of_edits || edits, "reward.kind", "a reward for episode " + recipe.rollout.episode + ", which edits nothing",
           got, "edits need rollout.episode = \"edit\" and prompts.source = \"shapes_edits\"");
@@ -76,7 +83,7 @@ std::string evaluation_on_shapes(const RlRecipe& recipe) {
              sent.empty() ? "" : cat(" and ", join(sent, " and ")), "; eval.prompts=0 eval.edits=0 turns them off");
 }
 
-void check_image_losses(const RlRecipe& recipe) {
+void check_noise(const RlRecipe& recipe) {
   const RlTrainConfig& train = recipe.train;
   const double noise = recipe.rollout.noise_level;
   require(noise == 0 || noise >= kLeastNoise, "rollout.noise_level", cat("0, or at least ", kLeastNoise), cat(noise),
@@ -85,9 +92,6 @@ void check_image_losses(const RlRecipe& recipe) {
           "above 0: a deterministic step has no policy gradient", "0", "or train.image_weight = 0");
   require(noise > 0 || train.latent_kl_weight == 0, "rollout.noise_level", "above 0: a deterministic step has no KL",
           "0", "or train.latent_kl_weight = 0; train.velocity_mse_weight needs no noise");
-  // Also the unit in which gates measure velocities, whatever needs them.
-  require(!needs_velocities(train) || std::max(train.image_clip_low, train.image_clip_high) > 0,
-          "train.image_clip_low and train.image_clip_high", "a range above 0", "0", "");
 }
 
 /** The first step of the window's range that turns the latent around: the factor 1 + sigma^2 dt / (2t) is negative. */
@@ -96,13 +100,6 @@ std::optional<int64_t> overturned_step(const RolloutConfig& rollout) {
   for (int64_t step = rollout.window_range[0]; step < rollout.window_range[1]; ++step)
     if (sde_coefficients(grid, step, rollout.noise_level).x < 0) return step;
   return std::nullopt;
-}
-
-void check_sharding(const RlRecipe& recipe) {
-  if (!recipe.train.shard_weights) return;
-  const std::string hint = "train.shard_weights asks for it";
-  require(recipe.train.recompute_layers, "train.recompute_layers", "true", "false", hint);
-  require(recipe.lora.rank == 0, "lora.rank", "0: weights with adapters are not dealt", cat(recipe.lora.rank), hint);
 }
 
 }  // namespace
@@ -137,7 +134,8 @@ std::vector<std::string> recipe_warnings(const RlRecipe& recipe) {
     warnings.push_back(
         "reward.kind = \"brightness\" is a stand-in that wants bright pictures, whatever the prompt; "
         "set reward.kind (docs/rewards.md)");
-  if (recipe.prompts.source == "file" && evaluates(recipe.eval)) warnings.push_back(evaluation_on_shapes(recipe));
+  if (!prompt_source(recipe.prompts.source).foreign.empty() && evaluates(recipe.eval))
+    warnings.push_back(evaluation_on_shapes(recipe));
   if (const std::optional<int64_t> step = overturned_step(recipe.rollout))
     warnings.push_back(cat("rollout.noise_level = ", recipe.rollout.noise_level, " is too much for step ", *step,
                            " of rollout.window_range: its noise and drift outweigh the latent, and little of what was "
@@ -149,17 +147,10 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
   const RlTrainConfig& train = recipe.train;
   const EpisodeProgram program = episode_program(recipe.rollout.episode);
   const bool trains_text = writes(program) && train.text_weight > 0;
-  const bool edits = program.name == "edit" || program.name == "edit_think";
   require(paints(program), "rollout.episode", "an episode that paints, since rewards look at images", program.name, "");
-  require(edits == (recipe.prompts.source == "shapes_edits"), "prompts.source",
-          edits ? "\"shapes_edits\", whose prompts come with an image to edit" : "prompts for episode " + program.name,
-          quoted(recipe.prompts.source), "");
-  require(!train.normalise_each_reward || (program.stages.size() == 1 && program.name != "reflect"),
-          "train.normalise_each_reward", "false for " + program.name + ", whose rewards are not plain scores", "true",
-          "");
-  require(program.name != "review", "rollout.episode", "reflect or rounds:N", "review",
-          "a review by itself is for sampling and evaluation");
-  check_rewards(recipe, edits);
+  check_source(recipe, program);
+  check_step(recipe);
+  check_rewards(recipe, program.edits);
   check_evaluation(recipe.eval, recipe.rollout, recipe.reward);
   if (trains_text) check_chance_of_texts(recipe.rollout);
   require(train.mini_batches <= recipe.prompts.per_step, "train.mini_batches",
@@ -167,14 +158,12 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
           cat(train.mini_batches), "train.epochs updates more often on the same prompts");
   require(trains_text || train.image_weight > 0, "train.text_weight and train.image_weight",
           "at least one policy loss above 0", writes(program) ? "both 0" : "no thinking and image_weight 0", "");
-  check_image_losses(recipe);
-  require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
-          "above 0: the text loss reaches this expert only", "0", "");
-  require(recipe.lora.rank == 0 || recipe.lora.alpha > 0, "lora.alpha",
-          "above 0: adapters that are scaled by 0 never learn", "0", "or lora.rank = 0 to train without adapters");
-  require(recipe.lora.rank == 0 || !recipe.lora.targets.empty(), "lora.targets",
-          "name patterns of the linears that get an adapter", "none", "or lora.rank = 0 to train without adapters");
-  check_sharding(recipe);
+  check_noise(recipe);
+  for_each_section(recipe, [](const char*, const auto& section) {
+    if constexpr (requires { check(section); }) check(section);
+  });
+  require(!train.shard_weights || recipe.lora.rank == 0, "lora.rank", "0: weights with adapters are not dealt",
+          cat(recipe.lora.rank), "train.shard_weights asks for it");
   episode_options(recipe.rollout, recipe.eval.updates);
   check_judged_rewards(recipe.reward);
   require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),

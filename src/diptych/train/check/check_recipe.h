@@ -21,7 +21,8 @@ EvaluationRequests evaluation_requests(const EvaluationConfig& eval, const Rewar
 std::vector<std::string> recipe_warnings(const RlRecipe& recipe);
 
 /** The recipe, if it trains what it asks for: its keys are in range already, but some combinations would train nothing,
- *  or something else. Throws Error(config) naming the key. Reads no model, starts nothing. */
+ *  or something else. The rules that join sections stand here; a section's own are its `check`, those of a kind of step
+ *  its StepKind::check. Throws Error(config) naming the key. Reads no model, starts nothing. */
 RlRecipe checked_recipe(const RlRecipe& recipe);
 
 }  // namespace diptych

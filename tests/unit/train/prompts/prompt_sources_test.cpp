@@ -1,10 +1,11 @@
-#include "diptych/train/rollout/prompt_stream.h"
+#include "diptych/train/prompts/prompt_sources.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
 
+#include "diptych/base/config.h"
 #include "diptych/data/prompt_file.h"
 #include "diptych/io/files.h"
 #include "support/expect_error.h"
@@ -71,6 +72,19 @@ TEST_F(FilePromptsTest, TheFirstPromptIsThatOfTheFile) {
 TEST_F(FilePromptsTest, AFileMustBeThere) {
   config_.path = folder_.path() / "missing.txt";
   expect_error([&] { make_prompt_stream(config_, 0); }, ExitCode::data, {"missing.txt"});
+  config_.path = "";
+  const std::vector<std::string> parts = {"prompts.path", "a prompts file, since prompts.source is \"file\""};
+  expect_error([&] { make_prompt_stream(config_, 0); }, ExitCode::config, parts);
+  expect_error([&] { first_prompt(config_, 0); }, ExitCode::config, parts);
+}
+
+TEST(PromptsConfigTest, SourcesAreChosenByName) {
+  expect_error([] { override_config(PromptsConfig(), {"source=shape"}); }, ExitCode::config,
+               {"shapes, shapes_edits, file", "'shape'"});
+  expect_error([] { prompt_source("shape"); }, ExitCode::config, {"prompts.source", "shapes, shapes_edits, file"});
+  EXPECT_NE(print_config(PromptsConfig())
+                .find("shapes: the built-in world's training prompts; shapes_edits: its edit instructions"),
+            std::string::npos);
 }
 
 TEST(ShapesPromptsTest, FamiliesTakeTurnsWithinTheTrainingSplit) {

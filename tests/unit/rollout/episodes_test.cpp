@@ -1,4 +1,4 @@
-#include "diptych/rollout/program.h"
+#include "diptych/rollout/episodes/episodes.h"
 
 #include <gtest/gtest.h>
 
@@ -48,7 +48,21 @@ TEST(EpisodeProgramTest, OtherNamesAreRefused) {
   for (const char* name : {"", "paint", "Think", "rounds", "rounds:", "rounds:0", "rounds:-1", "rounds:65", "rounds:2x",
                            "rounds:99999999999999999999"})
     expect_error([&] { episode_program(name); }, ExitCode::config,
-                 {"episode", "rounds:N", "'" + std::string(name) + "'"});
+                 {"episode",
+                  "expected t2i, think, edit, edit_think, understand, reflect, review or rounds:N with N from 1 to 64",
+                  "'" + std::string(name) + "'"});
+}
+
+TEST(EpisodeProgramTest, EditsChangeTheUsersImages) {
+  for (const char* name : {"t2i", "think", "understand", "reflect", "review", "rounds:2"})
+    EXPECT_FALSE(episode_program(name).edits) << name;
+  for (const char* name : {"edit", "edit_think"}) EXPECT_TRUE(episode_program(name).edits) << name;
+}
+
+TEST(EpisodeProgramTest, TheCommentOfRecipesNamesThoseThatPaint) {
+  EXPECT_EQ(episode_comment(),
+            "t2i, think (reason, then paint), edit, edit_think, reflect (look at a picture that failed, repair it), "
+            "review (repair it or stop), rounds:N (think, then up to N reviews)");
 }
 
 }  // namespace
