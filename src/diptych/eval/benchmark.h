@@ -22,7 +22,7 @@ struct EvaluationPlan {
 /** What one evaluation costs. */
 struct EvaluationCost {
   int64_t pictures = 0;          // refined ones not counted
-  int64_t judge_requests = 0;    // of the recipe's reward
+  int64_t judge_requests = 0;    // the recipe's reward among them, where it scores the pictures
   int64_t program_requests = 0;  // of reward.command.program
 
   EvaluationCost& operator+=(const EvaluationCost& other);

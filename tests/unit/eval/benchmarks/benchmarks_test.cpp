@@ -4,30 +4,32 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+
+#include "diptych/eval/benchmarks/evaluation_defaults.h"
 
 namespace diptych {
 namespace {
 
-std::vector<std::string> names(const std::vector<Benchmark>& some) {
-  std::vector<std::string> names;
-  for (const Benchmark& benchmark : some) names.push_back(benchmark.name);
-  return names;
+TEST(BenchmarksTest, StandInTheirOrder) {
+  EXPECT_TRUE(std::ranges::is_sorted(benchmarks(), {}, &Benchmark::order));
+  ASSERT_GE(benchmarks().size(), 2u);
+  EXPECT_EQ(benchmarks()[0].name, "pictures");
+  EXPECT_EQ(benchmarks()[1].name, "edits");
 }
 
-TEST(BenchmarksTest, StandInTheirOrderAndAreAskedForByTheirKeys) {
-  using Names = std::vector<std::string>;
-  EXPECT_EQ(names(benchmarks()), (Names{"pictures", "edits"}));
-  EvaluationConfig config;
-  EXPECT_EQ(names(asked_benchmarks(config)), Names{"pictures"});
-  config = override_config(config, {"edits=1"});
-  EXPECT_EQ(names(asked_benchmarks(config)), (Names{"pictures", "edits"}));
+TEST(BenchmarksTest, AreAskedForByTheirKeysAndTurnedOff) {
+  EvaluationConfig config = evaluation_defaults();
+  ASSERT_EQ(asked_benchmarks(config).size(), 1u);
+  EXPECT_EQ(asked_benchmarks(config).front().name, "pictures");
   for (const Benchmark& benchmark : benchmarks()) benchmark.turn_off(config);
   EXPECT_TRUE(asked_benchmarks(config).empty());
   for (const Benchmark& benchmark : benchmarks()) {
     ASSERT_TRUE(benchmark.key.starts_with("eval.")) << benchmark.key;
-    config = override_config(config, {benchmark.key.substr(5) + "=2"});
-    EXPECT_TRUE(benchmark.is_asked(config)) << benchmark.name;
+    const EvaluationConfig asked = override_config(config, {benchmark.key.substr(5) + "=1"});
+    ASSERT_EQ(asked_benchmarks(asked).size(), 1u) << benchmark.key;
+    EXPECT_EQ(asked_benchmarks(asked).front().name, benchmark.name);
   }
 }
 

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/shapes/world/caption.h"
+#include "diptych/shapes/world/render.h"
 #include "support/benchmark_named.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
@@ -178,6 +180,36 @@ TEST_F(EvaluationTest, WhereNothingWasScoredThereIsNoReward) {
 TEST_F(EvaluationTest, WithoutARewardOfTheRecipeTheSoftOneIsMeasuredButNotToldInTheLog) {
   EXPECT_EQ(evaluate({}).metrics, evaluate(make_reward("shapes_soft")).metrics);
   EXPECT_EQ(numbers_of_three({}, true).summary, "correct explicit 0.000, implicit 0.500");
+}
+
+TEST_F(EvaluationTest, ReflectionsAreScoredOnThePictureThatTheyLookedAt) {
+  using shapes::Colour;
+  using shapes::Shape;
+  const std::string text = "two red circles";
+  const std::string reflection =
+      "<think> the picture shows one red circle and one blue square . it needs two red circles . </think> replace the "
+      "blue square with a red circle";
+  shapes::Prompt prompt;
+  prompt.text = text;
+  prompt.request = *shapes::parse_caption(text);
+  EvaluatedSample sample;
+  sample.prompt = shapes_task(prompt);
+  const shapes::Scene wrong{.objects = {{Shape::circle, Colour::red, 0}, {Shape::square, Colour::blue, 3}}};
+  const shapes::Scene right{.objects = {{Shape::circle, Colour::red, 0}, {Shape::circle, Colour::red, 3}}};
+  for (const shapes::Scene& scene : {wrong, right})
+    sample.candidate.images.push_back(shapes::render(scene, shapes::World{}));
+  sample.candidate.texts = {"a thought", reflection};
+  sample.correct_rounds = {false, true};
+  sample.reviews = {{.text = 1, .picture = 0, .of_right_picture = false}};
+  config_.refine = "always";
+  const auto rates = [&] { return benchmark_named("pictures").numbers(input(), {sample}).metrics; };
+  EXPECT_EQ(rates().at("eval/refine/described"), 1);
+  EXPECT_EQ(rates().at("eval/refine/diagnosed"), 1);
+  sample.reviews[0].picture = 1;
+  EXPECT_EQ(rates().at("eval/refine/described"), 0);
+  EXPECT_EQ(rates().at("eval/refine/diagnosed"), 0);
+  sample.reviews[0] = {.text = 0, .picture = 0, .of_right_picture = false};
+  EXPECT_EQ(rates().at("eval/refine/described"), 0);
 }
 
 TEST_F(EvaluationTest, NoPromptsGiveAnEmptyResult) {
