@@ -13,6 +13,7 @@
 #include "diptych/base/processors.h"
 #include "diptych/base/text_format.h"
 #include "diptych/distributed/transport.h"
+#include "diptych/eval/benchmarks/benchmarks.h"
 #include "diptych/io/json_lines.h"
 #include "diptych/model/attention/attention_loops.h"
 #include "diptych/model/layers/fused_kernels.h"
@@ -226,7 +227,7 @@ RlRecipe trivial_recipe(RlRecipe recipe, const std::filesystem::path& run_folder
   recipe.prompts.per_step = kTrivialPrompts;
   recipe.train.steps = kTrivialSteps;
   recipe.train.record_every = 0;
-  recipe.eval.prompts = 0;
+  for (const Benchmark& benchmark : benchmarks()) benchmark.turn_off(recipe.eval);
   recipe.optimizer.warmup_steps = 2;
   return recipe;
 }

@@ -1,7 +1,5 @@
 #include "diptych/eval/refinement.h"
 
-#include <algorithm>
-
 #include "diptych/rollout/episodes/episodes.h"
 
 namespace diptych {
@@ -13,47 +11,24 @@ bool asks_for_refinement(const PictureToRefine& picture, const std::string& mode
   return mode == "always" || !picture.stopped;
 }
 
-/** Counts over the reviews of all samples. */
-struct Reviews {
-  double count = 0;
-  double right = 0;  // of right pictures
-  double stops = 0;
-  double right_stops = 0;
-  double described = 0;
-  double diagnosed = 0;  // of wrong pictures
-
-  void add(const Review& review) {
-    count += 1;
-    right += review.of_right_picture ? 1 : 0;
-    stops += review.stopped ? 1 : 0;
-    right_stops += review.stopped && review.of_right_picture ? 1 : 0;
-    described += review.score.described ? 1 : 0;
-    diagnosed += !review.of_right_picture && review.score.diagnosed() ? 1 : 0;
-  }
-};
-
-double share(double part, double whole) {
-  return whole == 0 ? 0 : part / whole;
-}
-
 // The samples that are left alone keep their pictures.
-void refine_once(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                 const EvaluationConfig& config, int64_t round, std::vector<EvaluatedSample>& samples) {
+void refine_once(const Painter& painter, const EvaluationConfig& config, int64_t round,
+                 std::vector<EvaluatedSample>& samples) {
   std::vector<PictureToRefine> pictures;
   for (const EvaluatedSample& sample : samples)
     pictures.push_back({.prompt = {sample.prompt.text, sample.place, {sample.candidate.images.back()}},
                         .right = sample.correct_rounds.back(),
                         .stopped = sample.stopped()});
   const std::vector<std::optional<Stage>> stages =
-      refine_pictures(model, tokenizer, options, config.refine, static_cast<uint64_t>(config.seed), round, pictures);
+      refine_pictures(painter, config.refine, static_cast<uint64_t>(config.seed), round, pictures);
   for (size_t i = 0; i < samples.size(); ++i) {
     if (!stages[i]) continue;
     EvaluatedSample& sample = samples[i];
+    sample.reviews.push_back({.text = sample.candidate.texts.size(),
+                              .picture = sample.candidate.images.size() - 1,
+                              .of_right_picture = sample.correct_rounds.back(),
+                              .stopped = stages[i]->end == StageEnd::stopped});
     sample.candidate.texts.push_back(stages[i]->candidate.texts.front());
-    sample.reviews.push_back({.of_right_picture = sample.correct_rounds.back(),
-                              .stopped = stages[i]->end == StageEnd::stopped,
-                              .score = score_reflection(sample.candidate.texts.back(), sample.candidate.images.back(),
-                                                        *sample.prompt.request)});
     if (stages[i]->image) sample.candidate.images.push_back(stages[i]->candidate.images.back());
   }
 }
@@ -64,10 +39,9 @@ EpisodeProgram refinement_program(const std::string& mode) {
   return episode_program(mode == "self" ? "review" : "reflect");
 }
 
-std::vector<std::optional<Stage>> refine_pictures(const Bagel& model, const Tokenizer& tokenizer,
-                                                  const EpisodeOptions& options, const std::string& mode, uint64_t seed,
+std::vector<std::optional<Stage>> refine_pictures(const Painter& painter, const std::string& mode, uint64_t seed,
                                                   int64_t round, const std::vector<PictureToRefine>& pictures) {
-  EpisodeOptions refining = options;
+  EpisodeOptions refining = painter.options;
   refining.program = refinement_program(mode);
   std::vector<size_t> places;
   std::vector<EpisodePrompt> episodes;
@@ -76,7 +50,7 @@ std::vector<std::optional<Stage>> refine_pictures(const Bagel& model, const Toke
     places.push_back(i);
     episodes.push_back(pictures[i].prompt);
   }
-  Rollout rollout = roll_out(model, tokenizer,
+  Rollout rollout = roll_out(painter.model, painter.tokenizer,
                              {.prompts = std::move(episodes),
                               .options = std::move(refining),
                               .seed = seed,
@@ -86,53 +60,17 @@ std::vector<std::optional<Stage>> refine_pictures(const Bagel& model, const Toke
   return stages;
 }
 
-bool picture_is_right(const TaskPrompt& prompt, const Candidate& candidate) {
-  static const RewardFunction strict = make_reward("shapes_strict");
-  return strict({{&prompt, &candidate}}).front().value.value_or(0) == 1.0;
+void judge_pictures(const PictureVerdicts& verdicts, std::vector<EvaluatedSample>& samples) {
+  const std::vector<bool> right = verdicts(samples);
+  for (size_t i = 0; i < samples.size(); ++i) samples[i].correct_rounds.push_back(right[i]);
 }
 
-void judge_pictures(std::vector<EvaluatedSample>& samples) {
-  for (EvaluatedSample& sample : samples)
-    sample.correct_rounds.push_back(picture_is_right(sample.prompt, sample.candidate));
-}
-
-void refine_samples(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                    const EvaluationConfig& config, std::vector<EvaluatedSample>& samples) {
+void refine_samples(const Painter& painter, const EvaluationConfig& config, const PictureVerdicts& verdicts,
+                    std::vector<EvaluatedSample>& samples) {
   for (int64_t round = 1; round <= config.refine_rounds; ++round) {
-    refine_once(model, tokenizer, options, config, round, samples);
-    judge_pictures(samples);
+    refine_once(painter, config, round, samples);
+    judge_pictures(verdicts, samples);
   }
-}
-
-RefinementResult refinement_result(const EvaluationConfig& config, const std::vector<EvaluatedSample>& samples) {
-  RefinementResult result;
-  Reviews reviews;
-  result.by_round.assign(static_cast<size_t>(config.refine_rounds) + 1, 0);
-  double right = 0, kept = 0, repaired = 0, refined = 0;
-  const auto count = static_cast<double>(samples.size());
-  for (const EvaluatedSample& sample : samples) {
-    for (size_t r = 0; r < result.by_round.size(); ++r) result.by_round[r] += sample.correct_rounds[r] ? 1 / count : 0;
-    const bool before = sample.correct_rounds.front();
-    const bool after = sample.correct_rounds.back();
-    right += before ? 1 : 0;
-    kept += before && after ? 1 : 0;
-    repaired += !before && after ? 1 : 0;
-    refined += sample.candidate.images.size() > 1 ? 1 : 0;
-    for (const Review& review : sample.reviews) reviews.add(review);
-  }
-  result.before = result.by_round.front();
-  result.after = result.by_round.back();
-  result.refined = share(refined, count);
-  result.kept_right = share(kept, right);
-  result.repaired = share(repaired, count - right);
-  result.described = share(reviews.described, reviews.count);
-  result.diagnosed = share(reviews.diagnosed, reviews.count - reviews.right);
-  if (config.refine == "self") {
-    result.stops = share(reviews.stops, reviews.count);
-    result.stop_precision = share(reviews.right_stops, reviews.stops);
-    result.stop_recall = share(reviews.right_stops, reviews.right);
-  }
-  return result;
 }
 
 }  // namespace diptych

@@ -1,9 +1,18 @@
 #pragma once
 // Refinement at inference, in the three modes that every result names (alphagrpo.md 9).
 
-#include "diptych/eval/evaluation.h"
+#include "diptych/eval/evaluated_sample.h"
+#include "diptych/eval/evaluation_config.h"
+#include "diptych/rollout/episode.h"
 
 namespace diptych {
+
+/** What paints: a model, and how it is asked to. */
+struct Painter {
+  const Bagel& model;
+  const Tokenizer& tokenizer;
+  const EpisodeOptions& options;
+};
 
 /** A picture on its way through rounds of refinement. */
 struct PictureToRefine {
@@ -21,23 +30,19 @@ EpisodeProgram refinement_program(const std::string& mode);
  *    self    the model reviews all that it did not stop at, and repairs or stops
  *  One stage for each picture, nothing for those that are left alone. Draws of round r = 1, 2, ... are addressed at
  * step r. */
-std::vector<std::optional<Stage>> refine_pictures(const Bagel& model, const Tokenizer& tokenizer,
-                                                  const EpisodeOptions& options, const std::string& mode, uint64_t seed,
+std::vector<std::optional<Stage>> refine_pictures(const Painter& painter, const std::string& mode, uint64_t seed,
                                                   int64_t round, const std::vector<PictureToRefine>& pictures);
 
-/** Whether the exact verifier finds the candidate's last picture right. Throws Error(config) for a prompt that it
- * cannot check. */
-bool picture_is_right(const TaskPrompt& prompt, const Candidate& candidate);
+/** Whether the last pictures of samples are right, one verdict each. */
+using PictureVerdicts = std::function<std::vector<bool>(const std::vector<EvaluatedSample>&)>;
 
 /** Appends to each sample whether its last picture is right. */
-void judge_pictures(std::vector<EvaluatedSample>& samples);
+void judge_pictures(const PictureVerdicts& verdicts, std::vector<EvaluatedSample>& samples);
 
-/** Refines the last pictures for config.refine_rounds rounds of refine_pictures in the mode config.refine. Texts and
- *  images of the rounds are appended to the candidates, verdicts and reviews to the samples. */
-void refine_samples(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOptions& options,
-                    const EvaluationConfig& config, std::vector<EvaluatedSample>& samples);
-
-/** What refine_samples did to them. */
-RefinementResult refinement_result(const EvaluationConfig& config, const std::vector<EvaluatedSample>& samples);
+/** Refines the last pictures of judged samples for config.refine_rounds rounds of refine_pictures in the mode
+ *  config.refine. Texts and images of the rounds are appended to the candidates, verdicts and reviews to the samples.
+ */
+void refine_samples(const Painter& painter, const EvaluationConfig& config, const PictureVerdicts& verdicts,
+                    std::vector<EvaluatedSample>& samples);
 
 }  // namespace diptych

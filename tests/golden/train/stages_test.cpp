@@ -47,7 +47,9 @@ class StageRunTest : public ::testing::Test {
   void expect_five_and_five(const RlRecipe& whole, RlRecipe parts, const std::string& golden) {
     const RlResult result = train_rl(whole);
     EXPECT_EQ(result.steps, 10);
-    ASSERT_TRUE(result.before && result.before->refinement && result.after && result.after->refinement);
+    ASSERT_TRUE(result.before && result.after);
+    for (const std::optional<MetricRow>& evaluated : {result.before, result.after})
+      EXPECT_TRUE(evaluated->contains("eval/refine/before"));
     parts.train.steps = 5;
     EXPECT_EQ(train_rl(parts).steps, 5);
     parts.train.steps = 10;

@@ -1,6 +1,6 @@
 #include "diptych/tensor/torch.h"
 
-#include "diptych/eval/refinement.h"
+#include "diptych/eval/refinement_result.h"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@
 #include "diptych/rollout/episodes/episodes.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"
+#include "support/benchmark_named.h"
 #include "support/scripted_model.h"
 #include "support/temporary_folder.h"
 
@@ -44,7 +45,7 @@ std::vector<EvaluatedSample> half_right(int count) {
         shapes::render(right ? shapes::sample_scene(prompt.request, world, stream) : empty, world)};
     samples.push_back(std::move(sample));
   }
-  judge_pictures(samples);
+  judge_pictures(benchmark_named("pictures").verdicts, samples);
   return samples;
 }
 
@@ -52,7 +53,7 @@ class RefinementTest : public ::testing::Test {
  protected:
   RefinementResult refine(const std::string& mode, std::vector<EvaluatedSample>& samples) {
     config_.refine = mode;
-    refine_samples(made_.model, made_.tokenizer, options_, config_, samples);
+    refine_samples({made_.model, made_.tokenizer, options_}, config_, benchmark_named("pictures").verdicts, samples);
     return refinement_result(config_, samples);
   }
 
@@ -128,6 +129,72 @@ TEST_F(RefinementTest, TheModelItselfStops) {
   EXPECT_LT(result.refined, 1);
 }
 
+TEST_F(RefinementTest, AReviewNamesItsTextAndThePictureThatItLookedAt) {
+  for (const char* mode : {"always", "oracle", "self"}) {
+    std::vector<EvaluatedSample> samples = half_right(12);
+    refine(mode, samples);
+    size_t reviews = 0;
+    for (const EvaluatedSample& sample : samples) {
+      ASSERT_EQ(sample.reviews.size(), sample.candidate.texts.size()) << "no thought ahead of them";
+      size_t pictures = 1;
+      for (size_t k = 0; k < sample.reviews.size(); ++k, ++reviews) {
+        EXPECT_EQ(sample.reviews[k].text, k);
+        EXPECT_EQ(sample.reviews[k].picture, pictures - 1);
+        EXPECT_EQ(sample.reviews[k].of_right_picture, sample.correct_rounds[k]);
+        const bool paints =
+            std::string(mode) != "self" || end_of_review(sample.candidate.texts[k], "done") == StageEnd::painted;
+        pictures += paints ? 1 : 0;
+      }
+      EXPECT_EQ(sample.candidate.images.size(), pictures);
+    }
+    EXPECT_GT(reviews, 0u);
+  }
+}
+
+TEST_F(RefinementTest, RatesOfRefinementAreToldEverywhere) {
+  RefinementResult refinement;
+  refinement.before = 0.1;
+  refinement.after = 0.2;
+  refinement.refined = 0.3;
+  refinement.kept_right = 0.4;
+  refinement.repaired = 0.5;
+  refinement.by_round = {0.1, 0.2};
+  refinement.stops = 0.6;
+  refinement.stop_precision = 0.7;
+  refinement.stop_recall = 0.8;
+  config_.refine = "self";
+  config_.refine_rounds = 1;
+  BenchmarkResult result;
+  tell_refinement(refinement, config_, result);
+  std::map<std::string, double> metrics = {{"eval/refine/before", 0.1},     {"eval/refine/after", 0.2},
+                                           {"eval/refine/kept_right", 0.4}, {"eval/refine/repaired", 0.5},
+                                           {"eval/refine/stops", 0.6},      {"eval/refine/stop_precision", 0.7},
+                                           {"eval/refine/stop_recall", 0.8}};
+  EXPECT_EQ(result.metrics, metrics);
+  EXPECT_EQ(result.report.at("refinement").at("refined"), 0.3);
+  EXPECT_EQ(result.report.at("refinement").at("stops"), 0.6);
+  EXPECT_EQ(result.report.at("refinement").at("by_round"), nlohmann::json({0.1, 0.2}));
+  refinement.described = 0.9;
+  refinement.diagnosed = 1;
+  result = {};
+  tell_refinement(refinement, config_, result);
+  metrics["eval/refine/described"] = 0.9;
+  metrics["eval/refine/diagnosed"] = 1;
+  EXPECT_EQ(result.metrics, metrics);
+  EXPECT_EQ(result.table,
+            "\nRefinement, mode self, 1 round\n"
+            "  before                         0.100\n"
+            "  after                          0.200\n"
+            "  share refined                  0.300\n"
+            "  right pictures kept right      0.400\n"
+            "  wrong pictures repaired        0.500\n"
+            "  true descriptions              0.900\n"
+            "  faults named                   1.000\n"
+            "  reviews that stopped           0.600\n"
+            "  stop precision                 0.700\n"
+            "  stop recall                    0.800\n");
+}
+
 TEST_F(RefinementTest, IsTheSameEveryTime) {
   for (const char* mode : {"always", "oracle", "self"}) {
     std::vector<EvaluatedSample> first = half_right(6), second = half_right(6);
@@ -148,9 +215,19 @@ TEST_F(RefinementTest, AnEvaluationRefinesItsOwnPictures) {
   config_.prompts = 6;
   for (const char* mode : {"none", "always", "self"}) {
     config_.refine = mode;
-    const EvaluationResult result =
-        evaluate_shapes(made_.model, made_.tokenizer, options_, config_, make_reward("brightness"));
-    EXPECT_EQ(result.refinement.has_value(), std::string(mode) != "none");
+    const BenchmarkResult result = evaluate(
+        benchmark_named("pictures"),
+        {.painter = {made_.model, made_.tokenizer, options_}, .config = config_, .reward = make_reward("brightness")});
+    const bool refines = std::string(mode) != "none";
+    for (const char* name : {"before", "after", "kept_right", "repaired", "described", "diagnosed", "stops",
+                             "stop_precision", "stop_recall"})
+      EXPECT_EQ(result.metrics.contains(std::string("eval/refine/") + name), refines) << name;
+    EXPECT_EQ(result.report.contains("refinement"), refines);
+    if (refines) {
+      EXPECT_EQ(result.report["refinement"]["mode"], mode);
+      EXPECT_EQ(result.report["refinement"]["by_round"].size(), 3u);
+      EXPECT_EQ(result.report["refinement"].contains("stops"), std::string(mode) == "self");
+    }
     ASSERT_EQ(result.samples.size(), 12u);
     for (const EvaluatedSample& sample : result.samples) {
       EXPECT_EQ(sample.correct, sample.correct_rounds.back());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "diptych/eval/benchmarks/shapes_world.h"
 #include "diptych/eval/refinement.h"
 #include "diptych/rollout/stage_context.h"
 #include "diptych/rollout/stage_end_name.h"
@@ -98,7 +99,7 @@ void Sampler::refine(int64_t round) {
                         .stopped = conversation.rounds.back().end == StageEnd::stopped});
   }
   std::vector<std::optional<Stage>> stages =
-      refine_pictures(folder_.model, folder_.tokenizer, options_, task_.refine, seed_, round, pictures);
+      refine_pictures({folder_.model, folder_.tokenizer, options_}, task_.refine, seed_, round, pictures);
   const EpisodeProgram program = refinement_program(task_.refine);
   for (size_t i = 0; i < stages.size(); ++i)
     if (stages[i]) add_round(conversations_[i], program.stages.front(), *stages[i]);

@@ -1,8 +1,10 @@
 #include "diptych/train/check/check_recipe.h"
 
+#include <algorithm>
+
 #include "diptych/base/text_format.h"
+#include "diptych/eval/benchmarks/benchmarks.h"
 #include "diptych/flow/sde_step.h"
-#include "diptych/reward/decompose/decompose_rules.h"
 #include "diptych/train/prompts/prompt_sources.h"
 #include "diptych/train/recipe/require.h"
 #include "diptych/train/rollout/step_kinds.h"
@@ -74,13 +76,15 @@ void check_chance_of_texts(const RolloutConfig& rollout) {
 std::string evaluation_on_shapes(const RlRecipe& recipe) {
   const EvaluationConfig& eval = recipe.eval;
   const int64_t between = eval.every > 0 ? (recipe.train.steps - 1) / eval.every : 0;
-  const EvaluationRequests requests = evaluation_requests(eval, recipe.reward);
-  std::vector<std::string> sent;
-  if (requests.judge > 0) sent.push_back(cat(requests.judge, " requests to the judge"));
-  if (requests.program > 0) sent.push_back(cat(requests.program, " requests to reward.command.program"));
+  const EvaluationCost cost = evaluation_on_shapes_cost(eval, recipe.rollout, recipe.reward);
+  std::vector<std::string> sent, switches;
+  if (cost.judge_requests > 0) sent.push_back(cat(cost.judge_requests, " requests to the judge"));
+  if (cost.program_requests > 0) sent.push_back(cat(cost.program_requests, " requests to reward.command.program"));
+  for (const Benchmark& benchmark : benchmarks())
+    if (benchmark.of_shapes_world) switches.push_back(benchmark.key + "=0");
   return cat("the evaluations are on pictures of the shapes world, not on your prompts: ", between + 2,
-             " times (before, after, and every eval.every steps) ", 2 * eval.prompts + eval.edits, " pictures",
-             sent.empty() ? "" : cat(" and ", join(sent, " and ")), "; eval.prompts=0 eval.edits=0 turns them off");
+             " times (before, after, and every eval.every steps) ", cost.pictures, " pictures",
+             sent.empty() ? "" : cat(" and ", join(sent, " and ")), "; ", join(switches, " "), " turns them off");
 }
 
 void check_noise(const RlRecipe& recipe) {
@@ -105,27 +109,15 @@ std::optional<int64_t> overturned_step(const RolloutConfig& rollout) {
 }  // namespace
 
 void check_evaluation(const EvaluationConfig& eval, const RolloutConfig& rollout, const RewardConfig& reward) {
-  if (eval.prompts == 0 && eval.edits == 0) return;
-  check_evaluated_size(rollout.image_size);
-  const std::optional<std::string> of_edits = exact_reward(reward, true);
-  require(!of_edits || eval.prompts == 0, "eval.prompts",
-          "0, since " + quoted(of_edits.value_or("")) + " scores edits, and no pictures made from prompts",
-          cat(eval.prompts), "eval.edits evaluates edits, whatever the reward");
+  for (const Benchmark& benchmark : asked_benchmarks(eval)) benchmark.check({eval, reward, rollout.image_size});
 }
 
-EvaluationRequests evaluation_requests(const EvaluationConfig& eval, const RewardConfig& reward) {
-  const std::vector<TaskPrompt> prompts = evaluated_prompts(eval);
-  const auto pictures = static_cast<int64_t>(prompts.size());
-  EvaluationRequests requests;
-  for (const std::string& kind : added_kinds(reward)) {
-    if (kind == "command") requests.program += pictures;
-    if (kind == "judge_holistic" || kind == "scalar" || kind == "unified_reward") requests.judge += pictures;
-    if (kind == "viescore") requests.judge += 2 * pictures;
-    if (kind != "dvreward") continue;
-    for (const TaskPrompt& prompt : prompts)
-      requests.judge += static_cast<int64_t>(shapes_questions(*prompt.request).size());
-  }
-  return requests;
+EvaluationCost evaluation_on_shapes_cost(const EvaluationConfig& eval, const RolloutConfig& rollout,
+                                         const RewardConfig& reward) {
+  EvaluationCost cost;
+  for (const Benchmark& benchmark : asked_benchmarks(eval))
+    if (benchmark.of_shapes_world) cost += benchmark.cost({eval, reward, rollout.image_size});
+  return cost;
 }
 
 std::vector<std::string> recipe_warnings(const RlRecipe& recipe) {
@@ -134,7 +126,8 @@ std::vector<std::string> recipe_warnings(const RlRecipe& recipe) {
     warnings.push_back(
         "reward.kind = \"brightness\" is a stand-in that wants bright pictures, whatever the prompt; "
         "set reward.kind (docs/rewards.md)");
-  if (!prompt_source(recipe.prompts.source).foreign.empty() && evaluates(recipe.eval))
+  if (!prompt_source(recipe.prompts.source).foreign.empty() &&
+      std::ranges::any_of(asked_benchmarks(recipe.eval), &Benchmark::of_shapes_world))
     warnings.push_back(evaluation_on_shapes(recipe));
   if (const std::optional<int64_t> step = overturned_step(recipe.rollout))
     warnings.push_back(cat("rollout.noise_level = ", recipe.rollout.noise_level, " is too much for step ", *step,

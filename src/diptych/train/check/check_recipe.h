@@ -4,18 +4,15 @@
 
 namespace diptych {
 
-/** Throws Error(config) where an evaluation could not score what it paints: pictures of another size than the shapes
- *  world's, or pictures made from prompts with a reward for edits. */
+struct EvaluationCost;
+
+/** Throws Error(config) where an evaluation that is asked for could not score what it paints, such as pictures of
+ *  another size than the shapes world's, or pictures made from prompts with a reward for edits. */
 void check_evaluation(const EvaluationConfig& eval, const RolloutConfig& rollout, const RewardConfig& reward);
 
-/** What an evaluation on the shapes world asks of others. */
-struct EvaluationRequests {
-  int64_t judge = 0;
-  int64_t program = 0;  // reward.command.program
-};
-
-/** Of one evaluation. */
-EvaluationRequests evaluation_requests(const EvaluationConfig& eval, const RewardConfig& reward);
+/** What one evaluation on the shapes world costs. */
+EvaluationCost evaluation_on_shapes_cost(const EvaluationConfig& eval, const RolloutConfig& rollout,
+                                         const RewardConfig& reward);
 
 /** What a recipe may not mean although it trains, in sentences for the log. */
 std::vector<std::string> recipe_warnings(const RlRecipe& recipe);

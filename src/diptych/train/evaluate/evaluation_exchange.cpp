@@ -10,19 +10,17 @@ using nlohmann::json;
 namespace {
 
 json json_of_review(const Review& review) {
-  return {{"of_right_picture", review.of_right_picture},
-          {"stopped", review.stopped},
-          {"described", review.score.described},
-          {"understood", review.score.understood},
-          {"finds_fault", review.score.finds_fault}};
+  return {{"text", review.text},
+          {"picture", review.picture},
+          {"of_right_picture", review.of_right_picture},
+          {"stopped", review.stopped}};
 }
 
 Review review_of(const json& stored) {
-  return {.of_right_picture = stored.at("of_right_picture"),
-          .stopped = stored.at("stopped"),
-          .score = {.described = stored.at("described"),
-                    .understood = stored.at("understood"),
-                    .finds_fault = stored.at("finds_fault")}};
+  return {.text = stored.at("text"),
+          .picture = stored.at("picture"),
+          .of_right_picture = stored.at("of_right_picture"),
+          .stopped = stored.at("stopped")};
 }
 
 }  // namespace

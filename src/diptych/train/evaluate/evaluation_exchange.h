@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diptych/distributed/process_group.h"
-#include "diptych/eval/evaluation.h"
+#include "diptych/eval/evaluation_share.h"
 
 namespace diptych {
 

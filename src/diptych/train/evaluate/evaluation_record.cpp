@@ -56,32 +56,6 @@ std::string sample_lines(const std::vector<EvaluatedSample>& samples) {
 
 }  // namespace
 
-void add_evaluation(const EvaluationResult& result, MetricRow& row) {
-  row["eval/correct_explicit"] = result.correct_explicit;
-  row["eval/correct_implicit"] = result.correct_implicit;
-  if (result.reward) row["eval/reward"] = *result.reward;
-  row["eval/refined_correct"] = result.refined_correct;
-  row["eval/think_length"] = result.think_length;
-  for (const auto& [family, rate] : result.correct_by_family) row["eval/family/" + family] = rate;
-  if (!result.refinement) return;
-  row["eval/refine/before"] = result.refinement->before;
-  row["eval/refine/after"] = result.refinement->after;
-  row["eval/refine/kept_right"] = result.refinement->kept_right;
-  row["eval/refine/repaired"] = result.refinement->repaired;
-  row["eval/refine/described"] = result.refinement->described;
-  row["eval/refine/diagnosed"] = result.refinement->diagnosed;
-  row["eval/refine/stops"] = result.refinement->stops;
-  row["eval/refine/stop_precision"] = result.refinement->stop_precision;
-  row["eval/refine/stop_recall"] = result.refinement->stop_recall;
-}
-
-void add_edits(const EditEvaluation& result, MetricRow& row) {
-  row["eval/edits/correct"] = result.all.correct;
-  row["eval/edits/semantic"] = result.all.semantic;
-  row["eval/edits/quality"] = result.all.quality;
-  row["eval/edits/overall"] = result.all.overall;
-}
-
 void write_samples(const std::filesystem::path& folder, const std::string& name,
                    const std::vector<EvaluatedSample>& samples) {
   make_folder(folder);
@@ -106,11 +80,9 @@ void write_samples(const std::filesystem::path& folder, const std::string& name,
     write_png(folder / (name + ".png"), image_grid(images, static_cast<int>(columns), kGridGap, kGridScale));
 }
 
-std::vector<const EvaluatedSample*> grid_samples(const EvaluationResult& result) {
+std::vector<const EvaluatedSample*> grid_samples(const std::vector<EvaluatedSample>& samples) {
   std::vector<const EvaluatedSample*> chosen;
-  const size_t pool = result.samples.size() / 2;
-  for (size_t begin : {size_t{0}, pool})
-    for (size_t i = 0; i < std::min(kGridHalf, pool); ++i) chosen.push_back(&result.samples[begin + i]);
+  for (const size_t line : grid_lines(samples.size())) chosen.push_back(&samples[line]);
   return chosen;
 }
 
@@ -121,12 +93,14 @@ std::filesystem::path evaluation_file(const std::filesystem::path& run_folder, i
   return run_folder / "eval" / (name + extension);
 }
 
-void record_samples(const std::filesystem::path& run_folder, int64_t step, const EvaluationResult& result,
-                    TensorBoardWriter& tensorboard) {
+namespace {
+
+void show_samples(const std::filesystem::path& run_folder, int64_t step, const std::vector<EvaluatedSample>& samples,
+                  TensorBoardWriter& tensorboard) {
   make_folder(run_folder / "eval");
   std::vector<Image> images;
   std::string thoughts;
-  for (const EvaluatedSample* sample : grid_samples(result)) {
+  for (const EvaluatedSample* sample : grid_samples(samples)) {
     images.push_back(framed(sample->candidate.images.front(), verdict_colour(image_is_correct(*sample, 0))));
     if (images.size() <= kThoughts && !sample->candidate.texts.empty())
       thoughts += cat("* **", sample->prompt.text, "**: ", sample->candidate.texts.front(), "\n");
@@ -135,7 +109,15 @@ void record_samples(const std::filesystem::path& run_folder, int64_t step, const
   write_png(evaluation_file(run_folder, step, ".png"), grid);
   tensorboard.image("eval/images", step, grid.height, grid.width, encode_png(grid));
   if (!thoughts.empty()) tensorboard.text("eval/thinking", step, thoughts);
-  write_file_atomic(evaluation_file(run_folder, step, ".jsonl"), sample_lines(result.samples));
+  write_file_atomic(evaluation_file(run_folder, step, ".jsonl"), sample_lines(samples));
+}
+
+}  // namespace
+
+void record_samples(const std::filesystem::path& run_folder, int64_t step, const Benchmark& benchmark,
+                    const std::vector<EvaluatedSample>& samples, TensorBoardWriter& tensorboard) {
+  if (benchmark.shown) return show_samples(run_folder, step, samples, tensorboard);
+  write_samples(run_folder / "eval", evaluation_file("", step, "_" + benchmark.name).filename(), samples);
 }
 
 }  // namespace diptych

@@ -1,8 +1,10 @@
 #include "diptych/train/evaluate/evaluation_run.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "diptych/base/error.h"
+#include "diptych/base/text_format.h"
+#include "diptych/eval/benchmarks/benchmarks.h"
 #include "diptych/io/files.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/check/check_recipe.h"
@@ -14,63 +16,32 @@ namespace diptych {
 
 namespace {
 
-nlohmann::json json_of(const RefinementResult& result, const std::string& mode) {
-  nlohmann::json object{{"mode", mode},
-                        {"before", result.before},
-                        {"after", result.after},
-                        {"refined", result.refined},
-                        {"kept_right", result.kept_right},
-                        {"repaired", result.repaired},
-                        {"by_round", result.by_round},
-                        {"described", result.described},
-                        {"diagnosed", result.diagnosed}};
-  if (mode == "self") {
-    object["stops"] = result.stops;
-    object["stop_precision"] = result.stop_precision;
-    object["stop_recall"] = result.stop_recall;
-  }
-  return object;
+std::vector<Benchmark> benchmarks_of(const EvaluationConfig& config) {
+  std::vector<Benchmark> asked = asked_benchmarks(config);
+  if (!asked.empty()) return asked;
+  std::vector<std::string> keys;
+  for (const Benchmark& benchmark : benchmarks()) keys.push_back(benchmark.key);
+  throw Error(ExitCode::config,
+              {"eval", join(keys, " or ") + " above 0", keys.size() == 2 ? "both 0" : "all of them 0", ""});
 }
 
-nlohmann::json json_of(const EditScores& scores) {
-  return {{"correct", scores.correct},
-          {"semantic", scores.semantic},
-          {"quality", scores.quality},
-          {"overall", scores.overall}};
-}
-
-nlohmann::json json_of(const EvaluationReport& report, const EvaluationRecipe& recipe) {
-  nlohmann::json object{{"model", recipe.model}, {"split", recipe.eval.split}, {"seed", recipe.eval.seed}};
-  if (report.pictures) {
-    object["prompts_per_pool"] = recipe.eval.prompts;
-    object["correct_explicit"] = report.pictures->correct_explicit;
-    object["correct_implicit"] = report.pictures->correct_implicit;
-    if (report.pictures->reward) object["reward"] = *report.pictures->reward;
-    object["refined_correct"] = report.pictures->refined_correct;
-    object["by_family"] = report.pictures->correct_by_family;
-    if (report.pictures->refinement) object["refinement"] = json_of(*report.pictures->refinement, recipe.eval.refine);
-  }
-  if (report.edits) {
-    object["edits"] = json_of(report.edits->all);
-    object["edit_instructions"] = recipe.eval.edits;
-    for (const auto& [kind, scores] : report.edits->by_kind) object["edits_by_kind"][kind] = json_of(scores);
-  }
-  return object;
+/** The recipe's, if a benchmark asks for it; it is tried on the first prompt that it will score. */
+RewardFunction reward_of(const EvaluationRecipe& recipe, const std::vector<Benchmark>& asked,
+                         const EpisodeOptions& options) {
+  const auto rewarded = std::ranges::find(asked, true, &Benchmark::rewarded);
+  if (rewarded == asked.end()) return {};
+  const auto first = [prompts = rewarded->prompts, config = recipe.eval] { return prompts(config).front(); };
+  return make_reward(recipe.reward, {}, command_context(first, options, single_process()));
 }
 
 }  // namespace
 
-EvaluationReport run_evaluation(const EvaluationRecipe& recipe) {
-  if (!evaluates(recipe.eval))
-    throw Error(ExitCode::config, {"eval", "eval.prompts or eval.edits above 0", "both 0", ""});
+std::vector<BenchmarkResult> run_evaluation(const EvaluationRecipe& recipe) {
+  const std::vector<Benchmark> asked = benchmarks_of(recipe.eval);
   check_evaluation(recipe.eval, recipe.rollout, recipe.reward);
   use_threads(recipe.threads);
   const EpisodeOptions options = episode_options(recipe.rollout, recipe.eval.updates);
-  RewardFunction reward;
-  if (recipe.eval.prompts > 0)
-    reward =
-        make_reward(recipe.reward, {},
-                    command_context([&] { return evaluated_prompts(recipe.eval).front(); }, options, single_process()));
+  const RewardFunction reward = reward_of(recipe, asked, options);
   const ModelFolder folder =
       load_model_folder(recipe.model, compute_dtype(recipe.dtype), open_device(recipe.device, 0, "device"));
   const bool writes = !recipe.out.empty();
@@ -78,17 +49,17 @@ EvaluationReport run_evaluation(const EvaluationRecipe& recipe) {
     make_folder(recipe.out);
     write_file_atomic(recipe.out + "/recipe.toml", print_config(recipe));
   }
-  EvaluationReport report;
-  if (recipe.eval.prompts > 0) {
-    report.pictures = evaluate_shapes(folder.model, folder.tokenizer, options, recipe.eval, reward);
-    if (writes) write_samples(recipe.out, "pictures", report.pictures->samples);
+  const EvaluationInput input{
+      .painter = {folder.model, folder.tokenizer, options}, .config = recipe.eval, .reward = reward};
+  nlohmann::json report{{"model", recipe.model}, {"seed", recipe.eval.seed}};
+  std::vector<BenchmarkResult> results;
+  for (const Benchmark& benchmark : asked) {
+    results.push_back(evaluate(benchmark, input));
+    report.update(results.back().report);
+    if (writes) write_samples(recipe.out, benchmark.name, results.back().samples);
   }
-  if (recipe.eval.edits > 0) {
-    report.edits = evaluate_edits(folder.model, folder.tokenizer, options, recipe.eval);
-    if (writes) write_samples(recipe.out, "edits", report.edits->samples);
-  }
-  if (writes) write_file_atomic(recipe.out + "/result.json", json_of(report, recipe).dump(2) + "\n");
-  return report;
+  if (writes) write_file_atomic(recipe.out + "/result.json", report.dump(2) + "\n");
+  return results;
 }
 
 }  // namespace diptych

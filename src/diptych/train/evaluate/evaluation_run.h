@@ -1,7 +1,8 @@
 #pragma once
 // An evaluation by itself: `diptych eval`.
 
-#include "diptych/eval/evaluation.h"
+#include "diptych/eval/benchmark.h"
+#include "diptych/eval/benchmarks/evaluation_defaults.h"
 #include "diptych/reward/kinds/reward_config.h"
 #include "diptych/train/recipe/rollout_config.h"
 
@@ -16,7 +17,7 @@ struct EvaluationRecipe {
   std::string dtype = "float32";
   RolloutConfig rollout;
   RewardConfig reward;
-  EvaluationConfig eval;
+  EvaluationConfig eval = evaluation_defaults();
 };
 
 inline void visit(ConfigFields& fields, EvaluationRecipe& recipe) {
@@ -31,13 +32,9 @@ inline void visit(ConfigFields& fields, EvaluationRecipe& recipe) {
   fields.section("eval", recipe.eval);
 }
 
-struct EvaluationReport {
-  std::optional<EvaluationResult> pictures;  // absent with eval.prompts = 0
-  std::optional<EditEvaluation> edits;       // absent with eval.edits = 0
-};
-
-/** Evaluates the model, and writes OUT/recipe.toml, OUT/result.json and OUT/eval/ if `out` is given. Throws
- *  Error(config) where there is nothing to evaluate. */
-EvaluationReport run_evaluation(const EvaluationRecipe& recipe);
+/** Evaluates the model by all that the recipe asks for, in order, and writes OUT/recipe.toml, OUT/result.json and each
+ *  benchmark's OUT/NAME.jsonl and OUT/NAME.png if `out` is given. Throws Error(config) where there is nothing to
+ *  evaluate. */
+std::vector<BenchmarkResult> run_evaluation(const EvaluationRecipe& recipe);
 
 }  // namespace diptych

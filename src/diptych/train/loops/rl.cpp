@@ -7,6 +7,7 @@
 #include "diptych/base/log.h"
 #include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
+#include "diptych/eval/benchmarks/benchmarks.h"
 #include "diptych/flow/window.h"
 #include "diptych/io/files.h"
 #include "diptych/reward/chat/chat_json.h"
@@ -15,6 +16,7 @@
 #include "diptych/train/check/check_recipe.h"
 #include "diptych/train/evaluate/evaluation_exchange.h"
 #include "diptych/train/evaluate/evaluation_record.h"
+#include "diptych/train/evaluate/training_evaluation.h"
 #include "diptych/train/loops/export.h"
 #include "diptych/train/loops/rl_metrics.h"
 #include "diptych/train/rollout/command_context.h"
@@ -108,7 +110,8 @@ class RlRun {
     if (session_.writes()) {
       for (const std::string& warning : recipe_warnings(recipe)) log_warning(warning);
       const std::string& foreign = prompt_source(recipe.prompts.source).foreign;
-      if (!foreign.empty() && !evaluates(recipe.eval)) log_info(foreign + ": no evaluation on the shapes world");
+      if (!foreign.empty() && asked_benchmarks(recipe.eval).empty())
+        log_info(foreign + ": no evaluation on the shapes world");
     }
     together(ranks_, "the start of the reward", [&] { reward_ = started_reward(); });
     options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
@@ -131,8 +134,8 @@ class RlRun {
   RewardedRollout sample(int64_t step, MetricRow& row);
   void update(int64_t step, const RewardedRollout& rewarded, MetricRow& row);
   void warn_of_missing(int64_t step, const RewardedRollout& rewarded);
-  std::optional<EvaluationResult> evaluate(int64_t step, MetricRow& row);
-  bool finish_row(int64_t step, MetricRow& row, std::optional<EvaluationResult>& result);
+  MetricRow evaluate(int64_t step, MetricRow& row);
+  bool finish_row(int64_t step, MetricRow& row, std::optional<MetricRow>& evaluated);
   bool evaluates_after(int64_t step) const;
   RlResult interrupted_at(int64_t step, RlResult result);
   void save(int64_t step, const std::optional<MetricRow>& row = std::nullopt);
@@ -268,37 +271,27 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
                                    "lower the learning rates; the chains are in non_finite_step_*.json"});
 }
 
-std::optional<EvaluationResult> RlRun::evaluate(int64_t step, MetricRow& row) {
+/** Adds the numbers of the evaluation to the row, and returns them. */
+MetricRow RlRun::evaluate(int64_t step, MetricRow& row) {
   policy_.gather_weights();
   const Stopwatch started;
-  const EvaluationShare share = share_of(ranks_);
-  std::optional<EvaluationResult> result;
-  if (recipe_.eval.prompts > 0) {
-    const RewardFunction reward = [this](const std::vector<ScoredPair>& pairs) {
-      return score_unless_stopped(reward_, pairs, give_up_of(judge_.get()));
-    };
-    result = evaluate_shapes(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, reward, share);
-    add_evaluation(*result, row);
-    together(ranks_, "the record of an evaluation", [&] {
-      if (session_.writes()) record_samples(session_.folder(), step, *result, session_.metrics().tensorboard());
-    });
-    log_info(cat("step ", step, ": correct explicit ", fixed(result->correct_explicit, 3), ", implicit ",
-                 fixed(result->correct_implicit, 3), ", reward ",
-                 result->reward ? fixed(*result->reward, 3) : "of none"));
-  }
-  if (recipe_.eval.edits > 0) {
-    const EditEvaluation edits =
-        evaluate_edits(folder_.model, folder_.tokenizer, evaluation_episode_, recipe_.eval, share);
-    add_edits(edits, row);
-    log_info(
-        cat("step ", step, ": correct edits ", fixed(edits.all.correct, 3), ", overall ", fixed(edits.all.overall, 3)));
+  const EvaluationInput input{.painter = {folder_.model, folder_.tokenizer, evaluation_episode_},
+                              .config = recipe_.eval,
+                              .reward =
+                                  [this](const std::vector<ScoredPair>& pairs) {
+                                    return score_unless_stopped(reward_, pairs, give_up_of(judge_.get()));
+                                  },
+                              .share = share_of(ranks_)};
+  const auto record = [&](const Benchmark& benchmark, const BenchmarkResult& result) {
     together(ranks_, "the record of an evaluation", [&] {
       if (session_.writes())
-        write_samples(session_.folder() / "eval", evaluation_file("", step, "_edits").filename(), edits.samples);
+        record_samples(session_.folder(), step, benchmark, result.samples, session_.metrics().tensorboard());
     });
-  }
+  };
+  const MetricRow numbers = evaluate_all(asked_benchmarks(recipe_.eval), input, step, record);
+  row.insert(numbers.begin(), numbers.end());
   row["time/evaluation"] = started.seconds();
-  return result;
+  return numbers;
 }
 
 RlResult RlRun::interrupted_at(int64_t step, RlResult result) {
@@ -324,16 +317,14 @@ void RlRun::keep_after(const std::exception& failure, int64_t step) {
 
 /** Whether the recipe asks for an evaluation after `step` steps. */
 bool RlRun::evaluates_after(int64_t step) const {
-  if (recipe_.eval.prompts == 0 && recipe_.eval.edits == 0) return false;
-  const bool in_turn = recipe_.eval.every > 0 && step % recipe_.eval.every == 0;
-  return step == 0 || step == recipe_.train.steps || in_turn;
+  return !asked_benchmarks(recipe_.eval).empty() && evaluation_is_due(recipe_.eval, step, recipe_.train.steps);
 }
 
 /** Evaluates after `step` steps, where that is due, and writes their row. False if a signal came first; the
  * continuation evaluates then. */
-bool RlRun::finish_row(int64_t step, MetricRow& row, std::optional<EvaluationResult>& result) {
+bool RlRun::finish_row(int64_t step, MetricRow& row, std::optional<MetricRow>& evaluated) {
   try {
-    if (evaluates_after(step)) result = evaluate(step, row);
+    if (evaluates_after(step)) evaluated = evaluate(step, row);
   } catch (const Error& error) {
     if (error.code() != ExitCode::interrupted) throw;
     return false;
@@ -367,7 +358,7 @@ RlResult RlRun::train() {
   if (session_.forks()) save(session_.first_step());
   if (!session_.continues() || session_.unfinished_row()) {
     MetricRow row = session_.unfinished_row().value_or(MetricRow());
-    std::optional<EvaluationResult> evaluated;
+    std::optional<MetricRow> evaluated;
     if (!finish_row(result.steps, row, evaluated)) {
       if (!session_.continues()) save(0, row);
       result.reason = EndReason::interrupted;
@@ -399,7 +390,7 @@ RlResult RlRun::train() {
     // An evaluation takes long and may fail: until it ends, the checkpoint keeps the row.
     const bool saved = last || evaluates_after(done) || session_.due(done);
     if (saved) save(done, row);
-    std::optional<EvaluationResult> evaluated;
+    std::optional<MetricRow> evaluated;
     try {
       if (!finish_row(done, row, evaluated)) {
         progress.finish();

@@ -6,9 +6,11 @@
 #include "diptych/base/log.h"
 #include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
+#include "diptych/eval/benchmarks/benchmarks.h"
+#include "diptych/reward/kinds/reward_config.h"
 #include "diptych/tensor/failure.h"
 #include "diptych/train/evaluate/evaluation_exchange.h"
-#include "diptych/train/evaluate/evaluation_record.h"
+#include "diptych/train/evaluate/training_evaluation.h"
 #include "diptych/train/loops/export.h"
 #include "diptych/train/loops/supervised_pack.h"
 #include "diptych/train/optimizer/moving_average.h"
@@ -60,8 +62,13 @@ SupervisedOptions supervised_options(const SftRecipe& recipe, const EpisodeOptio
   return options;
 }
 
-bool evaluates(const SftRecipe& recipe) {
-  return recipe.data.source == "shapes" && recipe.eval.prompts > 0;
+/** What the model is evaluated by: other examples than the shapes world's are not evaluated on it. */
+std::vector<Benchmark> benchmarks_of(const SftRecipe& recipe) {
+  std::vector<Benchmark> asked = asked_benchmarks(recipe.eval);
+  std::erase_if(asked, [&](const Benchmark& benchmark) {
+    return !benchmark.in_supervised || (benchmark.of_shapes_world && recipe.data.source != "shapes");
+  });
+  return asked;
 }
 
 class SftRun {
@@ -72,6 +79,7 @@ class SftRun {
         folder_(load_run_model(recipe.model, recipe.run, ranks, policy_options(recipe))),
         examples_(make_examples(recipe.data, recipe.train.batch, static_cast<uint64_t>(recipe.run.seed))),
         episode_(episode_options(recipe.rollout, recipe.eval.updates)),
+        benchmarks_(benchmarks_of(recipe)),
         options_(supervised_options(recipe, episode_)),
         trained_(folder_.model, policy_options(recipe), ranks),
         session_(recipe.run, run_recipe(recipe, recipe.kind), model_hashes(recipe.model, ranks), ranks) {
@@ -102,6 +110,7 @@ class SftRun {
   ModelFolder folder_;
   ExampleSource examples_;
   EpisodeOptions episode_;
+  std::vector<Benchmark> benchmarks_;
   SupervisedOptions options_;
   TrainedPolicy trained_;
   Session session_;
@@ -163,11 +172,11 @@ void SftRun::update(int64_t step, MetricRow& row) {
 
 void SftRun::evaluate(int64_t step, MetricRow& row) {
   const std::unique_ptr<AveragedWeights> averaged = stand_in();
-  const EvaluationResult result = evaluate_shapes(folder_.model, folder_.tokenizer, episode_, recipe_.eval,
-                                                  make_reward("shapes_soft"), share_of(ranks_));
-  add_evaluation(result, row);
-  log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
-               fixed(result.correct_implicit, 3)));
+  const EvaluationInput input{.painter = {folder_.model, folder_.tokenizer, episode_},
+                              .config = recipe_.eval,
+                              .reward = {},
+                              .share = share_of(ranks_)};
+  row.merge(evaluate_all(benchmarks_, input, step, [](const Benchmark&, const BenchmarkResult&) {}));
 }
 
 void SftRun::save(int64_t step, const std::optional<MetricRow>& row) {
@@ -176,8 +185,7 @@ void SftRun::save(int64_t step, const std::optional<MetricRow>& row) {
 }
 
 bool SftRun::evaluates_after(int64_t step) const {
-  const bool in_turn = recipe_.eval.every > 0 && step % recipe_.eval.every == 0;
-  return evaluates(recipe_) && (step == recipe_.train.steps || in_turn);
+  return !benchmarks_.empty() && evaluation_is_due(recipe_.eval, step, recipe_.train.steps);
 }
 
 /** As in reinforcement: evaluates where that is due, and writes the row; false if a signal came first. */
@@ -274,7 +282,8 @@ SftRecipe checked_recipe(const SftRecipe& recipe) {
   if (recipe.train.cross_entropy_weight == 0 && recipe.train.flow_weight == 0)
     throw Error(ExitCode::config,
                 {"train.cross_entropy_weight and train.flow_weight", "at least one above 0", "both 0", ""});
-  if (evaluates(recipe)) check_evaluated_size(recipe.rollout.image_size);
+  for (const Benchmark& benchmark : benchmarks_of(recipe))
+    benchmark.check({recipe.eval, RewardConfig(), recipe.rollout.image_size});
   episode_options(recipe.rollout, recipe.eval.updates);
   return recipe;
 }

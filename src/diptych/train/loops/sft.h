@@ -2,7 +2,7 @@
 // The supervised start: flow matching plus next-token cross-entropy on packed examples.
 
 #include "diptych/data/example_config.h"
-#include "diptych/eval/evaluation.h"
+#include "diptych/eval/benchmarks/evaluation_defaults.h"
 #include "diptych/train/optimizer/trained_policy.h"
 #include "diptych/train/recipe/rollout_config.h"
 #include "diptych/train/run/session.h"
@@ -53,7 +53,7 @@ struct SftRecipe {
   SftConfig train;
   OptimizerConfig optimizer;
   RolloutConfig rollout;
-  EvaluationConfig eval;
+  EvaluationConfig eval = evaluation_defaults();
 };
 
 inline void visit(ConfigFields& fields, SftRecipe& recipe) {

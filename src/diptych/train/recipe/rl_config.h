@@ -1,7 +1,7 @@
 #pragma once
 // The recipe of reinforcement training. Every choice that the UniGRPO paper leaves open is a key here (unigrpo.md 10).
 
-#include "diptych/eval/evaluation.h"
+#include "diptych/eval/benchmarks/evaluation_defaults.h"
 #include "diptych/reward/kinds/reward_config.h"
 #include "diptych/train/prompts/prompts_config.h"
 #include "diptych/train/recipe/rollout_config.h"
@@ -211,7 +211,7 @@ struct RlRecipe {
   RlTrainConfig train;
   LoraConfig lora;
   OptimizerConfig optimizer;
-  EvaluationConfig eval;
+  EvaluationConfig eval = evaluation_defaults();
 };
 
 /** Calls use(name, section) for every section of the recipe. A section is read and printed by its `visit`, and its

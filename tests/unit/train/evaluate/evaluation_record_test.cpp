@@ -23,56 +23,17 @@ EvaluatedSample sample_of(size_t i) {
   return sample;
 }
 
-EvaluationResult result_of(size_t samples) {
-  EvaluationResult result;
-  for (size_t i = 0; i < samples; ++i) result.samples.push_back(sample_of(i));
-  return result;
+std::vector<EvaluatedSample> samples_of(size_t count) {
+  std::vector<EvaluatedSample> samples;
+  for (size_t i = 0; i < count; ++i) samples.push_back(sample_of(i));
+  return samples;
 }
 
-TEST(EvaluationRecordTest, RowsCarryEveryNumber) {
-  EvaluationResult result;
-  result.correct_explicit = 0.1;
-  result.correct_implicit = 0.2;
-  result.reward = 0.3;
-  result.refined_correct = 0.4;
-  result.think_length = 5;
-  result.correct_by_family = {{"counting", 0.6}};
-  MetricRow row{{"loss/text", 7}};
-  add_evaluation(result, row);
-  EXPECT_EQ(row, (MetricRow{{"loss/text", 7},
-                            {"eval/correct_explicit", 0.1},
-                            {"eval/correct_implicit", 0.2},
-                            {"eval/reward", 0.3},
-                            {"eval/refined_correct", 0.4},
-                            {"eval/think_length", 5},
-                            {"eval/family/counting", 0.6}}));
-  result.reward = std::nullopt;
-  MetricRow unscored;
-  add_evaluation(result, unscored);
-  EXPECT_FALSE(unscored.contains("eval/reward"));
-}
-
-TEST(EvaluationRecordTest, RefinementHasRowsOfItsOwn) {
-  EvaluationResult result;
-  result.refinement = RefinementResult{
-      .before = 0.1, .after = 0.2, .refined = 0.3, .kept_right = 0.4, .repaired = 0.5, .by_round = {0.1, 0.2}};
-  MetricRow row;
-  add_evaluation(result, row);
-  EXPECT_EQ(row.at("eval/refine/before"), 0.1);
-  EXPECT_EQ(row.at("eval/refine/after"), 0.2);
-  EXPECT_EQ(row.at("eval/refine/kept_right"), 0.4);
-  EXPECT_EQ(row.at("eval/refine/repaired"), 0.5);
-}
-
-TEST(EvaluationRecordTest, EditsHaveRowsOfTheirOwn) {
-  EditEvaluation result;
-  result.all = {.correct = 0.1, .semantic = 0.2, .quality = 0.3, .overall = 0.4};
-  MetricRow row;
-  add_edits(result, row);
-  EXPECT_EQ(row, (MetricRow{{"eval/edits/correct", 0.1},
-                            {"eval/edits/semantic", 0.2},
-                            {"eval/edits/quality", 0.3},
-                            {"eval/edits/overall", 0.4}}));
+Benchmark benchmark(bool shown) {
+  Benchmark benchmark;
+  benchmark.name = "chains";
+  benchmark.shown = shown;
+  return benchmark;
 }
 
 TEST(EvaluationRecordTest, EveryPictureIsFramedByItsOwnVerdict) {
@@ -80,14 +41,13 @@ TEST(EvaluationRecordTest, EveryPictureIsFramedByItsOwnVerdict) {
   refined.candidate.images.push_back(refined.candidate.images.front());
   refined.correct_rounds = {false, true};
   refined.correct = true;
-  EvaluationResult result;
-  result.samples = {refined, refined};
+  const std::vector<EvaluatedSample> samples = {refined, refined};
   const TemporaryFolder folder;
   {
     TensorBoardWriter tensorboard(folder.path() / "tensorboard");
-    record_samples(folder.path(), 0, result, tensorboard);
+    record_samples(folder.path(), 0, benchmark(true), samples, tensorboard);
   }
-  write_samples(folder.path(), "chains", result.samples);
+  write_samples(folder.path(), "chains", samples);
   const auto red_and_green = [](const Image& image) {
     std::pair<int, int> counts;
     for (size_t i = 0; i < image.pixels.size(); i += 3) {
@@ -106,13 +66,13 @@ TEST(EvaluationRecordTest, EveryPictureIsFramedByItsOwnVerdict) {
 }
 
 TEST(EvaluationRecordTest, TheGridShowsTheBeginningOfBothPools) {
-  const EvaluationResult small = result_of(6), large = result_of(100);
+  const std::vector<EvaluatedSample> small = samples_of(6), large = samples_of(100);
   ASSERT_EQ(grid_samples(small).size(), 6u);
   const std::vector<const EvaluatedSample*> grid = grid_samples(large);
   ASSERT_EQ(grid.size(), 48u);
-  EXPECT_EQ(grid[0], &large.samples[0]);
-  EXPECT_EQ(grid[23], &large.samples[23]);
-  EXPECT_EQ(grid[24], &large.samples[50]);
+  EXPECT_EQ(grid[0], &large[0]);
+  EXPECT_EQ(grid[23], &large[23]);
+  EXPECT_EQ(grid[24], &large[50]);
 }
 
 TEST(EvaluationRecordTest, SamplesAreWrittenAsImagesAndLines) {
@@ -120,7 +80,7 @@ TEST(EvaluationRecordTest, SamplesAreWrittenAsImagesAndLines) {
   EXPECT_EQ(evaluation_file("run", 42, ".png"), std::filesystem::path("run") / "eval" / "step_000042.png");
   {
     TensorBoardWriter tensorboard(folder.path() / "tensorboard");
-    record_samples(folder.path(), 3, result_of(6), tensorboard);
+    record_samples(folder.path(), 3, benchmark(true), samples_of(6), tensorboard);
   }
   const Image grid = read_image(evaluation_file(folder.path(), 3, ".png"));
   EXPECT_GT(grid.width, 6 * 4 * 3);
@@ -136,6 +96,19 @@ TEST(EvaluationRecordTest, SamplesAreWrittenAsImagesAndLines) {
     ++count;
   }
   EXPECT_EQ(count, 6);
+}
+
+TEST(EvaluationRecordTest, OnlyTheShownBenchmarkHasTheNameOfTheStepAlone) {
+  const TemporaryFolder run, other;
+  {
+    TensorBoardWriter tensorboard(run.path() / "tensorboard");
+    record_samples(run.path(), 3, benchmark(false), samples_of(6), tensorboard);
+  }
+  write_samples(other.path(), "other", samples_of(6));
+  EXPECT_FALSE(std::filesystem::exists(evaluation_file(run.path(), 3, ".jsonl")));
+  for (const char* extension : {".jsonl", ".png"})
+    EXPECT_EQ(read_file(run.path() / "eval" / (std::string("step_000003_chains") + extension)),
+              read_file(other.path() / (std::string("other") + extension)));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "diptych/eval/benchmarks/benchmarks.h"
 #include "diptych/train/check/check_recipe.h"
 #include "support/temporary_folder.h"
 
@@ -62,7 +63,10 @@ TEST_F(LoadRecipe, ItWarnsOfWhatTheEvaluationsCost) {
       << warnings[0];
   recipe.reward.kind = "dvreward";
   recipe.reward.terms = {};
-  EXPECT_GT(evaluation_requests(recipe.eval, recipe.reward).judge, 2 * 8);
+  const EvaluationCost cost = evaluation_on_shapes_cost(recipe.eval, recipe.rollout, recipe.reward);
+  EXPECT_GT(cost.judge_requests, 2 * 8);
+  EXPECT_EQ(cost.program_requests, 0);
+  EXPECT_EQ(cost.pictures, 8);
   recipe.eval.prompts = 0;
   EXPECT_TRUE(recipe_warnings(recipe).empty());
   recipe.prompts.source = "shapes";

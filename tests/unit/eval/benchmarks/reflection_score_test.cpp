@@ -1,4 +1,4 @@
-#include "diptych/eval/reflection_score.h"
+#include "diptych/eval/benchmarks/reflection_score.h"
 
 #include <gtest/gtest.h>
 

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/eval/evaluation.h"
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/rollout/episodes/episodes.h"
+#include "support/benchmark_named.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
@@ -21,9 +21,12 @@ class EditEvaluationTest : public ::testing::Test {
     options_.image_height = options_.image_width = 32;
     config_.edits = 14;
   }
-  EditEvaluation evaluate() const { return evaluate_edits(made_.model, made_.tokenizer, options_, config_); }
+  EvaluationInput input() const {
+    return {.painter = {made_.model, made_.tokenizer, options_}, .config = config_, .reward = {}};
+  }
+  BenchmarkResult evaluate() const { return diptych::evaluate(benchmark_named("edits"), input()); }
 
-  static std::vector<std::vector<uint8_t>> pixels(const EditEvaluation& result) {
+  static std::vector<std::vector<uint8_t>> pixels(const BenchmarkResult& result) {
     std::vector<std::vector<uint8_t>> all;
     for (const EvaluatedSample& sample : result.samples) all.push_back(sample.candidate.images.at(0).pixels);
     return all;
@@ -36,9 +39,9 @@ class EditEvaluationTest : public ::testing::Test {
 };
 
 TEST_F(EditEvaluationTest, KindsTakeTurnsAndAreHeldOut) {
-  const EditEvaluation result = evaluate();
+  const BenchmarkResult result = evaluate();
   ASSERT_EQ(result.samples.size(), 14u);
-  EXPECT_EQ(result.by_kind.size(), 7u);
+  EXPECT_EQ(result.report.at("edits_by_kind").size(), 7u);
   double correct = 0, semantic = 0, quality = 0, overall = 0;
   for (const EvaluatedSample& sample : result.samples) {
     ASSERT_TRUE(sample.prompt.edit);
@@ -55,17 +58,43 @@ TEST_F(EditEvaluationTest, KindsTakeTurnsAndAreHeldOut) {
     quality += verdict.quality / 14;
     overall += verdict.overall() / 14;
   }
-  EXPECT_NEAR(result.all.correct, correct, 1e-12);
-  EXPECT_NEAR(result.all.semantic, semantic, 1e-12);
-  EXPECT_NEAR(result.all.quality, quality, 1e-12);
-  EXPECT_NEAR(result.all.overall, overall, 1e-12);
+  EXPECT_EQ(result.metrics.size(), 4u);
+  EXPECT_NEAR(result.metrics.at("eval/edits/correct"), correct, 1e-12);
+  EXPECT_NEAR(result.metrics.at("eval/edits/semantic"), semantic, 1e-12);
+  EXPECT_NEAR(result.metrics.at("eval/edits/quality"), quality, 1e-12);
+  EXPECT_NEAR(result.metrics.at("eval/edits/overall"), overall, 1e-12);
   double mean = 0;
-  for (const auto& [kind, scores] : result.by_kind) mean += scores.overall / 7;
-  EXPECT_NEAR(mean, result.all.overall, 1e-12);
+  for (const auto& [kind, scores] : result.report.at("edits_by_kind").items())
+    mean += scores.at("overall").get<double>() / 7;
+  EXPECT_NEAR(mean, overall, 1e-12);
+  for (const auto& [name, value] : result.report.at("edits").items())
+    EXPECT_EQ(value, result.metrics.at("eval/edits/" + name)) << name;
+  EXPECT_EQ(result.report.at("edit_instructions"), 14);
+}
+
+TEST_F(EditEvaluationTest, TheTableHasARowForEachKind) {
+  config_.edits = 2;
+  const shapes::World world;
+  std::vector<EvaluatedSample> samples;
+  for (const TaskPrompt& prompt : benchmark_named("edits").prompts(config_)) {
+    samples.emplace_back();
+    samples.back().prompt = prompt;
+    samples.back().prompt.family = samples.size() == 1 ? "first" : "second";
+    // The picture as it was: perfect, but the edit was not made.
+    samples.back().candidate.images = prompt.sources;
+  }
+  const BenchmarkResult result = benchmark_named("edits").numbers(input(), samples);
+  EXPECT_EQ(result.summary, "correct edits 0.000, overall 0.000");
+  EXPECT_EQ(result.table,
+            "\nEdits, 2 held-out instructions, validation split\n"
+            "                               correct  semantic  quality  overall\n"
+            "  all                            0.000     0.000    1.000    0.000\n"
+            "    first                        0.000     0.000    1.000    0.000\n"
+            "    second                       0.000     0.000    1.000    0.000\n");
 }
 
 TEST_F(EditEvaluationTest, IsTheSameEveryTimeAndEuler) {
-  const EditEvaluation first = evaluate();
+  const BenchmarkResult first = evaluate();
   options_.chains_per_pack = 3;
   options_.schedule.noise_level = 0.1;  // no window in an evaluation, so the noise level means nothing
   EXPECT_EQ(pixels(evaluate()), pixels(first));
@@ -82,9 +111,9 @@ TEST_F(EditEvaluationTest, TheEpisodeMayThinkFirst) {
 
 TEST_F(EditEvaluationTest, NoEditsGiveAnEmptyResult) {
   config_.edits = 0;
-  const EditEvaluation result = evaluate();
+  const BenchmarkResult result = evaluate();
   EXPECT_TRUE(result.samples.empty());
-  EXPECT_EQ(result.all.overall, 0);
+  EXPECT_EQ(result.metrics.at("eval/edits/overall"), 0);
 }
 
 TEST_F(EditEvaluationTest, PicturesOfAnotherSizeAreRefused) {
