@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "diptych/eval/evaluation.h"
+#include "diptych/reward/shapes_task.h"
 
 namespace diptych {
 
@@ -48,7 +49,8 @@ EditEvaluation evaluate_edits(const Bagel& model, const Tokenizer& tokenizer, co
   result.samples = share.collect(prompts, std::move(own));
   std::map<std::string, double> counts;
   for (EvaluatedSample& sample : result.samples) {
-    const shapes::EditVerdict verdict = shapes::verify_edit(sample.candidate.images.back(), *sample.prompt.edit, world);
+    const shapes::EditVerdict verdict =
+        shapes::verify_edit(sample.candidate.images.back(), *shapes_edit(sample.prompt), world);
     sample.correct = verdict.correct;
     sample.score.value = verdict.overall();
     add(result.all, verdict);

@@ -5,6 +5,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/eval/refinement.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/world/caption.h"
 #include "diptych/text/think.h"
 
@@ -16,7 +17,7 @@ bool refined_correctly(const EvaluatedSample& sample) {
   if (sample.candidate.texts.empty()) return false;
   const std::optional<shapes::Request> written =
       shapes::parse_caption(parse_think(sample.candidate.texts.front()).answer);
-  return written && shapes::canonical_text(*written) == shapes::canonical_text(*sample.prompt.request);
+  return written && shapes::canonical_text(*written) == shapes::canonical_text(*shapes_request(sample.prompt));
 }
 
 struct Rate {

@@ -5,6 +5,7 @@
 #include "diptych/eval/reflection_score.h"
 #include "diptych/reward/task.h"
 #include "diptych/rollout/episode.h"
+#include "diptych/shapes/world/prompts.h"
 
 namespace diptych {
 

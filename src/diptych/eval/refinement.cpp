@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "diptych/reward/shapes_reward.h"
+#include "diptych/reward/shapes_task.h"
+
 namespace diptych {
 
 namespace {
@@ -51,7 +54,7 @@ void refine_once(const Bagel& model, const Tokenizer& tokenizer, const EpisodeOp
     sample.reviews.push_back({.of_right_picture = sample.correct_rounds.back(),
                               .stopped = stages[i]->end == StageEnd::stopped,
                               .score = score_reflection(sample.candidate.texts.back(), sample.candidate.images.back(),
-                                                        *sample.prompt.request)});
+                                                        *shapes_request(sample.prompt))});
     if (stages[i]->image) sample.candidate.images.push_back(stages[i]->candidate.images.back());
   }
 }
@@ -81,7 +84,7 @@ std::vector<std::optional<Stage>> refine_pictures(const Bagel& model, const Toke
 }
 
 bool picture_is_right(const TaskPrompt& prompt, const Candidate& candidate) {
-  static const RewardFunction strict = make_reward("shapes_strict");
+  static const RewardFunction strict = exact_reward(ShapesRewardKind::strict);
   return strict({{&prompt, &candidate}}).front().value.value_or(0) == 1.0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "diptych/eval/evaluation.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/reward/shapes_task.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
@@ -40,13 +41,13 @@ TEST_F(EditEvaluationTest, KindsTakeTurnsAndAreHeldOut) {
   EXPECT_EQ(result.by_kind.size(), 7u);
   double correct = 0, semantic = 0, quality = 0, overall = 0;
   for (const EvaluatedSample& sample : result.samples) {
-    ASSERT_TRUE(sample.prompt.edit);
-    EXPECT_EQ(shapes::split_of(*sample.prompt.edit), shapes::Split::validation);
+    ASSERT_TRUE(shapes_edit(sample.prompt));
+    EXPECT_EQ(shapes::split_of(*shapes_edit(sample.prompt)), shapes::Split::validation);
     EXPECT_EQ(sample.prompt.sources.size(), 1u);
     EXPECT_EQ(sample.candidate.images.size(), 1u);
     EXPECT_TRUE(sample.candidate.texts.empty());
     const shapes::EditVerdict verdict =
-        shapes::verify_edit(sample.candidate.images[0], *sample.prompt.edit, shapes::World{});
+        shapes::verify_edit(sample.candidate.images[0], *shapes_edit(sample.prompt), shapes::World{});
     EXPECT_EQ(sample.correct, verdict.correct);
     EXPECT_EQ(sample.score.value, verdict.overall());
     correct += verdict.correct / 14.0;

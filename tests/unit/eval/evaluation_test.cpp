@@ -8,6 +8,7 @@
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
+#include "unit/eval/brightness.h"
 
 namespace diptych {
 namespace {
@@ -21,8 +22,7 @@ class EvaluationTest : public ::testing::Test {
     config_.prompts = 12;
   }
 
-  EvaluationResult evaluate(const RewardFunction& reward = make_reward("brightness"),
-                            const EvaluationShare& share = {}) {
+  EvaluationResult evaluate(const RewardFunction& reward = brightness(), const EvaluationShare& share = {}) {
     return evaluate_shapes(made_.model, made_.tokenizer, options_, config_, reward, share);
   }
 
@@ -61,21 +61,20 @@ TEST_F(EvaluationTest, BothPoolsAreBalancedOverFamiliesAndHeldOut) {
 
 TEST_F(EvaluationTest, SharesTogetherAreTheWhole) {
   config_.refine = "self";
-  const RewardFunction brightness = make_reward("brightness");
-  const EvaluationResult whole = evaluate(brightness);
+  const EvaluationResult whole = evaluate();
   std::vector<EvaluatedSample> of_the_second;
-  evaluate(brightness, {.rank = 1, .world = 2, .join = [&](std::vector<EvaluatedSample> own) {
-                          of_the_second = std::move(own);
-                          for (EvaluatedSample& sample : of_the_second) sample.prompt = {};
-                          return whole.samples;
-                        }});
+  evaluate(brightness(), {.rank = 1, .world = 2, .join = [&](std::vector<EvaluatedSample> own) {
+                            of_the_second = std::move(own);
+                            for (EvaluatedSample& sample : of_the_second) sample.prompt = {};
+                            return whole.samples;
+                          }});
   EXPECT_EQ(of_the_second.size(), 12u);
   const EvaluationResult joined =
-      evaluate(brightness, {.rank = 0, .world = 2, .join = [&](auto own) {
-                              EXPECT_EQ(own.size(), 12u);
-                              own.insert(own.end(), of_the_second.begin(), of_the_second.end());
-                              return own;
-                            }});
+      evaluate(brightness(), {.rank = 0, .world = 2, .join = [&](auto own) {
+                                EXPECT_EQ(own.size(), 12u);
+                                own.insert(own.end(), of_the_second.begin(), of_the_second.end());
+                                return own;
+                              }});
   EXPECT_EQ(pixels(joined), pixels(whole));
   for (size_t i = 0; i < whole.samples.size(); ++i) {
     EXPECT_EQ(joined.samples[i].place, i);

@@ -7,10 +7,12 @@
 #include <map>
 
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"
 #include "support/scripted_model.h"
 #include "support/temporary_folder.h"
+#include "unit/eval/brightness.h"
 
 namespace diptych {
 namespace {
@@ -147,8 +149,7 @@ TEST_F(RefinementTest, AnEvaluationRefinesItsOwnPictures) {
   config_.prompts = 6;
   for (const char* mode : {"none", "always", "self"}) {
     config_.refine = mode;
-    const EvaluationResult result =
-        evaluate_shapes(made_.model, made_.tokenizer, options_, config_, make_reward("brightness"));
+    const EvaluationResult result = evaluate_shapes(made_.model, made_.tokenizer, options_, config_, brightness());
     EXPECT_EQ(result.refinement.has_value(), std::string(mode) != "none");
     ASSERT_EQ(result.samples.size(), 12u);
     for (const EvaluatedSample& sample : result.samples) {

@@ -6,6 +6,7 @@
 #include "diptych/base/log.h"
 #include "diptych/base/stopwatch.h"
 #include "diptych/base/text_format.h"
+#include "diptych/reward/shapes_reward.h"
 #include "diptych/tensor/failure.h"
 #include "diptych/train/evaluate/evaluation_exchange.h"
 #include "diptych/train/evaluate/evaluation_record.h"
@@ -164,7 +165,7 @@ void SftRun::update(int64_t step, MetricRow& row) {
 void SftRun::evaluate(int64_t step, MetricRow& row) {
   const std::unique_ptr<AveragedWeights> averaged = stand_in();
   const EvaluationResult result = evaluate_shapes(folder_.model, folder_.tokenizer, episode_, recipe_.eval,
-                                                  make_reward("shapes_soft"), share_of(ranks_));
+                                                  exact_reward(ShapesRewardKind::soft), share_of(ranks_));
   add_evaluation(result, row);
   log_info(cat("step ", step, ": correct explicit ", fixed(result.correct_explicit, 3), ", implicit ",
                fixed(result.correct_implicit, 3)));

@@ -5,7 +5,6 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/sde_step.h"
-#include "diptych/reward/decompose/decompose_rules.h"
 
 namespace diptych {
 
@@ -23,34 +22,11 @@ void require(bool holds, const std::string& key, const std::string& expected, co
   if (!holds) throw Error(ExitCode::config, {key, expected, got, hint});
 }
 
-/** The kinds of all rewards that are added up. */
-std::vector<std::string> added_kinds(const RewardConfig& reward) {
-  std::vector<std::string> kinds = {reward.kind};
-  for (const std::string& term : reward.terms) kinds.push_back(term.substr(0, term.find(':')));
-  return kinds;
-}
-
-/** The first reward for edits of the shapes world, or with `of_edits` false for pictures made from its prompts. */
-std::optional<std::string> exact_reward(const RewardConfig& reward, bool of_edits) {
-  for (const std::string& kind : added_kinds(reward))
-    if (kind.starts_with("shapes_") && kind.starts_with("shapes_edit") == of_edits) return kind;
-  return std::nullopt;
-}
-
 void check_rewards(const RlRecipe& recipe, bool edits) {
-  const std::optional<std::string> of_edits = exact_reward(recipe.reward, true);
-  const std::optional<std::string> of_prompts = exact_reward(recipe.reward, false);
-  const std::optional<std::string> exact = of_edits ? of_edits : of_prompts;
-  const std::string got = exact ? quoted(*exact) : "";
-  require(!exact || recipe.prompts.source != "file", "reward.kind", "a reward for prompts from a file", got,
-          "the exact verifier knows the shapes world's own prompts only");
-  require(!of_edits || edits, "reward.kind", "a reward for episode " + recipe.rollout.episode + ", which edits nothing",
-          got, "edits need rollout.episode = \"edit\" and prompts.source = \"shapes_edits\"");
-  require(!of_prompts || !edits, "reward.kind", "a reward for edits, such as \"shapes_edit\"",
-          of_prompts ? quoted(*of_prompts) : "", "");
-  require(!exact || recipe.rollout.image_size == shapes::World{}.canvas, "rollout.image_size",
-          cat(shapes::World{}.canvas, ", the canvas of the shapes world"), cat(recipe.rollout.image_size),
-          "another size needs another reward, and eval.prompts = 0");
+  check_rewarded_run(recipe.reward, {.episode = recipe.rollout.episode,
+                                     .edits = edits,
+                                     .prompt_source = recipe.prompts.source,
+                                     .image_size = recipe.rollout.image_size});
 }
 
 /** Texts without chance are all alike, so that no advantage tells one from another. */
@@ -110,33 +86,26 @@ void check_sharding(const RlRecipe& recipe) {
 void check_evaluation(const EvaluationConfig& eval, const RolloutConfig& rollout, const RewardConfig& reward) {
   if (eval.prompts == 0 && eval.edits == 0) return;
   check_evaluated_size(rollout.image_size);
-  const std::optional<std::string> of_edits = exact_reward(reward, true);
+  const RewardKind* of_edits = reward_of_edits(reward);
   require(!of_edits || eval.prompts == 0, "eval.prompts",
-          "0, since " + quoted(of_edits.value_or("")) + " scores edits, and no pictures made from prompts",
+          "0, since " + quoted(of_edits ? of_edits->name : "") + " scores edits, and no pictures made from prompts",
           cat(eval.prompts), "eval.edits evaluates edits, whatever the reward");
 }
 
 EvaluationRequests evaluation_requests(const EvaluationConfig& eval, const RewardConfig& reward) {
-  const std::vector<TaskPrompt> prompts = evaluated_prompts(eval);
-  const auto pictures = static_cast<int64_t>(prompts.size());
   EvaluationRequests requests;
-  for (const std::string& kind : added_kinds(reward)) {
-    if (kind == "command") requests.program += pictures;
-    if (kind == "judge_holistic" || kind == "scalar" || kind == "unified_reward") requests.judge += pictures;
-    if (kind == "viescore") requests.judge += 2 * pictures;
-    if (kind != "dvreward") continue;
-    for (const TaskPrompt& prompt : prompts)
-      requests.judge += static_cast<int64_t>(shapes_questions(*prompt.request).size());
+  for (const TaskPrompt& prompt : evaluated_prompts(eval)) {
+    const RewardRequests one = reward_requests(reward, prompt);
+    requests.judge += one.judge;
+    requests.program += one.program;
   }
   return requests;
 }
 
 std::vector<std::string> recipe_warnings(const RlRecipe& recipe) {
   std::vector<std::string> warnings;
-  if (recipe.reward.kind == "brightness")
-    warnings.push_back(
-        "reward.kind = \"brightness\" is a stand-in that wants bright pictures, whatever the prompt; "
-        "set reward.kind (docs/rewards.md)");
+  const RewardKind* reward = find_reward_kind(recipe.reward.kind);
+  if (reward != nullptr && !reward->warning.empty()) warnings.push_back(reward->warning);
   if (recipe.prompts.source == "file" && evaluates(recipe.eval)) warnings.push_back(evaluation_on_shapes(recipe));
   if (const std::optional<int64_t> step = overturned_step(recipe.rollout))
     warnings.push_back(cat("rollout.noise_level = ", recipe.rollout.noise_level, " is too much for step ", *step,
@@ -176,7 +145,7 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
           "name patterns of the linears that get an adapter", "none", "or lora.rank = 0 to train without adapters");
   check_sharding(recipe);
   episode_options(recipe.rollout, recipe.eval.updates);
-  check_judged_rewards(recipe.reward);
+  check_reward_keys(recipe.reward);
   require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),
           "evaluation and training would share draws");
   return recipe;

@@ -5,6 +5,7 @@
 #include "diptych/base/error.h"
 #include "diptych/base/rng.h"
 #include "diptych/data/prompt_file.h"
+#include "diptych/reward/shapes_task.h"
 
 namespace diptych {
 
