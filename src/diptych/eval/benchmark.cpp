@@ -8,10 +8,9 @@ void paint(const Painter& painter, const EvaluationConfig& config, std::vector<E
   std::vector<EpisodePrompt> episodes;
   for (const EvaluatedSample& sample : samples)
     episodes.push_back({sample.prompt.text, sample.place, sample.prompt.sources});
-  const Rollout rollout = roll_out(painter.model, painter.tokenizer,
-                                   {.prompts = std::move(episodes),
-                                    .options = painter.options,
-                                    .seed = static_cast<uint64_t>(config.seed)});
+  const Rollout rollout = roll_out(
+      painter.model, painter.tokenizer,
+      {.prompts = std::move(episodes), .options = painter.options, .seed = static_cast<uint64_t>(config.seed)});
   for (size_t i = 0; i < samples.size(); ++i) {
     const Stage& stage = rollout.stages[i];
     samples[i].candidate = stage.candidate;

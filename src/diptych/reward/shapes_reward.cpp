@@ -2,6 +2,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/verify/verify.h"
 
 namespace diptych {
@@ -26,17 +27,29 @@ Score without_image() {
   return {.value = std::nullopt, .checks = {}, .status = ScoreStatus::failed, .raw_reply = "no image to score"};
 }
 
+[[noreturn]] void cannot_verify(const std::string& kind, const std::string& expected, const TaskPrompt& prompt) {
+  throw Error(ExitCode::config, {"reward.kind = \"" + kind + "\"", expected, "the prompt '" + prompt.text + "'",
+                                 "choose another reward, or prompts of the shapes world"});
+}
+
 }  // namespace
 
-ShapesRewardKind shapes_reward_kind(std::string_view name) {
-  if (name == "strict") return ShapesRewardKind::strict;
-  if (name == "soft") return ShapesRewardKind::soft;
-  if (name == "mixed") return ShapesRewardKind::mixed;
-  if (name == "dvreward") return ShapesRewardKind::dvreward;
-  throw Error(ExitCode::config, {.where = "kind of the shapes reward",
-                                 .expected = "strict, soft, mixed or dvreward",
-                                 .got = std::string(name),
-                                 .hint = ""});
+std::string reward_name(ShapesRewardKind kind) {
+  switch (kind) {
+    case ShapesRewardKind::strict:
+      return "shapes_strict";
+    case ShapesRewardKind::soft:
+      return "shapes_soft";
+    case ShapesRewardKind::mixed:
+      return "shapes_mixed";
+    case ShapesRewardKind::dvreward:
+      return "shapes_dvreward";
+  }
+  return "";
+}
+
+std::string edit_reward_name(bool strict) {
+  return strict ? "shapes_edit_strict" : "shapes_edit";
 }
 
 Score shapes_reward(const shapes::Request& request, const shapes::World& world, const Candidate& candidate,
@@ -71,6 +84,27 @@ Score shapes_edit_reward(const shapes::EditTask& task, const shapes::World& worl
                   {"quality", verdict.quality}};
   score.raw_reply = join(verdict.reasons, "\n");
   return score;
+}
+
+RewardFunction exact_reward(ShapesRewardKind kind) {
+  return score_each([kind](const ScoredPair& pair) {
+    const shapes::Request* request = shapes_request(*pair.prompt);
+    const std::string edits = shapes_edit(*pair.prompt) ? " (edits are checked by shapes_edit)" : "";
+    if (!request)
+      cannot_verify(reward_name(kind), "prompts of the shapes world, which the exact verifier can check" + edits,
+                    *pair.prompt);
+    return shapes_reward(*request, shapes::World(), *pair.candidate, kind);
+  });
+}
+
+RewardFunction exact_edit_reward(bool strict) {
+  return score_each([strict](const ScoredPair& pair) {
+    const shapes::EditTask* edit = shapes_edit(*pair.prompt);
+    if (!edit)
+      cannot_verify(edit_reward_name(strict), "edits of the shapes world, which the exact verifier can check",
+                    *pair.prompt);
+    return shapes_edit_reward(*edit, shapes::World(), *pair.candidate, strict);
+  });
 }
 
 }  // namespace diptych

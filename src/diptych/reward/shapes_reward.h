@@ -1,10 +1,11 @@
 #pragma once
 // Reward of the shapes world, from its exact verifier.
 
-#include <string_view>
+#include <string>
 
 #include "diptych/reward/candidate.h"
 #include "diptych/reward/score.h"
+#include "diptych/reward/task.h"
 #include "diptych/shapes/edits/edit.h"
 #include "diptych/shapes/world/request.h"
 
@@ -17,8 +18,9 @@ enum class ShapesRewardKind {
   dvreward,  // Verdict::soft: DVReward with the verifier as its judge
 };
 
-/** The kind named "strict", "soft", "mixed" or "dvreward". Throws Error(config) for any other name. */
-ShapesRewardKind shapes_reward_kind(std::string_view name);
+/** What recipes call them: "shapes_soft", "shapes_edit" and so on. */
+std::string reward_name(ShapesRewardKind kind);
+std::string edit_reward_name(bool strict);
 
 /** Scores the candidate's last image. Checks: "strict", "soft", then one per question, named by its id. `raw_reply`
  *  holds the verifier's faults, one a line. A candidate without an image fails. */
@@ -30,5 +32,11 @@ Score shapes_reward(const shapes::Request& request, const shapes::World& world, 
  *  an image fails. */
 Score shapes_edit_reward(const shapes::EditTask& task, const shapes::World& world, const Candidate& candidate,
                          bool strict);
+
+/** shapes_reward as a reward of prompts by shapes_task. It throws Error(config) for other prompts. */
+RewardFunction exact_reward(ShapesRewardKind kind);
+
+/** shapes_edit_reward as a reward of prompts by edit_task. It throws Error(config) for other prompts. */
+RewardFunction exact_edit_reward(bool strict);
 
 }  // namespace diptych

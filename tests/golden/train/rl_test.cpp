@@ -128,7 +128,7 @@ TEST_F(RlRunTest, ARunThatStoppedCanBeMended) {
   mended.train.gen_learning_rate = 1e-3;
   mended.train.max_skipped = 5;
   mended.reward.max_missing = 0.9;
-  mended.reward.command.batch_seconds = 900;
+  mended.reward.keys<CommandRewardOptions>("command").batch_seconds = 900;
   mended.train.chains_per_pack = 2;
   mended.rollout.chains_per_pack = 2;
   mended.train.record_every = 1;

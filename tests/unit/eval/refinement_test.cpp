@@ -8,11 +8,13 @@
 
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/rollout/episodes/episodes.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"
 #include "support/benchmark_named.h"
 #include "support/scripted_model.h"
 #include "support/temporary_folder.h"
+#include "unit/eval/brightness.h"
 
 namespace diptych {
 namespace {
@@ -217,7 +219,7 @@ TEST_F(RefinementTest, AnEvaluationRefinesItsOwnPictures) {
     config_.refine = mode;
     const BenchmarkResult result = evaluate(
         benchmark_named("pictures"),
-        {.painter = {made_.model, made_.tokenizer, options_}, .config = config_, .reward = make_reward("brightness")});
+        {.painter = {made_.model, made_.tokenizer, options_}, .config = config_, .reward = brightness()});
     const bool refines = std::string(mode) != "none";
     for (const char* name : {"before", "after", "kept_right", "repaired", "described", "diagnosed", "stops",
                              "stop_precision", "stop_recall"})

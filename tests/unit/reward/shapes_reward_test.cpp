@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "diptych/base/error.h"
 #include "diptych/shapes/verify/verify.h"
 #include "diptych/shapes/world/caption.h"
 #include "diptych/shapes/world/prompts.h"
@@ -112,11 +111,12 @@ TEST(ShapesReward, NoImageIsAFailureNotAZero) {
 }
 
 TEST(ShapesReward, KindsHaveNames) {
-  EXPECT_EQ(shapes_reward_kind("strict"), ShapesRewardKind::strict);
-  EXPECT_EQ(shapes_reward_kind("soft"), ShapesRewardKind::soft);
-  EXPECT_EQ(shapes_reward_kind("mixed"), ShapesRewardKind::mixed);
-  EXPECT_EQ(shapes_reward_kind("dvreward"), ShapesRewardKind::dvreward);
-  EXPECT_THROW(shapes_reward_kind("harsh"), Error);
+  EXPECT_EQ(reward_name(ShapesRewardKind::strict), "shapes_strict");
+  EXPECT_EQ(reward_name(ShapesRewardKind::soft), "shapes_soft");
+  EXPECT_EQ(reward_name(ShapesRewardKind::mixed), "shapes_mixed");
+  EXPECT_EQ(reward_name(ShapesRewardKind::dvreward), "shapes_dvreward");
+  EXPECT_EQ(edit_reward_name(false), "shapes_edit");
+  EXPECT_EQ(edit_reward_name(true), "shapes_edit_strict");
 }
 
 }  // namespace

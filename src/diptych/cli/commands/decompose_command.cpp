@@ -12,8 +12,8 @@
 #include "diptych/data/question_file.h"
 #include "diptych/io/files.h"
 #include "diptych/reward/decompose/decompose.h"
-#include "diptych/reward/decompose/decompose_rules.h"
 #include "diptych/reward/judge/judge.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/world/prompts.h"
 
 namespace diptych {

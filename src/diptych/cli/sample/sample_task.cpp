@@ -11,6 +11,7 @@
 #include "diptych/eval/refinement.h"
 #include "diptych/io/image/resize.h"
 #include "diptych/rollout/episodes/episodes.h"
+#include "diptych/shapes/world/prompts.h"
 #include "diptych/text/unicode.h"
 #include "diptych/train/recipe/rollout_config.h"
 
@@ -109,10 +110,11 @@ void check_together(const SampleArguments& arguments, const SampleTask& task) {
 
 void find_requests(std::vector<TaskPrompt>& prompts) {
   for (TaskPrompt& prompt : prompts) {
-    prompt.request = shapes::find_request(prompt.text);
-    if (!prompt.request)
+    const std::optional<shapes::Request> request = shapes::find_request(prompt.text);
+    if (!request)
       wrong_usage("--refine oracle", "prompts or captions of the shapes world, which the exact verifier can check",
                   "'" + prompt.text + "'", "--refine self and --refine always take any prompt");
+    prompt.truth = *request;
   }
 }
 

@@ -4,8 +4,9 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/eval/benchmarks/benchmarks.h"
-#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/eval/benchmarks/shapes_world.h"
+#include "diptych/reward/shapes_task.h"
+#include "diptych/rollout/episodes/episodes.h"
 
 namespace diptych {
 
@@ -37,7 +38,7 @@ struct EditScores {
 };
 
 const shapes::EditTask& edit_of(const TaskPrompt& prompt) {
-  return *prompt.edit;
+  return *shapes_edit(prompt);
 }
 
 std::vector<TaskPrompt> instructions(const EvaluationConfig& config) {

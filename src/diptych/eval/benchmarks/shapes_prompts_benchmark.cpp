@@ -7,10 +7,12 @@
 #include "diptych/eval/benchmarks/reflection_score.h"
 #include "diptych/eval/benchmarks/shapes_world.h"
 #include "diptych/eval/refinement_result.h"
-#include "diptych/reward/decompose/decompose_rules.h"
 #include "diptych/reward/kinds/reward_config.h"
-#include "diptych/shapes/world/caption.h"
+#include "diptych/reward/kinds/reward_kind.h"
+#include "diptych/reward/shapes_reward.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/rollout/episodes/episodes.h"
+#include "diptych/shapes/world/caption.h"
 #include "diptych/text/think.h"
 
 namespace diptych {
@@ -28,7 +30,7 @@ struct Rate {
 };
 
 const shapes::Request& request_of(const TaskPrompt& prompt) {
-  return *prompt.request;
+  return *shapes_request(prompt);
 }
 
 std::vector<TaskPrompt> pool_prompts(const EvaluationConfig& config) {
@@ -41,32 +43,19 @@ std::vector<TaskPrompt> pool_prompts(const EvaluationConfig& config) {
   return prompts;
 }
 
-/** The kinds of all rewards that are added up. */
-std::vector<std::string> kinds_of(const RewardConfig& reward) {
-  std::vector<std::string> kinds = {reward.kind};
-  for (const std::string& term : reward.terms) kinds.push_back(term.substr(0, term.find(':')));
-  return kinds;
-}
-
 void check_reward(const EvaluationPlan& plan) {
   check_evaluated_size(plan.image_size);
-  for (const std::string& kind : kinds_of(plan.reward))
-    if (kind.starts_with("shapes_edit"))
-      throw Error(ExitCode::config,
-                  {"eval.prompts", "0, since \"" + kind + "\" scores edits, and no pictures made from prompts",
-                   cat(plan.config.prompts), "eval.edits evaluates edits, whatever the reward"});
+  if (const RewardKind* kind = reward_of_edits(plan.reward))
+    throw Error(ExitCode::config,
+                {"eval.prompts", "0, since \"" + kind->name + "\" scores edits, and no pictures made from prompts",
+                 cat(plan.config.prompts), "eval.edits evaluates edits, whatever the reward"});
 }
 
 EvaluationCost reward_cost(const EvaluationPlan& plan) {
-  const std::vector<TaskPrompt> prompts = pool_prompts(plan.config);
-  EvaluationCost cost{.pictures = static_cast<int64_t>(prompts.size())};
-  for (const std::string& kind : kinds_of(plan.reward)) {
-    if (kind == "command") cost.program_requests += cost.pictures;
-    if (kind == "judge_holistic" || kind == "scalar" || kind == "unified_reward") cost.judge_requests += cost.pictures;
-    if (kind == "viescore") cost.judge_requests += 2 * cost.pictures;
-    if (kind != "dvreward") continue;
-    for (const TaskPrompt& prompt : prompts)
-      cost.judge_requests += static_cast<int64_t>(shapes_questions(request_of(prompt)).size());
+  EvaluationCost cost;
+  for (const TaskPrompt& prompt : pool_prompts(plan.config)) {
+    const RewardRequests requests = reward_requests(plan.reward, prompt);
+    cost += {.pictures = 1, .judge_requests = requests.judge, .program_requests = requests.program};
   }
   return cost;
 }
@@ -89,7 +78,7 @@ std::vector<bool> pictures_are_right(const std::vector<EvaluatedSample>& samples
 void score_pictures(const EvaluationInput& input, std::vector<EvaluatedSample>& samples) {
   std::vector<ScoredPair> pairs;
   for (const EvaluatedSample& sample : samples) pairs.push_back({&sample.prompt, &sample.candidate});
-  const RewardFunction reward = input.reward ? input.reward : make_reward("shapes_soft");
+  const RewardFunction reward = input.reward ? input.reward : exact_reward(ShapesRewardKind::soft);
   const std::vector<Score> scores = reward(pairs);
   for (size_t i = 0; i < samples.size(); ++i) {
     samples[i].score = scores[i];

@@ -2,6 +2,8 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
+#include "diptych/reward/shapes_reward.h"
+#include "diptych/shapes/world/scene.h"
 
 namespace diptych {
 
@@ -18,7 +20,7 @@ void check_evaluated_size(int64_t pixels) {
 }
 
 bool picture_is_right(const TaskPrompt& prompt, const Candidate& candidate) {
-  static const RewardFunction strict = make_reward("shapes_strict");
+  static const RewardFunction strict = exact_reward(ShapesRewardKind::strict);
   return strict({{&prompt, &candidate}}).front().value.value_or(0) == 1.0;
 }
 

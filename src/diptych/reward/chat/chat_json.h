@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "diptych/reward/chat/chat.h"
-#include "diptych/reward/chat/chat_failure.h"
 
 namespace diptych {
 

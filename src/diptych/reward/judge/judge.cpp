@@ -16,8 +16,6 @@
 #include "diptych/io/http_client.h"
 #include "diptych/reward/judge/endpoint_pool.h"
 #include "diptych/reward/judge/judge_attempt.h"
-#include "diptych/reward/judge/judge_job.h"
-#include "diptych/reward/judge/judge_meter.h"
 #include "diptych/reward/judge/judge_request.h"
 #include "diptych/reward/judge/response_cache.h"
 
@@ -26,6 +24,28 @@ namespace diptych {
 namespace {
 
 constexpr double kLongestWaitSeconds = 3600;
+
+/** The requests of one ask(). */
+struct JudgeBatch {
+  std::vector<ChatResult> results;
+  size_t unfinished = 0;
+  std::condition_variable done;
+};
+
+/** A request on its way. ask() keeps `request` alive until it is finished. */
+struct JudgeJob {
+  std::shared_ptr<JudgeBatch> batch;
+  size_t index = 0;
+  const ChatRequest* request = nullptr;
+  std::vector<SharedText> uris;
+  std::string cache_key;
+  std::string record;
+  int64_t tries = 0;
+  SteadyTime first_try;
+  SteadyTime sent_at;
+  EndpointPlace place;
+};
+using JudgeJobPointer = std::shared_ptr<JudgeJob>;
 
 struct Arrival {
   JudgeJobPointer job;

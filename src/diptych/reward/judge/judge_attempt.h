@@ -8,7 +8,6 @@
 
 #include "diptych/io/http_client.h"
 #include "diptych/reward/chat/chat.h"
-#include "diptych/reward/chat/chat_failure.h"
 
 namespace diptych {
 

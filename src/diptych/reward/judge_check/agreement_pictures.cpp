@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/examples/distort.h"
 #include "diptych/shapes/reflection/faults.h"
 #include "diptych/shapes/verify/truth.h"
@@ -57,7 +58,7 @@ AgreementSet draw_agreement_pictures(shapes::Split split, int64_t count, uint64_
 }
 
 std::optional<bool> true_answer(const AgreementSet& set, const AgreementPicture& picture, size_t index) {
-  const shapes::Request& request = *set.prompts[picture.prompt].request;
+  const shapes::Request& request = *shapes_request(set.prompts[picture.prompt]);
   const shapes::Question question = shapes::atomic_questions(request)[index];
   if (question.kind == "quality") {
     const double seen = picture.verdict.answers[index].probability;

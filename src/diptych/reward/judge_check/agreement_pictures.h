@@ -7,6 +7,7 @@
 
 #include "diptych/reward/task.h"
 #include "diptych/shapes/verify/verify.h"
+#include "diptych/shapes/world/prompts.h"
 
 namespace diptych {
 

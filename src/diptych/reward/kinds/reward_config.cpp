@@ -9,13 +9,8 @@
 #include "diptych/base/ascii.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/io/files.h"
 #include "diptych/reward/composition.h"
 #include "diptych/reward/judge/judge.h"
-#include "diptych/reward/protocols/dvreward.h"
-#include "diptych/reward/protocols/scalar_score.h"
-#include "diptych/reward/protocols/unified_reward.h"
-#include "diptych/reward/protocols/viescore.h"
 
 namespace diptych {
 
@@ -23,28 +18,25 @@ namespace {
 
 constexpr double kLargestWeight = 1e6;  // as of reward.format_weight
 
-struct NamedWeight {
-  std::string kind;
+struct WeightedKind {
+  const RewardKind* kind = nullptr;
   double weight = 1;
 };
 
-const std::vector<std::string>& judged_kinds() {
-  static const std::vector<std::string> kinds = {"dvreward", "judge_holistic", "viescore", "unified_reward", "scalar"};
-  return kinds;
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names;
+  for (const RewardKind& kind : reward_kinds()) names.push_back(kind.name);
+  return names;
 }
 
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+const RewardKind& known_kind(const std::string& where, const std::string& name) {
+  if (const RewardKind* kind = find_reward_kind(name)) return *kind;
+  throw Error(ExitCode::config, {where, "one of " + join(kind_names(), ", "), "'" + name + "'", ""});
 }
 
-void check_kind(const std::string& where, const std::string& kind) {
-  if (!contains(reward_kinds(), kind))
-    throw Error(ExitCode::config, {where, "one of " + join(reward_kinds(), ", "), "'" + kind + "'", ""});
-}
-
-NamedWeight parse_term(const std::string& text) {
+WeightedKind parse_term(const std::string& text) {
   const size_t colon = text.rfind(':');
-  NamedWeight term{text.substr(0, colon), 0};
+  WeightedKind term;
   const char* begin = colon == text.npos ? text.data() + text.size() : text.data() + colon + 1;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(begin, end, term.weight);
@@ -53,73 +45,31 @@ NamedWeight parse_term(const std::string& text) {
                                    cat("\"kind:weight\" with a weight from ", -kLargestWeight, " to ", kLargestWeight,
                                        ", such as \"format_think:0.5\""),
                                    "'" + text + "'", ""});
-  check_kind("reward.terms", term.kind);
+  term.kind = &known_kind("reward.terms", text.substr(0, colon));
   return term;
 }
 
-std::vector<NamedWeight> terms_of(const RewardConfig& config) {
-  check_kind("reward.kind", config.kind);
-  std::vector<NamedWeight> terms = {{config.kind, 1}};
-  if (config.format_weight != 0) terms.push_back({"format_" + config.format_rule, config.format_weight});
+std::vector<WeightedKind> terms_of(const RewardConfig& config) {
+  std::vector<WeightedKind> terms = {{&known_kind("reward.kind", config.kind), 1}};
+  if (config.format_weight != 0)
+    terms.push_back({&known_kind("reward.format_rule", "format_" + config.format_rule), config.format_weight});
   for (const std::string& text : config.terms) terms.push_back(parse_term(text));
-  std::set<std::string> seen;
-  for (const NamedWeight& term : terms)
+  std::set<const RewardKind*> seen;
+  for (const WeightedKind& term : terms)
     if (!seen.insert(term.kind).second)
-      throw Error(ExitCode::config, {"reward.terms", "every kind once", "'" + term.kind + "' twice",
+      throw Error(ExitCode::config, {"reward.terms", "every kind once", "'" + term.kind->name + "' twice",
                                      "reward.kind and reward.format_weight are terms too"});
   return terms;
 }
 
-std::string system_prompt(const std::string& file) {
-  if (file.empty()) return std::string(kDvRewardSystemPrompt);
-  return file == "none" ? "" : std::string(trimmed(read_file(file)));
-}
-
-DvRewardOptions dvreward_options(const DvRewardConfig& config, bool lossless) {
-  DvRewardOptions options;
-  options.question.system_prompt = system_prompt(config.system_prompt_file);
-  options.question.encoding = lossless || config.image_format == "png" ? ImageEncoding::png : ImageEncoding::jpeg;
-  options.question.jpeg_quality = static_cast<int>(config.jpeg_quality);
-  options.question.top_logprobs = static_cast<int>(config.top_logprobs);
-  options.aggregate = dvreward_aggregate_kind(config.aggregate);
-  options.empty_list = config.empty_list == "error" ? EmptyList::error : EmptyList::one;
-  return options;
-}
-
-VieScoreOptions viescore_options(const std::vector<std::string>& questions, ImageEncoding encoding) {
-  if (questions.empty()) return {.encoding = encoding};
-  if (questions.size() != 2)
-    throw Error(ExitCode::config,
-                {"reward.viescore_questions", "two: of consistency and of quality", cat(questions.size()), ""});
-  return {questions[0], questions[1], encoding};
-}
-
-RewardFunction judged_reward(const std::string& kind, const RewardConfig& config, const ChatFunction& ask) {
-  using Pairs = std::vector<ScoredPair>;
-  const DvRewardOptions options = dvreward_options(config.dvreward, config.lossless_images);
-  if (kind == "dvreward") return [=](const Pairs& pairs) { return dvreward(pairs, ask, options); };
-  if (kind == "judge_holistic") {
-    const std::string question = config.holistic_question;
-    if (question.find("{prompt}") == question.npos)
-      throw Error(ExitCode::config, {"reward.holistic_question", "a question with {prompt}", "'" + question + "'", ""});
-    return [=](const Pairs& pairs) { return holistic_reward(pairs, ask, question, options.question); };
-  }
-  const ImageEncoding encoding = config.lossless_images ? ImageEncoding::png : ImageEncoding::jpeg;
-  if (kind == "viescore") {
-    const VieScoreOptions vie = viescore_options(config.viescore_questions, encoding);
-    return [=](const Pairs& pairs) { return viescore(pairs, ask, vie); };
-  }
-  if (kind == "unified_reward") return [=](const Pairs& pairs) { return unified_reward(pairs, ask); };
-  const ScalarScoreOptions scalar{config.scalar_from_logprobs, config.scalar_question, encoding};
-  return [=](const Pairs& pairs) { return scalar_score(pairs, ask, scalar); };
-}
-
-RewardFunction command_function(const CommandRewardOptions& options, const CommandContext& context) {
-  if (options.command.empty())
-    throw Error(ExitCode::config, {"reward.command.program", "the program that scores, with its arguments", "nothing",
-                                   "program = [\"python3\", \"my_reward.py\"]"});
-  const auto command = std::make_shared<CommandReward>(options, context);
-  return [command](const std::vector<ScoredPair>& pairs) { return command->score(pairs); };
+/** The kinds of `kind` and `terms`. Says nothing of terms in another form, or of unknown names: terms_of does. */
+std::vector<const RewardKind*> named_kinds(const RewardConfig& config) {
+  std::vector<std::string> names = {config.kind};
+  for (const std::string& term : config.terms) names.push_back(term.substr(0, term.find(':')));
+  std::vector<const RewardKind*> kinds;
+  for (const std::string& name : names)
+    if (const RewardKind* kind = find_reward_kind(name)) kinds.push_back(kind);
+  return kinds;
 }
 
 ChatFunction judge_function(const JudgeConfig& config) {
@@ -129,43 +79,89 @@ ChatFunction judge_function(const JudgeConfig& config) {
 
 }  // namespace
 
-const std::vector<std::string>& reward_kinds() {
-  static const std::vector<std::string> kinds = [] {
-    std::vector<std::string> all = plain_reward_kinds();
-    all.insert(all.end(), judged_kinds().begin(), judged_kinds().end());
-    all.push_back("command");
+const std::vector<RewardKind>& reward_kinds() {
+  static const std::vector<RewardKind> kinds = [] {
+    std::vector<RewardKind> all = listed_reward_kinds();
+    std::ranges::sort(all, {}, &RewardKind::order);
     return all;
   }();
   return kinds;
 }
 
-bool needs_judge(const RewardConfig& config) {
-  const std::vector<NamedWeight> terms = terms_of(config);
-  return std::any_of(terms.begin(), terms.end(),
-                     [](const NamedWeight& term) { return contains(judged_kinds(), term.kind); });
+const RewardKind* find_reward_kind(const std::string& name) {
+  const auto kind = std::ranges::find(reward_kinds(), name, &RewardKind::name);
+  return kind == reward_kinds().end() ? nullptr : &*kind;
 }
 
-void check_judged_rewards(const RewardConfig& config) {
-  if (!needs_judge(config)) return;
-  check_judge_config(config.judge);
-  for (const NamedWeight& term : terms_of(config))
-    if (contains(judged_kinds(), term.kind)) judged_reward(term.kind, config, ChatFunction());
+std::vector<KindKeys> default_kind_keys() {
+  std::vector<KindKeys> all;
+  for (const RewardKind& kind : reward_kinds())
+    if (kind.keys) all.push_back({&kind, *kind.keys});
+  return all;
+}
+
+size_t RewardConfig::place_of_keys(std::string_view of_kind) const {
+  const auto keys = std::ranges::find(kind_keys, of_kind, [](const KindKeys& one) { return one.kind->name; });
+  return static_cast<size_t>(keys - kind_keys.begin());
+}
+
+void visit(ConfigFields& fields, RewardConfig& reward) {
+  fields.choice("kind", reward.kind, kind_names(), "what scores a sample");
+  fields("terms", reward.terms, "further rewards to add, each as \"kind:weight\"", Change::recorded);
+  fields.range("format_weight", reward.format_weight, 0, 1e6, "weight of the form of the texts; 0: none",
+               Change::recorded);
+  fields.choice("format_rule", reward.format_rule, {"think", "think_answer"},
+                "<think> ... </think> and nothing else (AlphaGRPO), or with an answer after it", Change::recorded);
+  fields.range("max_missing", reward.max_missing, 0, 1, "the run stops when a larger share of rewards is missing",
+               Change::recorded);
+  for (KindKeys& keys : reward.kind_keys)
+    if (keys.kind->section.empty()) visit(fields, keys.values);
+  fields("lossless_images", reward.lossless_images,
+         "judges get PNG where the protocol says JPEG: JPEG spoils very small pictures", Change::recorded);
+  for (KindKeys& keys : reward.kind_keys)
+    if (!keys.kind->section.empty()) fields.section(keys.kind->section, keys.values);
+  fields.section("judge", reward.judge);
+}
+
+ImageEncoding judged_encoding(const RewardConfig& config) {
+  return config.lossless_images ? ImageEncoding::png : ImageEncoding::jpeg;
+}
+
+void check_rewarded_run(const RewardConfig& config, const RewardedRun& run) {
+  for (const RewardKind* kind : named_kinds(config)) kind->check_run(run);
+}
+
+void check_reward_keys(const RewardConfig& config) {
+  if (needs_judge(config)) check_judge_config(config.judge);
+  for (const WeightedKind& term : terms_of(config)) term.kind->check_keys(config);
+}
+
+const RewardKind* reward_of_edits(const RewardConfig& config) {
+  for (const RewardKind* kind : named_kinds(config))
+    if (kind->edits_only) return kind;
+  return nullptr;
+}
+
+RewardRequests reward_requests(const RewardConfig& config, const TaskPrompt& prompt) {
+  RewardRequests sum;
+  for (const RewardKind* kind : named_kinds(config)) {
+    const RewardRequests requests = kind->requests(prompt);
+    sum.judge += requests.judge;
+    sum.program += requests.program;
+  }
+  return sum;
+}
+
+bool needs_judge(const RewardConfig& config) {
+  return std::ranges::any_of(terms_of(config), [](const WeightedKind& term) { return term.kind->asks_judge; });
 }
 
 RewardFunction make_reward(const RewardConfig& config, const ChatFunction& ask, const CommandContext& context) {
-  const ChatFunction judge = !ask && needs_judge(config) ? judge_function(config.judge) : ask;
+  const RewardSetting setting{
+      .config = config, .ask = !ask && needs_judge(config) ? judge_function(config.judge) : ask, .context = context};
   std::vector<RewardTerm> terms;
-  for (const NamedWeight& term : terms_of(config)) {
-    RewardFunction reward;
-    if (contains(judged_kinds(), term.kind)) {
-      reward = judged_reward(term.kind, config, judge);
-    } else if (term.kind == "command") {
-      reward = command_function(config.command, context);
-    } else {
-      reward = make_reward(term.kind);
-    }
-    terms.push_back({term.kind, term.weight, std::move(reward)});
-  }
+  for (const WeightedKind& term : terms_of(config))
+    terms.push_back({term.kind->name, term.weight, term.kind->make(setting)});
   return weighted_sum(std::move(terms));
 }
 

@@ -5,7 +5,6 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/reward/decompose/decompose_rules.h"
 #include "diptych/reward/protocols/judged_score.h"
 
 namespace diptych {
@@ -43,7 +42,7 @@ std::vector<double> hard(std::vector<double> answers) {
 }
 
 Score score_answers(const ScoredPair& pair, std::span<const ChatResult> results, const DvRewardOptions& options) {
-  const std::vector<AtomicQuestion> questions = questions_of(*pair.prompt);
+  const std::vector<AtomicQuestion>& questions = questions_of(*pair.prompt);
   std::vector<double> semantic, quality;
   std::vector<Check> checks;
   std::vector<std::string> records;
@@ -88,9 +87,8 @@ Score dvreward_aggregate(const std::vector<double>& semantic, const std::vector<
   return score;
 }
 
-std::vector<AtomicQuestion> questions_of(const TaskPrompt& prompt) {
-  std::vector<AtomicQuestion> questions = prompt.questions;
-  if (questions.empty() && prompt.request) questions = shapes_questions(*prompt.request);
+const std::vector<AtomicQuestion>& questions_of(const TaskPrompt& prompt) {
+  const std::vector<AtomicQuestion>& questions = prompt.questions;
   if (questions.empty())
     throw Error(ExitCode::data, {"reward dvreward", "prompts with semantic_questions and quality_questions",
                                  "none for '" + prompt.text + "'", "decompose the prompts first (docs/rewards.md)"});

@@ -41,9 +41,9 @@ DvRewardAggregate dvreward_aggregate_kind(std::string_view name);
 Score dvreward_aggregate(const std::vector<double>& semantic, const std::vector<double>& quality,
                          DvRewardAggregate aggregate, EmptyList empty_list);
 
-/** The prompt's own questions; of a prompt of the shapes world without any, those of its request. Throws Error(data) if
- *  there are none, and for a kind that is neither "semantic" nor "quality". */
-std::vector<AtomicQuestion> questions_of(const TaskPrompt& prompt);
+/** The prompt's questions. Throws Error(data) if there are none, and for a kind that is neither "semantic" nor
+ *  "quality". */
+const std::vector<AtomicQuestion>& questions_of(const TaskPrompt& prompt);
 
 /** One request for each candidate's last image and question, all in one call of `ask`. Checks: "semantic", "quality",
  *  then v of every question under its id. `raw_reply`: one yes_no_record a line. A question without an answer masks the

@@ -20,20 +20,6 @@ std::string quoted(const std::string& text) {
   return '"' + text + '"';
 }
 
-/** The kinds of all rewards that are added up. */
-std::vector<std::string> added_kinds(const RewardConfig& reward) {
-  std::vector<std::string> kinds = {reward.kind};
-  for (const std::string& term : reward.terms) kinds.push_back(term.substr(0, term.find(':')));
-  return kinds;
-}
-
-/** The first reward for edits of the shapes world, or with `of_edits` false for pictures made from its prompts. */
-std::optional<std::string> exact_reward(const RewardConfig& reward, bool of_edits) {
-  for (const std::string& kind : added_kinds(reward))
-    if (kind.starts_with("shapes_") && kind.starts_with("shapes_edit") == of_edits) return kind;
-  return std::nullopt;
-}
-
 /** Episodes that edit need prompts with pictures to edit, and no others do. */
 void check_source(const RlRecipe& recipe, const EpisodeProgram& program) {
   std::vector<std::string> of_edits;
@@ -46,20 +32,10 @@ void check_source(const RlRecipe& recipe, const EpisodeProgram& program) {
 }
 
 void check_rewards(const RlRecipe& recipe, bool edits) {
-  const std::optional<std::string> of_edits = exact_reward(recipe.reward, true);
-  const std::optional<std::string> of_prompts = exact_reward(recipe.reward, false);
-  const std::optional<std::string> exact = of_edits ? of_edits : of_prompts;
-  const std::string got = exact ? quoted(*exact) : "";
-  const std::string foreign = prompt_source(recipe.prompts.source).foreign;
-  require(!exact || foreign.empty(), "reward.kind", "a reward for " + foreign, got,
-          "the exact verifier knows the shapes world's own prompts only");
-  require(!of_edits || edits, "reward.kind", "a reward for episode " + recipe.rollout.episode + ", which edits nothing",
-          got, "edits need rollout.episode = \"edit\" and prompts.source = \"shapes_edits\"");
-  require(!of_prompts || !edits, "reward.kind", "a reward for edits, such as \"shapes_edit\"",
-          of_prompts ? quoted(*of_prompts) : "", "");
-  require(!exact || recipe.rollout.image_size == shapes::World{}.canvas, "rollout.image_size",
-          cat(shapes::World{}.canvas, ", the canvas of the shapes world"), cat(recipe.rollout.image_size),
-          "another size needs another reward, and eval.prompts = 0");
+  check_rewarded_run(recipe.reward, {.episode = recipe.rollout.episode,
+                                     .edits = edits,
+                                     .foreign_prompts = prompt_source(recipe.prompts.source).foreign,
+                                     .image_size = recipe.rollout.image_size});
 }
 
 /** Texts without chance are all alike, so that no advantage tells one from another. */
@@ -122,10 +98,8 @@ EvaluationCost evaluation_on_shapes_cost(const EvaluationConfig& eval, const Rol
 
 std::vector<std::string> recipe_warnings(const RlRecipe& recipe) {
   std::vector<std::string> warnings;
-  if (recipe.reward.kind == "brightness")
-    warnings.push_back(
-        "reward.kind = \"brightness\" is a stand-in that wants bright pictures, whatever the prompt; "
-        "set reward.kind (docs/rewards.md)");
+  const RewardKind* reward = find_reward_kind(recipe.reward.kind);
+  if (reward != nullptr && !reward->warning.empty()) warnings.push_back(reward->warning);
   if (!prompt_source(recipe.prompts.source).foreign.empty() &&
       std::ranges::any_of(asked_benchmarks(recipe.eval), &Benchmark::of_shapes_world))
     warnings.push_back(evaluation_on_shapes(recipe));
@@ -158,7 +132,7 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
   require(!train.shard_weights || recipe.lora.rank == 0, "lora.rank", "0: weights with adapters are not dealt",
           cat(recipe.lora.rank), "train.shard_weights asks for it");
   episode_options(recipe.rollout, recipe.eval.updates);
-  check_judged_rewards(recipe.reward);
+  check_reward_keys(recipe.reward);
   require(recipe.run.seed != recipe.eval.seed, "eval.seed", "another number than run.seed", cat(recipe.eval.seed),
           "evaluation and training would share draws");
   return recipe;

@@ -1,4 +1,5 @@
 #include "diptych/base/rng.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/train/prompts/prompt_sources.h"
 
 namespace diptych {

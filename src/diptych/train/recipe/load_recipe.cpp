@@ -1,8 +1,8 @@
 #include "diptych/train/recipe/load_recipe.h"
 
 #include "diptych/base/config_layers.h"
-#include "diptych/train/prompts/prompt_sources.h"
 #include "diptych/eval/benchmarks/benchmarks.h"
+#include "diptych/train/prompts/prompt_sources.h"
 
 namespace diptych {
 

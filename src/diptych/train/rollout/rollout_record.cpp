@@ -7,7 +7,6 @@
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
 #include "diptych/io/image/resize.h"
-#include "diptych/reward/protocols/dvreward.h"
 #include "diptych/rollout/stage_end_name.h"
 
 namespace diptych {
@@ -20,8 +19,7 @@ constexpr int kStripHeight = 256;
 
 // Those of the prompt that the reward has an answer to.
 std::vector<AtomicQuestion> asked_questions(const TaskPrompt& prompt, const Score& score) {
-  if (prompt.questions.empty() && !prompt.request) return {};
-  std::vector<AtomicQuestion> questions = questions_of(prompt);
+  std::vector<AtomicQuestion> questions = prompt.questions;
   std::erase_if(questions, [&](const AtomicQuestion& question) {
     return std::none_of(score.checks.begin(), score.checks.end(),
                         [&](const Check& check) { return check.name == question.id; });

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/rollout/episodes/episodes.h"
 #include "support/benchmark_named.h"
 #include "support/expect_error.h"
@@ -44,13 +45,13 @@ TEST_F(EditEvaluationTest, KindsTakeTurnsAndAreHeldOut) {
   EXPECT_EQ(result.report.at("edits_by_kind").size(), 7u);
   double correct = 0, semantic = 0, quality = 0, overall = 0;
   for (const EvaluatedSample& sample : result.samples) {
-    ASSERT_TRUE(sample.prompt.edit);
-    EXPECT_EQ(shapes::split_of(*sample.prompt.edit), shapes::Split::validation);
+    ASSERT_TRUE(shapes_edit(sample.prompt));
+    EXPECT_EQ(shapes::split_of(*shapes_edit(sample.prompt)), shapes::Split::validation);
     EXPECT_EQ(sample.prompt.sources.size(), 1u);
     EXPECT_EQ(sample.candidate.images.size(), 1u);
     EXPECT_TRUE(sample.candidate.texts.empty());
     const shapes::EditVerdict verdict =
-        shapes::verify_edit(sample.candidate.images[0], *sample.prompt.edit, shapes::World{});
+        shapes::verify_edit(sample.candidate.images[0], *shapes_edit(sample.prompt), shapes::World{});
     EXPECT_EQ(sample.correct, verdict.correct);
     EXPECT_EQ(sample.score.value, verdict.overall());
     correct += verdict.correct / 14.0;

@@ -4,14 +4,16 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/flow/timestep_grid.h"
+#include "diptych/reward/shapes_reward.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/shapes/world/caption.h"
 #include "diptych/shapes/world/render.h"
 #include "support/benchmark_named.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 #include "support/tiny_model.h"
+#include "unit/eval/brightness.h"
 
 namespace diptych {
 namespace {
@@ -25,11 +27,11 @@ class EvaluationTest : public ::testing::Test {
     config_.prompts = 12;
   }
 
-  EvaluationInput input(const RewardFunction& reward = make_reward("brightness"),
+  EvaluationInput input(const RewardFunction& reward = brightness(),
                         const EvaluationShare& share = {}) const {
     return {.painter = {made_.model, made_.tokenizer, options_}, .config = config_, .reward = reward, .share = share};
   }
-  BenchmarkResult evaluate(const RewardFunction& reward = make_reward("brightness"),
+  BenchmarkResult evaluate(const RewardFunction& reward = brightness(),
                            const EvaluationShare& share = {}) const {
     return diptych::evaluate(benchmark_named("pictures"), input(reward, share));
   }
@@ -83,17 +85,17 @@ TEST_F(EvaluationTest, BothPoolsAreBalancedOverFamiliesAndHeldOut) {
 
 TEST_F(EvaluationTest, SharesTogetherAreTheWhole) {
   config_.refine = "self";
-  const RewardFunction brightness = make_reward("brightness");
-  const BenchmarkResult whole = evaluate(brightness);
+  const RewardFunction bright = brightness();
+  const BenchmarkResult whole = evaluate(bright);
   std::vector<EvaluatedSample> of_the_second;
-  evaluate(brightness, {.rank = 1, .world = 2, .join = [&](std::vector<EvaluatedSample> own) {
+  evaluate(bright, {.rank = 1, .world = 2, .join = [&](std::vector<EvaluatedSample> own) {
                           of_the_second = std::move(own);
                           for (EvaluatedSample& sample : of_the_second) sample.prompt = {};
                           return whole.samples;
                         }});
   EXPECT_EQ(of_the_second.size(), 12u);
   const BenchmarkResult joined =
-      evaluate(brightness, {.rank = 0, .world = 2, .join = [&](auto own) {
+      evaluate(bright, {.rank = 0, .world = 2, .join = [&](auto own) {
                               EXPECT_EQ(own.size(), 12u);
                               own.insert(own.end(), of_the_second.begin(), of_the_second.end());
                               return own;
@@ -144,7 +146,7 @@ TEST_F(EvaluationTest, RatesAreThoseOfTheSamples) {
 }
 
 TEST_F(EvaluationTest, EveryNumberIsToldEverywhere) {
-  const BenchmarkResult result = numbers_of_three(make_reward("brightness"), true);
+  const BenchmarkResult result = numbers_of_three(brightness(), true);
   EXPECT_EQ(result.metrics, (std::map<std::string, double>{{"eval/correct_explicit", 0},
                                                            {"eval/correct_implicit", 0.5},
                                                            {"eval/reward", 0.25},
@@ -172,14 +174,14 @@ TEST_F(EvaluationTest, EveryNumberIsToldEverywhere) {
 }
 
 TEST_F(EvaluationTest, WhereNothingWasScoredThereIsNoReward) {
-  const BenchmarkResult result = numbers_of_three(make_reward("brightness"), false);
+  const BenchmarkResult result = numbers_of_three(brightness(), false);
   EXPECT_FALSE(result.metrics.contains("eval/reward"));
   EXPECT_FALSE(result.report.contains("reward"));
   EXPECT_EQ(result.summary, "correct explicit 0.000, implicit 0.500, reward of none");
 }
 
 TEST_F(EvaluationTest, WithoutARewardOfTheRecipeTheSoftOneIsMeasuredButNotToldInTheLog) {
-  EXPECT_EQ(evaluate({}).metrics, evaluate(make_reward("shapes_soft")).metrics);
+  EXPECT_EQ(evaluate({}).metrics, evaluate(exact_reward(ShapesRewardKind::soft)).metrics);
   EXPECT_EQ(numbers_of_three({}, true).summary, "correct explicit 0.000, implicit 0.500");
 }
 
@@ -192,7 +194,7 @@ TEST_F(EvaluationTest, ReflectionsAreScoredOnThePictureThatTheyLookedAt) {
       "blue square with a red circle";
   shapes::Prompt prompt;
   prompt.text = text;
-  prompt.request = *shapes::parse_caption(text);
+  prompt.truth = *shapes::parse_caption(text);
   EvaluatedSample sample;
   sample.prompt = shapes_task(prompt);
   const shapes::Scene wrong{.objects = {{Shape::circle, Colour::red, 0}, {Shape::square, Colour::blue, 3}}};

@@ -4,10 +4,12 @@
 
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "diptych/base/config.h"
 #include "diptych/base/text_format.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/world/caption.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
@@ -31,6 +33,10 @@ RewardConfig config_of(const std::string& kind) {
   RewardConfig config;
   config.kind = kind;
   return config;
+}
+
+RewardConfig with(const RewardConfig& config, const std::vector<std::string>& overrides) {
+  return override_config(Recipe{config}, overrides).reward;
 }
 
 TaskPrompt dog() {
@@ -60,20 +66,106 @@ program = ["python3", "score.py"]
   EXPECT_EQ(read.terms, (std::vector<std::string>{"shapes_strict:0.5", "viescore:-1"}));
   EXPECT_EQ(read.format_weight, 1);
   EXPECT_EQ(read.format_rule, "think");
-  EXPECT_EQ(read.dvreward.aggregate, "pooled");
-  EXPECT_EQ(read.dvreward.top_logprobs, 20);
-  EXPECT_EQ(read.command.command, (std::vector<std::string>{"python3", "score.py"}));
   const std::string printed = print_config(Recipe{read});
+  EXPECT_NE(printed.find("aggregate = \"pooled\""), std::string::npos) << printed;
+  EXPECT_NE(printed.find("top_logprobs = 20"), std::string::npos) << printed;
+  EXPECT_EQ(read.keys<CommandRewardOptions>("command").command, (std::vector<std::string>{"python3", "score.py"}));
   std::ofstream(folder.path() / "again.toml") << printed;
   EXPECT_EQ(print_config(load_config<Recipe>(folder.path() / "again.toml", {})), printed);
   expect_error([&] { load_config<Recipe>(folder.path() / "recipe.toml", {"reward.kind=beauty"}); }, ExitCode::config,
                {"reward.kind", "judge_holistic", "'beauty'"});
 }
 
+TEST(RewardConfig, KeysOfTheKindsAreKeysOfTheRecipe) {
+  const auto expect_wrong = [](const std::string& override, const std::vector<std::string>& parts) {
+    expect_error([&] { with(RewardConfig(), {override}); }, ExitCode::config, parts);
+  };
+  expect_wrong("reward.holistic_qestion=x", {"reward.holistic_qestion", "reward.holistic_question"});
+  expect_wrong("reward.viescore_question=x", {"reward.viescore_questions"});
+  expect_wrong("reward.dvreward.agregate=binary", {"reward.dvreward.aggregate"});
+  expect_wrong("reward.dvreward.aggregate=harmonic", {"reward.dvreward.aggregate", "geometric", "harmonic"});
+  expect_wrong("reward.dvreward.top_logprobs=21", {"reward.dvreward.top_logprobs", "20"});
+  expect_wrong("reward.command.programs=x", {"reward.command.program"});
+  expect_wrong("reward.scalar_from_logprobs=3", {"reward.scalar_from_logprobs"});
+
+  std::map<std::string, Change> changes;
+  std::vector<std::string> names;
+  for (const ConfigKey& key : config_keys(Recipe())) {
+    if (key.name.starts_with("reward.judge.")) continue;
+    changes[key.name] = key.change;
+    names.push_back(key.name);
+  }
+  const std::vector<std::string> expected = {
+      "reward.kind",
+      "reward.terms",
+      "reward.format_weight",
+      "reward.format_rule",
+      "reward.max_missing",
+      "reward.holistic_question",
+      "reward.viescore_questions",
+      "reward.scalar_from_logprobs",
+      "reward.scalar_question",
+      "reward.lossless_images",
+      "reward.dvreward.aggregate",
+      "reward.dvreward.empty_list",
+      "reward.dvreward.system_prompt_file",
+      "reward.dvreward.top_logprobs",
+      "reward.dvreward.image_format",
+      "reward.dvreward.jpeg_quality",
+      "reward.command.program",
+      "reward.command.start_seconds",
+      "reward.command.batch_seconds",
+      "reward.command.restarts",
+  };
+  EXPECT_EQ(names, expected);
+  EXPECT_EQ(changes.at("reward.kind"), Change::refused);
+  EXPECT_EQ(changes.at("reward.holistic_question"), Change::recorded);
+  EXPECT_EQ(changes.at("reward.dvreward.system_prompt_file"), Change::files);
+  EXPECT_EQ(changes.at("reward.command.program"), Change::files);
+  EXPECT_EQ(changes.at("reward.command.restarts"), Change::free);
+}
+
+TEST(RewardConfig, KeysAreFoundByTheirKindAndType) {
+  RewardConfig config;
+  EXPECT_EQ(config.keys<CommandRewardOptions>("command").restarts, 3);
+  config.keys<CommandRewardOptions>("command").restarts = 7;
+  const RewardConfig copy = config;
+  config.keys<CommandRewardOptions>("command").restarts = 8;
+  EXPECT_EQ(copy.keys<CommandRewardOptions>("command").restarts, 7);
+  EXPECT_THROW(config.keys<JudgeConfig>("command"), std::bad_any_cast);
+  EXPECT_THROW(config.keys<CommandRewardOptions>("brightness"), std::out_of_range);
+}
+
+TEST(RewardConfig, KeysAreCheckedBeforeARunBegins) {
+  const auto judged = [](const std::string& kind, const std::vector<std::string>& overrides) {
+    return with(with(config_of(kind), {"reward.judge.endpoints=[\"http://127.0.0.1:9/v1\"]", "reward.judge.model=m"}),
+                overrides);
+  };
+  EXPECT_NO_THROW(check_reward_keys(config_of("shapes_soft")));
+  EXPECT_NO_THROW(check_reward_keys(config_of("command"))) << "it is a program's own to say what it lacks";
+  for (const char* kind : {"dvreward", "judge_holistic", "viescore", "unified_reward", "scalar"}) {
+    EXPECT_NO_THROW(check_reward_keys(judged(kind, {}))) << kind;
+    expect_error([&] { check_reward_keys(config_of(kind)); }, ExitCode::config, {"reward.judge.endpoints"});
+  }
+  const auto expect_wrong = [](const RewardConfig& config, ExitCode code, const std::vector<std::string>& parts) {
+    expect_error([&] { check_reward_keys(config); }, code, parts);
+  };
+  expect_wrong(judged("judge_holistic", {"reward.holistic_question=Good?"}), ExitCode::config,
+               {"reward.holistic_question", "{prompt}"});
+  expect_wrong(judged("viescore", {"reward.viescore_questions=[\"one\"]"}), ExitCode::config,
+               {"reward.viescore_questions", "two"});
+  for (const char* kind : {"dvreward", "judge_holistic"})
+    expect_wrong(judged(kind, {"reward.dvreward.system_prompt_file=absent.txt"}), ExitCode::io, {"absent.txt"});
+  RewardConfig sum = judged("shapes_soft", {"reward.viescore_questions=[\"one\"]"});
+  EXPECT_NO_THROW(check_reward_keys(sum));
+  sum.terms = {"viescore:0.5"};
+  expect_wrong(sum, ExitCode::config, {"reward.viescore_questions"});
+}
+
 TEST(RewardConfig, EveryKindCanBeMade) {
-  for (const std::string& kind : reward_kinds()) {
-    if (kind == "command") continue;
-    EXPECT_TRUE(make_reward(config_of(kind), kYes)) << kind;
+  for (const RewardKind& kind : reward_kinds()) {
+    if (kind.name == "command") continue;
+    EXPECT_TRUE(make_reward(config_of(kind.name), kYes)) << kind.name;
   }
   for (const char* kind : {"dvreward", "judge_holistic", "viescore", "unified_reward", "scalar"})
     EXPECT_TRUE(needs_judge(config_of(kind))) << kind;
@@ -90,8 +182,7 @@ TEST(RewardConfig, JudgedKindsAskTheJudge) {
   };
   EXPECT_NEAR(value(config_of("dvreward")), 0.8, 1e-12);
   EXPECT_NEAR(value(config_of("judge_holistic")), 0.8, 1e-12);
-  RewardConfig binary = config_of("dvreward");
-  binary.dvreward.aggregate = "binary";
+  const RewardConfig binary = with(config_of("dvreward"), {"reward.dvreward.aggregate=binary"});
   EXPECT_EQ(value(binary), 1);
 }
 
@@ -124,9 +215,10 @@ TEST(RewardConfig, TheSystemPromptIsBuiltInOrAFile) {
     return judge.batches->front()[0].messages[0].parts[0].text;
   };
   EXPECT_TRUE(system_prompt().starts_with("You are an expert visual auditor."));
-  config.dvreward.system_prompt_file = (folder.path() / "prompt.txt").string();
+  const std::string key = "reward.dvreward.system_prompt_file=";
+  config = with(config, {key + (folder.path() / "prompt.txt").string()});
   EXPECT_EQ(system_prompt(), "Answer yes or no.");
-  config.dvreward.system_prompt_file = (folder.path() / "absent.txt").string();
+  config = with(config, {key + (folder.path() / "absent.txt").string()});
   expect_error(system_prompt, ExitCode::io, {"absent.txt"});
 }
 
@@ -147,8 +239,7 @@ TEST(RewardConfig, WrongTermsSayWhatIsWrong) {
   expect_wrong({"format_think_answer:1"}, {"'format_think_answer' twice", "format_weight"});
   expect_error([] { make_reward(config_of("beauty"), kYes); }, ExitCode::config, {"reward.kind", "'beauty'"});
   expect_error([] { make_reward(config_of("command"), kYes); }, ExitCode::config, {"reward.command.program"});
-  RewardConfig vague = config_of("judge_holistic");
-  vague.holistic_question = "Is it good?";
+  const RewardConfig vague = with(config_of("judge_holistic"), {"reward.holistic_question=Is it good?"});
   expect_error([&] { make_reward(vague, kYes); }, ExitCode::config, {"reward.holistic_question", "{prompt}"});
 }
 
@@ -159,8 +250,11 @@ TEST(RewardConfig, SeveralThreadsMayScoreAtOnce) {
     return std::vector<ChatResult>(requests.size(), replied("yes", {{"yes", -0.1}}));
   };
   const RewardFunction reward = make_reward(config, ask);
-  TaskPrompt prompt = prompt_of("a red circle");
-  prompt.request = *shapes::parse_caption("a red circle");
+  const TaskPrompt prompt = shapes_task({.text = "a red circle",
+                                         .family = {},
+                                         .request = *shapes::parse_caption("a red circle"),
+                                         .refined = {},
+                                         .reasoning = {}});
   const Candidate candidate = candidate_of({filled_image(245, 32)});
   const double expected = reward({{&prompt, &candidate}})[0].value.value();
   std::vector<std::thread> threads;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/world/caption.h"
 #include "diptych/shapes/world/questions.h"
 #include "support/expect_error.h"
@@ -103,10 +104,11 @@ TEST(DvReward, AnEmptyListCountsAsOneOrIsAnError) {
 }
 
 TEST(DvReward, PromptsOfTheShapesWorldBringTheirQuestions) {
-  TaskPrompt prompt = prompt_of("a photo of a red circle");
-  prompt.request = *shapes::parse_caption("a red circle");
+  const shapes::Request request = *shapes::parse_caption("a red circle");
+  TaskPrompt prompt = shapes_task(
+      {.text = "a photo of a red circle", .family = {}, .request = request, .refined = {}, .reasoning = {}});
   const std::vector<AtomicQuestion> own = questions_of(prompt);
-  const std::vector<shapes::Question> expected = shapes::atomic_questions(*prompt.request);
+  const std::vector<shapes::Question> expected = shapes::atomic_questions(request);
   ASSERT_EQ(own.size(), expected.size());
   for (size_t i = 0; i < own.size(); ++i) {
     EXPECT_EQ(own[i].id, expected[i].id);

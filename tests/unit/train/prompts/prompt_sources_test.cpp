@@ -8,6 +8,7 @@
 #include "diptych/base/config.h"
 #include "diptych/data/prompt_file.h"
 #include "diptych/io/files.h"
+#include "diptych/reward/shapes_task.h"
 #include "support/expect_error.h"
 #include "support/temporary_folder.h"
 
@@ -99,7 +100,7 @@ TEST(ShapesPromptsTest, FamiliesTakeTurnsWithinTheTrainingSplit) {
     for (const TaskPrompt& prompt : prompts) {
       ++families[prompt.family];
       different.insert(prompt.text);
-      ASSERT_TRUE(prompt.request);
+      ASSERT_TRUE(shapes_request(prompt));
       bool in_training = false;
       for (const shapes::Prompt& candidate : shapes::all_prompts(shapes::Split::train, prompt.family))
         in_training = in_training || candidate.text == prompt.text;
@@ -124,10 +125,10 @@ TEST(ShapesEditsTest, KindsTakeTurnsWithinTheTrainingSplit) {
     const std::vector<TaskPrompt> prompts = stream(step), again = make_prompt_stream(config, 3)(step);
     ASSERT_EQ(prompts.size(), 7u);
     for (size_t i = 0; i < 7; ++i) {
-      ASSERT_TRUE(prompts[i].edit);
-      EXPECT_EQ(static_cast<size_t>(prompts[i].edit->edit.kind), i);
-      EXPECT_EQ(shapes::split_of(*prompts[i].edit), shapes::Split::train);
-      EXPECT_EQ(prompts[i].text, prompts[i].edit->text);
+      ASSERT_TRUE(shapes_edit(prompts[i]));
+      EXPECT_EQ(static_cast<size_t>(shapes_edit(prompts[i])->edit.kind), i);
+      EXPECT_EQ(shapes::split_of(*shapes_edit(prompts[i])), shapes::Split::train);
+      EXPECT_EQ(prompts[i].text, shapes_edit(prompts[i])->text);
       ASSERT_EQ(prompts[i].sources.size(), 1u);
       EXPECT_EQ(prompts[i].sources[0].pixels, again[i].sources[0].pixels);
       different.insert(prompts[i].text);

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "diptych/io/files.h"
+#include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/world/caption.h"
 #include "support/pictures.h"
 #include "support/scripted_model.h"
@@ -100,7 +101,7 @@ TEST_F(RolloutRecordTest, WritesTheStagesOfTheFirstPrompts) {
 
 TEST_F(RolloutRecordTest, QuestionsAreThoseThatWereAnswered) {
   RewardedRollout step = two_stages_each();
-  step.prompts[1].request = shapes::parse_caption("a red circle");
+  step.prompts[1].questions = shapes_questions(shapes::parse_caption("a red circle").value());
   record(0, step);
   const std::vector<nlohmann::json> rows = this->rows("step_000000");
   EXPECT_EQ(rows[0].at("questions").size(), 1u);
