@@ -63,7 +63,7 @@ double rollout_flops(const Bagel& model, const Rollout& rollout, const EpisodeOp
                  autoencoder_flops(model.autoencoder, episode.image_height * episode.image_width).decode;
   for (const StageContext& context : rollout.contexts) total += pack_flops(model.config, context.full, 0);
   for (const Stage& stage : rollout.stages) {
-    const std::vector<Segment>& context = rollout.contexts[static_cast<size_t>(stage.context)].full;
+    const SegmentChain& context = rollout.contexts[static_cast<size_t>(stage.context)].full;
     int64_t before = 0;
     for (const Segment& segment : context) before += token_count(segment);
     const auto tokens = static_cast<int64_t>(stage.text->tokens.size());
@@ -83,7 +83,6 @@ UpdateOptions update_options_of(const TrainingCase& training) {
   options.loss.velocity_mse_weight = 1e-5;
   options.loss.text_kl_weight = 0.01;
   options.gate_text = options.gate_image = std::numeric_limits<double>::infinity();
-  options.needs_reference = true;
   options.chains_per_pack = training.trained_per_pack;
   return options;
 }
@@ -263,10 +262,8 @@ void TrainingBench::measure_parts() {
 void TrainingBench::measure_update(bool recompute) {
   int64_t refused = 0;
   const auto update = [&](const std::vector<size_t>& of) {
-    GateReport gate;
-    refused += update_policy(
-                   model_, rollout_, of, advantages_, values_, options_, policy_, [] { return 1.0; }, gate)
-                   .skipped;
+    const UpdateInput input{rollout_, of, advantages_, values_};
+    refused += PolicyUpdate(model_, policy_, options_, input).run([] { return 1.0; }).skipped;
   };
   const bool adapted = training_.policy.adapters.rank > 0;
   const double flops = (adapted ? 2 : 3) * forward_flops_;

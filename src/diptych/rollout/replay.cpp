@@ -11,7 +11,7 @@ namespace diptych {
 
 namespace {
 
-/** The end of a chain of segments in the pack: what comes next hangs there. */
+/** The end of a segment chain in the pack: what comes next hangs there. */
 struct Tail {
   int64_t segment = -1;
   int64_t position = 0;
@@ -42,9 +42,9 @@ class Packer {
   }
 
  private:
-  using Branch = std::vector<Segment> StageContext::*;
+  using Branch = SegmentChain StageContext::*;
 
-  // The chain of segments of a context, once per pack.
+  // The segment chain of a context, once per pack.
   Tail context(int64_t number, Branch branch, std::map<int64_t, Tail>& known) {
     const auto [found, fresh] = known.emplace(number, Tail{});
     if (!fresh) return found->second;
@@ -155,8 +155,8 @@ Tensor guided_window(const std::vector<Tensor>& velocities, const NoisyCopies& c
   return at::stack(steps);
 }
 
-std::vector<Tensor> chain_velocities(const Bagel& model, const PackOutput& output, const ReplayPack& pack,
-                                     const Rollout& rollout, const std::vector<size_t>& stages) {
+std::vector<Tensor> window_velocities(const Bagel& model, const PackOutput& output, const ReplayPack& pack,
+                                      const Rollout& rollout, const std::vector<size_t>& stages) {
   const bool any =
       std::any_of(pack.copies.begin(), pack.copies.end(), [](const auto& own) { return !own.full.empty(); });
   if (!any) return {};
@@ -178,8 +178,35 @@ ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vecto
   ReplayOutput result;
   result.flops = forward_flops(model.config, output.layout);
   if (options.with_text) result.logprobs = action_logprobs(model, rollout, stages, pack, output, options.temperature);
-  result.velocities = chain_velocities(model, output, pack, rollout, stages);
+  result.velocities = window_velocities(model, output, pack, rollout, stages);
   return result;
+}
+
+std::vector<StageValues> stage_values(const Rollout& rollout, const std::vector<size_t>& stages,
+                                      const ReplayOutput& output) {
+  std::vector<StageValues> values(stages.size());
+  const Tensor logprobs = output.logprobs.defined() ? output.logprobs.detach().cpu() : Tensor();
+  int64_t begin = 0;
+  for (size_t c = 0; c < stages.size(); ++c) {
+    if (!output.velocities.empty() && output.velocities[c].defined())
+      values[c].velocities = output.velocities[c].detach().cpu();
+    if (!output.logprobs.defined() || !rollout.stages[stages[c]].text) continue;
+    const int64_t count = static_cast<int64_t>(rollout.stages[stages[c]].text->tokens.size());
+    values[c].logprobs = logprobs.narrow(0, begin, count);
+    begin += count;
+  }
+  return values;
+}
+
+std::vector<StageValues> sampler_values(const Rollout& rollout) {
+  std::vector<StageValues> values;
+  for (const Stage& stage : rollout.stages) {
+    StageValues own;
+    if (stage.image) own.velocities = stage.image->velocities;
+    if (stage.text) own.logprobs = at::tensor(stage.text->logprobs, at::kDouble).to(at::kFloat);
+    values.push_back(std::move(own));
+  }
+  return values;
 }
 
 }  // namespace diptych

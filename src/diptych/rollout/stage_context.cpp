@@ -67,9 +67,9 @@ bool has_image(const StageContext& context) {
 }
 
 void prefill_shared(const Bagel& model, KvCache& cache, const Rollout& rollout, size_t begin,
-                    const std::vector<Segment> StageContext::*branch, std::vector<CachedContext>& contexts) {
+                    const SegmentChain StageContext::*branch, std::vector<CachedContext>& contexts) {
   std::map<int64_t, size_t> place;
-  std::vector<std::vector<Segment>> chains;
+  std::vector<SegmentChain> chains;
   for (size_t k = 0; k < contexts.size(); ++k) {
     const int64_t context = rollout.stages[begin + k].context;
     if (place.emplace(context, chains.size()).second)

@@ -25,6 +25,6 @@ bool has_image(const StageContext& context);
 /** Prefills one branch of the contexts of stages begin, begin + 1, ..., once for each distinct context. contexts[k]
  *  belongs to stage begin + k and starts empty. */
 void prefill_shared(const Bagel& model, KvCache& cache, const Rollout& rollout, size_t begin,
-                    const std::vector<Segment> StageContext::*branch, std::vector<CachedContext>& contexts);
+                    const SegmentChain StageContext::*branch, std::vector<CachedContext>& contexts);
 
 }  // namespace diptych

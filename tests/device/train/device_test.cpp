@@ -46,7 +46,6 @@ struct Learner {
     rollout = roll_out(made.model, made.tokenizer, {{"a red circle", 0}, {"two squares", 1}}, 3, episode_of(4), 6, 0);
     options.loss.velocity_mse_weight = 1e-2;
     options.loss.text_kl_weight = 1e-2;
-    options.needs_reference = true;
     options.gate_text = options.gate_image = std::numeric_limits<double>::infinity();
   }
 
@@ -55,9 +54,8 @@ struct Learner {
       const ReferenceInPlace in_place(*policy);
       return replay_values(made.model, rollout, stages, options);
     }();
-    GateReport gate;
-    return update_policy(
-        made.model, rollout, stages, advantages, reference, options, *policy, [] { return 1.0; }, gate);
+    const UpdateInput input{rollout, stages, advantages, reference};
+    return PolicyUpdate(made.model, *policy, options, input).run([] { return 1.0; });
   }
 
   ModelFolder made;

@@ -2,12 +2,31 @@
 
 namespace diptych {
 
+LossOptions loss_options(const RlTrainConfig& train) {
+  LossOptions loss;
+  loss.text_weight = train.text_weight;
+  loss.image_weight = train.image_weight;
+  loss.velocity_mse_weight = train.velocity_mse_weight;
+  loss.latent_kl_weight = train.latent_kl_weight;
+  loss.text_kl_weight = train.text_kl_weight;
+  loss.text_clip = {train.text_clip_low, train.text_clip_high};
+  loss.image_clip = {train.image_clip_low, train.image_clip_high};
+  loss.aggregation =
+      train.text_aggregation == "token_mean" ? TokenAggregation::token_mean : TokenAggregation::sequence_mean;
+  loss.sequence_ratio = train.text_ratio == "sequence";
+  loss.text_advantage_clamp = train.text_advantage_clamp;
+  loss.image_advantage_clamp = train.image_advantage_clamp;
+  loss.ratio_norm = train.ratio_norm;
+  loss.inverse_dt = train.inverse_dt;
+  return loss;
+}
+
 bool needs_reference(const RlTrainConfig& train) {
-  return train.velocity_mse_weight > 0 || train.latent_kl_weight > 0 || train.text_kl_weight > 0;
+  return loss_needs(loss_options(train)).reference;
 }
 
 bool needs_velocities(const RlTrainConfig& train) {
-  return train.image_weight > 0 || train.velocity_mse_weight > 0 || train.latent_kl_weight > 0;
+  return loss_needs(loss_options(train)).velocities;
 }
 
 }  // namespace diptych

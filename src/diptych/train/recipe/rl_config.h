@@ -3,6 +3,7 @@
 
 #include "diptych/eval/evaluation.h"
 #include "diptych/reward/kinds/reward_config.h"
+#include "diptych/train/losses/loss_term.h"
 #include "diptych/train/recipe/rollout_config.h"
 #include "diptych/train/run/session.h"
 
@@ -144,6 +145,10 @@ inline void visit(ConfigFields& fields, RlTrainConfig& train) {
                "steps between records of chains in RUN/rollouts, the first step's beside them; 0: none", Change::free);
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
 }
+
+/** What the recipe says about the losses, but for `scale_with_geometry` and `velocity_mse_reduction`, which depend on
+ * the size of a picture (train/update/update_options.h). */
+LossOptions loss_options(const RlTrainConfig& train);
 
 /** Whether some penalty compares the policy with the weights it started from. */
 bool needs_reference(const RlTrainConfig& train);
