@@ -147,6 +147,14 @@ void raise_peak(std::optional<double>& peak, const Measured& part) {
 
 using PhaseNames = std::vector<std::string>;  // as in PlannedPhases
 
+/** What a row measures. */
+struct Work {
+  std::string name;
+  std::string what;
+  double units = 1;
+  std::string unit = "chain";
+};
+
 /** A training case at work. */
 class TrainingBench {
  public:
@@ -158,8 +166,8 @@ class TrainingBench {
   void prepare_chains();
   void measure_parts();
   void measure_update(bool recompute);
-  void report_row(const std::string& name, const std::string& work, const std::string& unit, double units,
-                  const Measured& measured, double operations, const std::optional<PhaseNames>& phases);
+  void report_row(const Work& work, const Measured& measured, double operations,
+                  const std::optional<PhaseNames>& phases);
 
   const BenchInput& input_;
   const TrainingCase& training_;
@@ -194,9 +202,9 @@ TrainingBench::TrainingBench(const BenchInput& input, const TrainingCase& traini
 }
 
 /** Of a share of the GEMM where there are operations, and of a planned peak where there are phases. */
-void TrainingBench::report_row(const std::string& name, const std::string& work, const std::string& unit, double units,
-                               const Measured& measured, double operations, const std::optional<PhaseNames>& phases) {
-  BenchRow row = matrix_row(input_, prefix_ + name, work, unit, units, measured, operations);
+void TrainingBench::report_row(const Work& work, const Measured& measured, double operations,
+                               const std::optional<PhaseNames>& phases) {
+  BenchRow row = matrix_row(input_, prefix_ + work.name, work.what, work.unit, work.units, measured, operations);
   if (operations == 0) row.flops = row.share = std::nullopt;
   constexpr int64_t markers = 2;
   const auto prompt = static_cast<int64_t>(text_ids(input_.folder.tokenizer, kPrompt).size());
@@ -216,11 +224,11 @@ void TrainingBench::prepare_chains() {
     sampling_ = measure_calls(
         input_, [&] { rollout_ = sample(prompts, group_, episode_); },
         [&] { sample({prompts.front()}, std::min<int64_t>(group_, 2), brief); });
-    report_row("sample",
-               cat(rollout_.stages.size(), " chains, ", training_.tokens, " tokens, ", training_.updates, " steps, ",
-                   std::min(training_.sampled_per_pack, training_.chains), " a pack"),
-               "chain", static_cast<double>(rollout_.stages.size()), sampling_,
-               rollout_flops(model_, rollout_, episode_), PhaseNames{"rollout"});
+    report_row({"sample",
+                cat(rollout_.stages.size(), " chains, ", training_.tokens, " tokens, ", training_.updates, " steps, ",
+                    std::min(training_.sampled_per_pack, training_.chains), " a pack"),
+                static_cast<double>(rollout_.stages.size())},
+               sampling_, rollout_flops(model_, rollout_, episode_), PhaseNames{"rollout"});
   } else {
     rollout_ = sample(prompts, group_, brief);
     lengthen_thoughts(rollout_, training_.tokens);
@@ -242,12 +250,13 @@ void TrainingBench::measure_parts() {
   };
   replay_ = measure_calls(
       input_, [&] { values_ = replay_values(model_, rollout_, chains_, options_); }, warm_up);
-  report_row("replay", cat(chains_.size(), " chains, ", training_.tokens, " tokens, ", training_.window, " steps"),
-             "chain", count, replay_, forward_flops_, PhaseNames{"replay"});
+  report_row(
+      {"replay", cat(chains_.size(), " chains, ", training_.tokens, " tokens, ", training_.window, " steps"), count},
+      replay_, forward_flops_, PhaseNames{"replay"});
 
   if (training_.whole_step && training_.policy.keeps_reference) {
     exchange_ = measure_calls(input_, [&] { const ReferenceInPlace reference(policy_); });
-    report_row("exchange", "policy for reference, and back", "exchange", 1, exchange_, 0, std::nullopt);
+    report_row({"exchange", "policy for reference, and back", 1, "exchange"}, exchange_, 0, std::nullopt);
   }
 
   optimizer_ = measure_calls(input_, [&] {
@@ -256,7 +265,7 @@ void TrainingBench::measure_parts() {
       if (!weight.grad().defined()) weight.mutable_grad() = at::zeros_like(weight);
     policy_.step(/*learning_rate_scale=*/1);
   });
-  report_row("optimizer", "1 step, gradients of 0", "step", 1, optimizer_, 0, PhaseNames{"optimizer"});
+  report_row({"optimizer", "1 step, gradients of 0", 1, "step"}, optimizer_, 0, PhaseNames{"optimizer"});
 }
 
 void TrainingBench::measure_update(bool recompute) {
@@ -277,10 +286,11 @@ void TrainingBench::measure_update(bool recompute) {
   // What a step of the optimizer takes does not depend on the stages, of which a step trains many more. Clocks jitter:
   // of a tiny model the difference might be negative.
   measured.seconds = std::max(measured.seconds - optimizer_.seconds, 1e-3 * measured.seconds);
-  report_row("update" + way,
-             cat(chains_.size(), " chains, ", training_.tokens, " tokens, ", training_.window, " steps, ",
-                 first_pack_.size(), " a pack"),
-             "chain", count, measured, flops, PhaseNames{"update", "optimizer"});
+  report_row({"update" + way,
+              cat(chains_.size(), " chains, ", training_.tokens, " tokens, ", training_.window, " steps, ",
+                  first_pack_.size(), " a pack"),
+              count},
+             measured, flops, PhaseNames{"update", "optimizer"});
   if (!training_.whole_step) return;
 
   const double passes = training_.replays_old ? 2 : 1;
@@ -291,10 +301,11 @@ void TrainingBench::measure_update(bool recompute) {
   for (const Measured* part : {&sampling_, &replay_, &exchange_, &optimizer_, &measured})
     raise_peak(step.peak_bytes, *part);
   const double operations = (rollout_flops(model_, rollout_, episode_) + passes * forward_flops_ + flops) / count;
-  report_row("step" + way,
-             cat(step_chains, " chains: ", training_.updates, " steps, reference,",
-                 training_.replays_old ? " old values," : "", " update"),
-             "chain", step_chains, step, step_chains * operations, PhaseNames());
+  report_row({"step" + way,
+              cat(step_chains, " chains: ", training_.updates, " steps, reference,",
+                  training_.replays_old ? " old values," : "", " update"),
+              step_chains},
+             step, step_chains * operations, PhaseNames());
 }
 
 void TrainingBench::report() {

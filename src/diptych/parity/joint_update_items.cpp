@@ -1,5 +1,6 @@
 // 15: the joint update of text and image policy, packed, against the separate passes of the reference.
 
+#include "diptych/algorithm/image_loss.h"
 #include "diptych/algorithm/regularizers.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/sde_step.h"

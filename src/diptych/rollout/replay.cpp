@@ -104,24 +104,32 @@ class Packer {
   std::map<int64_t, Tail> full_, text_dropped_, image_dropped_;
 };
 
+struct Actions {
+  std::vector<int64_t> tokens;
+  std::vector<int64_t> rows;  // of the understanding expert's output, which predict them
+};
+
 // The row that predicts action k is the k-th token of the segment, which starts with im_start.
-Tensor action_logprobs(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& stages,
-                       const ReplayPack& pack, const PackOutput& output, double temperature) {
-  std::vector<int64_t> rows;
-  std::vector<int64_t> actions;
+Actions sampled_actions(const Rollout& rollout, const std::vector<size_t>& stages, const ReplayPack& pack,
+                        const PackLayout& layout) {
+  Actions actions;
   for (size_t c = 0; c < stages.size(); ++c) {
     if (pack.texts[c] < 0) continue;
     const std::vector<int64_t>& tokens = rollout.stages[stages[c]].text->tokens;
-    const int64_t begin = output.layout.segments[pack.texts[c]].text_begin;
+    const int64_t begin = layout.segments[pack.texts[c]].text_begin;
     for (size_t k = 0; k < tokens.size(); ++k) {
-      rows.push_back(begin + static_cast<int64_t>(k));
-      actions.push_back(tokens[k]);
+      actions.rows.push_back(begin + static_cast<int64_t>(k));
+      actions.tokens.push_back(tokens[k]);
     }
   }
-  if (rows.empty()) return {};
+  return actions;
+}
+
+Tensor action_logprobs(const Bagel& model, const Actions& actions, const PackOutput& output, double temperature) {
+  if (actions.rows.empty()) return {};
   const at::Device device = output.und.device();
-  return token_logprobs(output.und.index_select(0, index_on(rows, device)), model.lm_head, index_on(actions, device),
-                        temperature);
+  return token_logprobs(output.und.index_select(0, index_on(actions.rows, device)), model.lm_head,
+                        index_on(actions.tokens, device), temperature);
 }
 
 // Velocities of every latent segment of the pack; undefined for the others. One split keeps the backward pass one copy.
@@ -177,7 +185,9 @@ ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vecto
   const PackOutput output = forward(model, pack.segments);
   ReplayOutput result;
   result.flops = forward_flops(model.config, output.layout);
-  if (options.with_text) result.logprobs = action_logprobs(model, rollout, stages, pack, output, options.temperature);
+  if (options.with_text)
+    result.logprobs =
+        action_logprobs(model, sampled_actions(rollout, stages, pack, output.layout), output, options.temperature);
   result.velocities = window_velocities(model, output, pack, rollout, stages);
   return result;
 }

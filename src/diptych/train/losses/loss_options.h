@@ -1,9 +1,16 @@
 #pragma once
 // How the losses of reinforcement training are weighed and what they are made of, whatever a recipe calls it.
 
+#include <map>
+
 #include "diptych/algorithm/text_loss.h"
+#include "diptych/base/config_section.h"
 
 namespace diptych {
+
+/** The keys of the losses that bring keys of their own (LossTerm::keys), as they are by default, by the losses' names.
+ */
+std::map<std::string, ConfigSection> loss_sections();
 
 struct LossOptions {
   double text_weight = 1;   // of the text policy loss
@@ -19,6 +26,7 @@ struct LossOptions {
   double image_advantage_clamp = 0;  // the same of the image loss
   bool ratio_norm = true;
   bool inverse_dt = false;  // weight steps by 1/|dt|, normalised to mean 1 over the window
+  std::map<std::string, ConfigSection> sections = loss_sections();
 };
 
 /** Denominators of the whole optimizer step, so that micro-batches add up to one batch exactly. */

@@ -165,10 +165,10 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
   require(train.mini_batches <= recipe.prompts.per_step, "train.mini_batches",
           cat("at most prompts.per_step = ", recipe.prompts.per_step, ": a mini-batch takes whole groups"),
           cat(train.mini_batches), "train.epochs updates more often on the same prompts");
-  require(trains_text || train.image_weight > 0, "train.text_weight and train.image_weight",
+  require(trains_text || trains_steps(train), "train.text_weight and train.image_weight",
           "at least one policy loss above 0", writes(program) ? "both 0" : "no thinking and image_weight 0", "");
   check_image_losses(recipe);
-  require(train.und_learning_rate > 0 || train.image_weight > 0, "train.und_learning_rate",
+  require(train.und_learning_rate > 0 || trains_steps(train), "train.und_learning_rate",
           "above 0: the text loss reaches this expert only", "0", "");
   require(recipe.lora.rank == 0 || recipe.lora.alpha > 0, "lora.alpha",
           "above 0: adapters that are scaled by 0 never learn", "0", "or lora.rank = 0 to train without adapters");

@@ -18,6 +18,7 @@ LossOptions loss_options(const RlTrainConfig& train) {
   loss.image_advantage_clamp = train.image_advantage_clamp;
   loss.ratio_norm = train.ratio_norm;
   loss.inverse_dt = train.inverse_dt;
+  loss.sections = train.losses;
   return loss;
 }
 
@@ -27,6 +28,10 @@ bool needs_reference(const RlTrainConfig& train) {
 
 bool needs_velocities(const RlTrainConfig& train) {
   return loss_needs(loss_options(train)).velocities;
+}
+
+bool trains_steps(const RlTrainConfig& train) {
+  return loss_needs(loss_options(train)).trains_steps;
 }
 
 }  // namespace diptych

@@ -62,6 +62,7 @@ struct RlTrainConfig {
   int64_t max_skipped = 3;
   int64_t record_every = 50;
   std::vector<std::string> parameters = {"language_model.model.layers.*"};
+  std::map<std::string, ConfigSection> losses = loss_sections();
 };
 
 inline void visit(ConfigFields& fields, RlTrainConfig& train) {
@@ -144,6 +145,7 @@ inline void visit(ConfigFields& fields, RlTrainConfig& train) {
   fields.range("record_every", train.record_every, 0, INT64_MAX,
                "steps between records of chains in RUN/rollouts, the first step's beside them; 0: none", Change::free);
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
+  for (auto& [name, keys] : train.losses) fields.section(name, keys);
 }
 
 /** What the recipe says about the losses, but for `scale_with_geometry` and `velocity_mse_reduction`, which depend on
@@ -155,6 +157,9 @@ bool needs_reference(const RlTrainConfig& train);
 
 /** Whether some loss looks at the denoising steps of the window. */
 bool needs_velocities(const RlTrainConfig& train);
+
+/** Whether some policy loss does, not penalties alone. */
+bool trains_steps(const RlTrainConfig& train);
 
 /** Low-rank adapters; with them nothing else trains. */
 struct LoraConfig {
