@@ -4,7 +4,8 @@ namespace diptych {
 
 LossReport empty_report() {
   LossReport report;
-  for (const LossTerm& term : loss_terms()) report[term.name] = {};
+  for (const LossTerm& term : loss_terms())
+    if (!term.keys) report[term.name] = {};
   return report;
 }
 

@@ -15,7 +15,8 @@ struct TermReport {
 /** By the terms' names. */
 using LossReport = std::map<std::string, TermReport>;
 
-/** Every term, with nothing in it. */
+/** Every term, with nothing in it; but those with keys of their own are reported only where they are computed, so that
+ *  other runs have no curves of them. */
 LossReport empty_report();
 
 /** Adds the report of a part of the batch to that of others. */

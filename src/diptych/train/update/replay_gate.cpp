@@ -62,7 +62,7 @@ GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& stage
 std::map<std::string, double> largest_ratios(const LossReport& report, const LossOptions& options) {
   std::map<std::string, double> largest;
   for (const LossTerm& term : loss_terms()) {
-    if (!term.first_ratio) continue;
+    if (!term.first_ratio || !report.contains(term.name)) continue;
     const RatioStatistics& ratios = report.at(term.name).ratios;
     largest[term.name] =
         ratios.count == 0 ? 0 : ratios.max_abs_log_ratio.item<double>() / term.first_ratio->unit(options);
@@ -74,7 +74,7 @@ void check_first_ratios(const std::map<std::string, double>& first) {
   bool fit = true;
   std::vector<std::string> found;
   for (const LossTerm& term : loss_terms()) {
-    if (!term.first_ratio) continue;
+    if (!first.contains(term.name)) continue;
     fit = fit && first.at(term.name) <= term.first_ratio->largest;
     found.push_back(cat(first.at(term.name), term.first_ratio->of));
   }

@@ -17,7 +17,8 @@ struct GateReport {
 GateReport check_replay(const Rollout& rollout, const std::vector<size_t>& stages,
                         const std::vector<StageValues>& replayed, const UpdateOptions& options);
 
-/** Gate A: of every term with ratios the largest |log ratio| in its own unit, by name; 0 where there was none. */
+/** Gate A: of every term with ratios the largest |log ratio| in its own unit, by name; 0 where there was none. Of
+ *  the terms in the report. */
 std::map<std::string, double> largest_ratios(const LossReport& report, const LossOptions& options);
 
 /** Throws Error(numerics) where the first update's are too large. */

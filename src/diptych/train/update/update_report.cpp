@@ -47,8 +47,8 @@ void join_reports(ProcessGroup& ranks, UpdateReport& report) {
   gate = {};
   for (const nlohmann::json& other : gather_json(ranks, own, "report of the update")) {
     add_report(report.losses, losses_of(other.at("losses")));
-    for (auto& [name, largest] : report.first_ratios)
-      largest = std::max(largest, other.at("first").at(name).get<double>());
+    for (const auto& [name, largest] : other.at("first").items())
+      report.first_ratios[name] = std::max(report.first_ratios[name], largest.get<double>());
     const auto number = [&](size_t i) { return other.at("gate").at(i).get<double>(); };
     gate.text_mean += number(0);
     gate.tokens += number(3);
