@@ -11,7 +11,7 @@ import bugs  # noqa: E402
 
 
 def test_names(folder):
-    """Suite.Test of every plain test in the sources of a folder, and Suite.* of every suite."""
+    """Suite.Test of every plain test in the sources at and below a folder, and Suite.* of every suite."""
     text = "\n".join(file.read_text() for file in folder.rglob("*_test.cpp"))
     tests = re.findall(r"^TEST(?:_F)?\((\w+), (\w+)\)", text, re.MULTILINE)
     suites = {suite for suite, _ in tests}

@@ -64,7 +64,7 @@ double rollout_flops(const Bagel& model, const Rollout& rollout, const EpisodeOp
                  autoencoder_flops(model.autoencoder, episode.image_height * episode.image_width).decode;
   for (const StageContext& context : rollout.contexts) total += pack_flops(model.config, context.full, 0);
   for (const Stage& stage : rollout.stages) {
-    const std::vector<Segment>& context = rollout.contexts[static_cast<size_t>(stage.context)].full;
+    const SegmentChain& context = rollout.contexts[static_cast<size_t>(stage.context)].full;
     int64_t before = 0;
     for (const Segment& segment : context) before += token_count(segment);
     const auto tokens = static_cast<int64_t>(stage.text->tokens.size());
@@ -84,7 +84,6 @@ UpdateOptions update_options_of(const TrainingCase& training) {
   options.loss.velocity_mse_weight = 1e-5;
   options.loss.text_kl_weight = 0.01;
   options.gate_text = options.gate_image = std::numeric_limits<double>::infinity();
-  options.needs_reference = true;
   options.chains_per_pack = training.trained_per_pack;
   return options;
 }
@@ -149,6 +148,14 @@ void raise_peak(std::optional<double>& peak, const Measured& part) {
 
 using PhaseNames = std::vector<std::string>;  // as in PlannedPhases
 
+/** What a row measures. */
+struct Work {
+  std::string name;
+  std::string what;
+  double units = 1;
+  std::string unit = "chain";
+};
+
 /** A training case at work. */
 class TrainingBench {
  public:
@@ -160,8 +167,8 @@ class TrainingBench {
   void prepare_chains();
   void measure_parts();
   void measure_update(bool recompute);
-  void report_row(const std::string& name, const std::string& work, const std::string& unit, double units,
-                  const Measured& measured, double operations, const std::optional<PhaseNames>& phases);
+  void report_row(const Work& work, const Measured& measured, double operations,
+                  const std::optional<PhaseNames>& phases);
 
   const BenchInput& input_;
   const TrainingCase& training_;
@@ -196,9 +203,9 @@ TrainingBench::TrainingBench(const BenchInput& input, const TrainingCase& traini
 }
 
 /** Of a share of the GEMM where there are operations, and of a planned peak where there are phases. */
-void TrainingBench::report_row(const std::string& name, const std::string& work, const std::string& unit, double units,
-                               const Measured& measured, double operations, const std::optional<PhaseNames>& phases) {
-  BenchRow row = matrix_row(input_, prefix_ + name, work, unit, units, measured, operations);
+void TrainingBench::report_row(const Work& work, const Measured& measured, double operations,
+                               const std::optional<PhaseNames>& phases) {
+  BenchRow row = matrix_row(input_, prefix_ + work.name, work.what, work.unit, work.units, measured, operations);
   if (operations == 0) row.flops = row.share = std::nullopt;
   constexpr int64_t markers = 2;
   const auto prompt = static_cast<int64_t>(text_ids(input_.folder.tokenizer, kPrompt).size());
@@ -219,11 +226,11 @@ void TrainingBench::prepare_chains() {
     sampling_ = measure_calls(
         input_, [&] { rollout_ = sample(prompts, group_, episode_); },
         [&] { sample({prompts.front()}, std::min<int64_t>(group_, 2), brief); });
-    report_row("sample",
-               cat(rollout_.stages.size(), " chains, ", training_.tokens, " tokens, ", training_.updates, " steps, ",
-                   std::min(training_.sampled_per_pack, training_.chains), " a pack"),
-               "chain", static_cast<double>(rollout_.stages.size()), sampling_,
-               rollout_flops(model_, rollout_, episode_), PhaseNames{"rollout"});
+    report_row({"sample",
+                cat(rollout_.stages.size(), " chains, ", training_.tokens, " tokens, ", training_.updates, " steps, ",
+                    std::min(training_.sampled_per_pack, training_.chains), " a pack"),
+                static_cast<double>(rollout_.stages.size())},
+               sampling_, rollout_flops(model_, rollout_, episode_), PhaseNames{"rollout"});
   } else {
     rollout_ = sample(prompts, group_, brief);
     lengthen_thoughts(rollout_, training_.tokens);
@@ -245,12 +252,13 @@ void TrainingBench::measure_parts() {
   };
   replay_ = measure_calls(
       input_, [&] { values_ = replay_values(model_, rollout_, chains_, options_); }, warm_up);
-  report_row("replay", cat(chains_.size(), " chains, ", training_.tokens, " tokens, ", training_.window, " steps"),
-             "chain", count, replay_, forward_flops_, PhaseNames{"replay"});
+  report_row(
+      {"replay", cat(chains_.size(), " chains, ", training_.tokens, " tokens, ", training_.window, " steps"), count},
+      replay_, forward_flops_, PhaseNames{"replay"});
 
   if (training_.whole_step && training_.policy.keeps_reference) {
     exchange_ = measure_calls(input_, [&] { const ReferenceInPlace reference(policy_); });
-    report_row("exchange", "policy for reference, and back", "exchange", 1, exchange_, 0, std::nullopt);
+    report_row({"exchange", "policy for reference, and back", 1, "exchange"}, exchange_, 0, std::nullopt);
   }
 
   optimizer_ = measure_calls(input_, [&] {
@@ -259,16 +267,14 @@ void TrainingBench::measure_parts() {
       if (!weight.grad().defined()) weight.mutable_grad() = at::zeros_like(weight);
     policy_.step(/*learning_rate_scale=*/1);
   });
-  report_row("optimizer", "1 step, gradients of 0", "step", 1, optimizer_, 0, PhaseNames{"optimizer"});
+  report_row({"optimizer", "1 step, gradients of 0", 1, "step"}, optimizer_, 0, PhaseNames{"optimizer"});
 }
 
 void TrainingBench::measure_update(bool recompute) {
   int64_t refused = 0;
   const auto update = [&](const std::vector<size_t>& of) {
-    GateReport gate;
-    refused += update_policy(
-                   model_, rollout_, of, advantages_, values_, options_, policy_, [] { return 1.0; }, gate)
-                   .skipped;
+    const UpdateInput input{rollout_, of, advantages_, values_};
+    refused += PolicyUpdate(model_, policy_, options_, input).run([] { return 1.0; }).skipped;
   };
   const bool adapted = training_.policy.adapters.rank > 0;
   const double flops = (adapted ? 2 : 3) * forward_flops_;
@@ -282,10 +288,11 @@ void TrainingBench::measure_update(bool recompute) {
   // What a step of the optimizer takes does not depend on the stages, of which a step trains many more. Clocks jitter:
   // of a tiny model the difference might be negative.
   measured.seconds = std::max(measured.seconds - optimizer_.seconds, 1e-3 * measured.seconds);
-  report_row("update" + way,
-             cat(chains_.size(), " chains, ", training_.tokens, " tokens, ", training_.window, " steps, ",
-                 first_pack_.size(), " a pack"),
-             "chain", count, measured, flops, PhaseNames{"update", "optimizer"});
+  report_row({"update" + way,
+              cat(chains_.size(), " chains, ", training_.tokens, " tokens, ", training_.window, " steps, ",
+                  first_pack_.size(), " a pack"),
+              count},
+             measured, flops, PhaseNames{"update", "optimizer"});
   if (!training_.whole_step) return;
 
   const double passes = training_.replays_old ? 2 : 1;
@@ -296,10 +303,11 @@ void TrainingBench::measure_update(bool recompute) {
   for (const Measured* part : {&sampling_, &replay_, &exchange_, &optimizer_, &measured})
     raise_peak(step.peak_bytes, *part);
   const double operations = (rollout_flops(model_, rollout_, episode_) + passes * forward_flops_ + flops) / count;
-  report_row("step" + way,
-             cat(step_chains, " chains: ", training_.updates, " steps, reference,",
-                 training_.replays_old ? " old values," : "", " update"),
-             "chain", step_chains, step, step_chains * operations, PhaseNames());
+  report_row({"step" + way,
+              cat(step_chains, " chains: ", training_.updates, " steps, reference,",
+                  training_.replays_old ? " old values," : "", " update"),
+              step_chains},
+             step, step_chains * operations, PhaseNames());
 }
 
 void TrainingBench::report() {

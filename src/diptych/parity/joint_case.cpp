@@ -18,7 +18,7 @@ DenoiseSchedule stored_schedule(const Fixture& main) {
           .window_size = static_cast<int64_t>(window.size())};
 }
 
-Stage stored_chain(const Fixture& main, const Fixture& values, size_t i, int64_t prompt) {
+Stage stored_stage(const Fixture& main, const Fixture& values, size_t i, int64_t prompt) {
   const std::string in = cat("chain", i, ".in.");
   Stage stage;
   stage.prompt = prompt;
@@ -51,7 +51,7 @@ JointCase joint_case(const Fixture& main, const Fixture& values) {
   for (size_t i : joint.stages) {
     const std::string in = cat("chain", i, ".in.");
     joint.rollout.contexts[prompts[i]].full = {text_segment(main.integers(in + "prompt_segment"), -1, 0)};
-    joint.rollout.stages.push_back(stored_chain(main, values, i, prompts[i]));
+    joint.rollout.stages.push_back(stored_stage(main, values, i, prompts[i]));
     const Tensor& logprobs = main.at(in + "old_logprobs");
     joint.old.push_back({logprobs, values.at(in + "v_old")});
     // The reference's log-probabilities are not stored; as their penalty has no weight, any will do.
@@ -67,7 +67,7 @@ JointCase joint_case(const Fixture& main, const Fixture& values) {
 
 JointLoss backward(const Bagel& model, const JointCase& joint, JointPart part, bool detached,
                    const TrainableScope& trainable) {
-  JointLossOptions losses = joint.losses;
+  LossOptions losses = joint.losses;
   ReplayOptions options = joint.replay;
   options.detach_context = detached;
   if (part != JointPart::total) {
@@ -78,10 +78,10 @@ JointLoss backward(const Bagel& model, const JointCase& joint, JointPart part, b
     options.with_image = part != JointPart::text;
   }
   const auto count = static_cast<int64_t>(joint.stages.size());
-  const JointDenominators denominators{.images = count, .text = {.sequences = count}};
+  const LossDenominators denominators{.images = count, .text = {.sequences = count}};
   const ReplayOutput now = replay(model, joint.rollout, joint.stages, options);
-  JointLoss loss =
-      joint_loss(joint.rollout, joint.stages, now, joint.old, joint.reference, joint.advantages, losses, denominators);
+  JointLoss loss = joint_loss({joint.rollout, joint.stages, now, joint.old, joint.reference, joint.advantages}, losses,
+                              denominators);
   trainable.reset();
   loss.total.backward();
   return loss;

@@ -14,8 +14,8 @@ struct JointCase {
   std::vector<double> advantages;
   std::vector<StageValues> old;
   std::vector<StageValues> reference;
-  JointLossOptions losses;  // total loss
-  ReplayOptions replay;     // guided if the values are
+  LossOptions losses;    // total loss
+  ReplayOptions replay;  // guided if the values are
 };
 
 /** Texts, grid, window and weights of `main`; latents and velocities of `values`, which is `main` itself or the guided

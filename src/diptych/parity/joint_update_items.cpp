@@ -1,5 +1,6 @@
 // 15: the joint update of text and image policy, packed, against the separate passes of the reference.
 
+#include "diptych/algorithm/image_loss.h"
 #include "diptych/algorithm/regularizers.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/sde_step.h"
@@ -41,7 +42,7 @@ WindowMoments window_moments(const DenoiseSchedule& schedule, const SampledImage
   return {at::stack(means), at::stack(noise)};
 }
 
-void compare_chain_images(const Fixture& values, const JointCase& joint, size_t i, const Tensor& velocities,
+void compare_stage_images(const Fixture& values, const JointCase& joint, size_t i, const Tensor& velocities,
                           Comparison& comparison) {
   const std::string in = cat("chain", i, ".in.");
   const std::string out = cat("chain", i, ".out.");
@@ -59,7 +60,7 @@ void compare_chain_images(const Fixture& values, const JointCase& joint, size_t 
   if (values.has(in + "noise")) comparison.close(in + "noise", old.noise);
 }
 
-void compare_chain_text(const JointCase& joint, size_t i, const Tensor& logprobs, Comparison& comparison) {
+void compare_stage_text(const JointCase& joint, size_t i, const Tensor& logprobs, Comparison& comparison) {
   const std::string out = cat("chain", i, ".out.");
   const Tensor log_ratio = logprobs - joint.old[i].logprobs;
   comparison.close(out + "logprobs", logprobs);
@@ -105,8 +106,8 @@ ItemResult joint_update_item(const ParityCase& parity) {
   compare_schedule(joint.rollout.schedule, comparison);
   const std::vector<StageValues> values = values_of(model, joint);
   for (size_t i : joint.stages) {
-    compare_chain_text(joint, i, values[i].logprobs, comparison);
-    compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
+    compare_stage_text(joint, i, values[i].logprobs, comparison);
+    compare_stage_images(fixture, joint, i, values[i].velocities, comparison);
   }
   const TrainableScope trainable(parity.loaded->model);
   const auto compare_norm = [&](const std::string& name, JointPart part, bool detached) {
@@ -115,9 +116,9 @@ ItemResult joint_update_item(const ParityCase& parity) {
     return loss;
   };
   const JointLoss loss = compare_norm("full", JointPart::total, false);
-  comparison.close("out.loss_text", loss.text, kTotalLoss);
-  comparison.close("out.loss_flow", loss.image, kFlowLoss);
-  comparison.close("out.loss_mse", loss.velocity_mse, kRelative);
+  comparison.close("out.loss_text", loss.terms.at("text").loss, kTotalLoss);
+  comparison.close("out.loss_flow", loss.terms.at("image").loss, kFlowLoss);
+  comparison.close("out.loss_mse", loss.terms.at("velocity_mse").loss, kRelative);
   comparison.close("out.loss_total", loss.total, kTotalLoss);
   compare_norm("text", JointPart::text, false);
   compare_norm("full_flow", JointPart::flow, false);
@@ -164,7 +165,7 @@ ItemResult joint_guided_item(const ParityCase& parity) {
   const Bagel& model = parity.model();
   const JointCase joint = joint_case(main, fixture);
   const std::vector<StageValues> values = values_of(model, joint);
-  for (size_t i : joint.stages) compare_chain_images(fixture, joint, i, values[i].velocities, comparison);
+  for (size_t i : joint.stages) compare_stage_images(fixture, joint, i, values[i].velocities, comparison);
   const TrainableScope trainable(parity.loaded->model);
   const auto compare_norm = [&](const std::string& name, JointPart part) {
     const JointLoss loss = backward(model, joint, part, false, trainable);
@@ -174,8 +175,8 @@ ItemResult joint_guided_item(const ParityCase& parity) {
   const JointLoss loss = compare_norm("total", JointPart::total);
   compare_norm("flow", JointPart::flow);
   compare_norm("mse", JointPart::mse);
-  comparison.close("out.loss_flow", loss.image, kFlowLoss);
-  comparison.close("out.loss_mse", loss.velocity_mse, kRelative);
+  comparison.close("out.loss_flow", loss.terms.at("image").loss, kFlowLoss);
+  comparison.close("out.loss_mse", loss.terms.at("velocity_mse").loss, kRelative);
   comparison.close("out.loss_total", loss.total, kTotalLoss);
   return comparison.result();
 }

@@ -6,7 +6,7 @@
 
 #include "diptych/tensor/device.h"
 #include "diptych/train/optimizer/trainable.h"
-#include "diptych/train/update/policy_update.h"
+#include "diptych/train/update/update_options.h"
 
 namespace diptych {
 

@@ -141,7 +141,7 @@ Workload workload_of(const ModelConfig& config, const RlRecipe& recipe, const Pl
   work.channels = latent_token_width(config);
   work.replay = update_options(recipe, work.episode, work.latent_tokens() * work.channels).replay;
   work.penalised = needs_reference(recipe.train);
-  // As update_policy does.
+  // As PolicyUpdate does.
   work.replays_old = recipe.train.old_logprob == "rollout" || recipe.train.mini_batches > 1 || recipe.train.epochs > 1;
   work.shares_context = stages.size() == 1;
   work.group_size = recipe.train.group_size;

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "diptych/rollout/stage.h"
-#include "diptych/train/update/policy_update.h"
+#include "diptych/train/update/update_options.h"
 
 namespace diptych {
 

@@ -28,13 +28,13 @@ std::vector<int64_t> plain_text_ids(const Tokenizer& tokenizer, std::string_view
   return between_markers(tokenizer, tokenizer.encode_plain_text(text));
 }
 
-void append_segment(std::vector<Segment>& chain, Segment segment) {
+void append_segment(SegmentChain& chain, Segment segment) {
   segment.parent = static_cast<int64_t>(chain.size()) - 1;
   segment.position = chain.empty() ? 0 : next_position(chain.back());
   chain.push_back(std::move(segment));
 }
 
-void append_text(std::vector<Segment>& chain, const std::vector<int64_t>& ids) {
+void append_text(SegmentChain& chain, const std::vector<int64_t>& ids) {
   if (!chain.empty() && chain.back().kind == SegmentKind::text)
     chain.back().tokens.insert(chain.back().tokens.end(), ids.begin(), ids.end());
   else
@@ -48,8 +48,8 @@ constexpr size_t kPixelsEncodedAtOnce = size_t{2} << 20;
 
 }  // namespace
 
-std::vector<std::vector<Segment>> text_chains(const std::vector<std::vector<int64_t>>& texts) {
-  std::vector<std::vector<Segment>> chains;
+std::vector<SegmentChain> text_chains(const std::vector<std::vector<int64_t>>& texts) {
+  std::vector<SegmentChain> chains;
   for (const std::vector<int64_t>& ids : texts) chains.push_back({text_segment(ids, -1, 0)});
   return chains;
 }
@@ -85,7 +85,7 @@ std::vector<EncodedImage> encode_images(const Bagel& model, const std::vector<Im
   return encoded;
 }
 
-void append_image(std::vector<Segment>& chain, const Bagel& model, const EncodedImage& image) {
+void append_image(SegmentChain& chain, const Bagel& model, const EncodedImage& image) {
   const int64_t patch = model.config.latent_patch;
   append_segment(chain, image_segment(SegmentKind::clean_latent, patchify_latent(image.latent, patch),
                                       image.latent.size(1) / patch, image.latent.size(2) / patch, -1, 0));
@@ -93,8 +93,8 @@ void append_image(std::vector<Segment>& chain, const Bagel& model, const Encoded
     append_segment(chain, vit_segment(model, image_to_tensor(resized(image.pixels, model.config.vit_transform))));
 }
 
-std::vector<Segment> context_segments(const Bagel& model, const Tokenizer& tokenizer,
-                                      const std::vector<ContextPart>& parts, const StreamKey& key) {
+SegmentChain context_segments(const Bagel& model, const Tokenizer& tokenizer, const std::vector<ContextPart>& parts,
+                              const StreamKey& key) {
   std::vector<Image> images;
   std::vector<StreamKey> keys;
   for (const ContextPart& part : parts) {
@@ -104,7 +104,7 @@ std::vector<Segment> context_segments(const Bagel& model, const Tokenizer& token
     images.push_back(*part.image);
   }
   const std::vector<EncodedImage> encoded = encode_images(model, images, keys);
-  std::vector<Segment> chain;
+  SegmentChain chain;
   size_t next_image = 0;
   for (const ContextPart& part : parts) {
     if (part.image)
@@ -115,7 +115,7 @@ std::vector<Segment> context_segments(const Bagel& model, const Tokenizer& token
   return chain;
 }
 
-void prefill(const Bagel& model, KvCache& cache, const std::vector<std::vector<Segment>>& chains,
+void prefill(const Bagel& model, KvCache& cache, const std::vector<SegmentChain>& chains,
              std::vector<CachedContext>& contexts) {
   at::NoGradGuard no_grad;
   std::vector<Segment> segments;

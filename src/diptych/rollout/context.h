@@ -21,14 +21,14 @@ std::vector<int64_t> text_ids(const Tokenizer& tokenizer, std::string_view text)
 std::vector<int64_t> plain_text_ids(const Tokenizer& tokenizer, std::string_view text);
 
 /** Puts a segment behind the last one of a chain: it continues its positions and sees all of it. */
-void append_segment(std::vector<Segment>& chain, Segment segment);
+void append_segment(SegmentChain& chain, Segment segment);
 
 /** Puts text ids behind a chain. Consecutive texts become one segment: both are causal with consecutive positions, so
  *  that is the same as two. */
-void append_text(std::vector<Segment>& chain, const std::vector<int64_t>& ids);
+void append_text(SegmentChain& chain, const std::vector<int64_t>& ids);
 
 /** Token ids as chains of one text segment each. */
-std::vector<std::vector<Segment>> text_chains(const std::vector<std::vector<int64_t>>& texts);
+std::vector<SegmentChain> text_chains(const std::vector<std::vector<int64_t>>& texts);
 
 /** An image as the model takes it. */
 struct EncodedImage {
@@ -43,11 +43,11 @@ std::vector<EncodedImage> encode_images(const Bagel& model, const std::vector<Im
 
 /** Puts an image behind a chain: the clean latent block, then, where the model has a ViT, the ViT block (bagel.md 8.2).
  */
-void append_image(std::vector<Segment>& chain, const Bagel& model, const EncodedImage& image);
+void append_image(SegmentChain& chain, const Bagel& model, const EncodedImage& image);
 
 /** Segments of the parts in order. Image k of the parts draws its posterior noise at position key.position + k. */
-std::vector<Segment> context_segments(const Bagel& model, const Tokenizer& tokenizer,
-                                      const std::vector<ContextPart>& parts, const StreamKey& key);
+SegmentChain context_segments(const Bagel& model, const Tokenizer& tokenizer, const std::vector<ContextPart>& parts,
+                              const StreamKey& key);
 
 /** Rows of the cache in the order of their tokens, and the RoPE id of what comes next. Empty: the unconditional
  * context. Copies share rows, so a group shares its prompt. */
@@ -59,7 +59,7 @@ struct CachedContext {
 /** Prefills chains of segments behind their contexts in one pack, without gradient; contexts advance. Chains are as
  *  context_segments makes them, with positions from 0; they are moved behind their context here. chains.size() ==
  *  contexts.size(); an empty chain changes nothing. */
-void prefill(const Bagel& model, KvCache& cache, const std::vector<std::vector<Segment>>& chains,
+void prefill(const Bagel& model, KvCache& cache, const std::vector<SegmentChain>& chains,
              std::vector<CachedContext>& contexts);
 
 }  // namespace diptych

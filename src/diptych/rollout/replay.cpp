@@ -11,7 +11,7 @@ namespace diptych {
 
 namespace {
 
-/** The end of a chain of segments in the pack: what comes next hangs there. */
+/** The end of a segment chain in the pack: what comes next hangs there. */
 struct Tail {
   int64_t segment = -1;
   int64_t position = 0;
@@ -42,9 +42,9 @@ class Packer {
   }
 
  private:
-  using Branch = std::vector<Segment> StageContext::*;
+  using Branch = SegmentChain StageContext::*;
 
-  // The chain of segments of a context, once per pack.
+  // The segment chain of a context, once per pack.
   Tail context(int64_t number, Branch branch, std::map<int64_t, Tail>& known) {
     const auto [found, fresh] = known.emplace(number, Tail{});
     if (!fresh) return found->second;
@@ -104,24 +104,32 @@ class Packer {
   std::map<int64_t, Tail> full_, text_dropped_, image_dropped_;
 };
 
+struct Actions {
+  std::vector<int64_t> tokens;
+  std::vector<int64_t> rows;  // of the understanding expert's output, which predict them
+};
+
 // The row that predicts action k is the k-th token of the segment, which starts with im_start.
-Tensor action_logprobs(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& stages,
-                       const ReplayPack& pack, const PackOutput& output, double temperature) {
-  std::vector<int64_t> rows;
-  std::vector<int64_t> actions;
+Actions sampled_actions(const Rollout& rollout, const std::vector<size_t>& stages, const ReplayPack& pack,
+                        const PackLayout& layout) {
+  Actions actions;
   for (size_t c = 0; c < stages.size(); ++c) {
     if (pack.texts[c] < 0) continue;
     const std::vector<int64_t>& tokens = rollout.stages[stages[c]].text->tokens;
-    const int64_t begin = output.layout.segments[pack.texts[c]].text_begin;
+    const int64_t begin = layout.segments[pack.texts[c]].text_begin;
     for (size_t k = 0; k < tokens.size(); ++k) {
-      rows.push_back(begin + static_cast<int64_t>(k));
-      actions.push_back(tokens[k]);
+      actions.rows.push_back(begin + static_cast<int64_t>(k));
+      actions.tokens.push_back(tokens[k]);
     }
   }
-  if (rows.empty()) return {};
+  return actions;
+}
+
+Tensor action_logprobs(const Bagel& model, const Actions& actions, const PackOutput& output, double temperature) {
+  if (actions.rows.empty()) return {};
   const at::Device device = output.und.device();
-  return token_logprobs(output.und.index_select(0, index_on(rows, device)), model.lm_head, index_on(actions, device),
-                        temperature);
+  return token_logprobs(output.und.index_select(0, index_on(actions.rows, device)), model.lm_head,
+                        index_on(actions.tokens, device), temperature);
 }
 
 // Velocities of every latent segment of the pack; undefined for the others. One split keeps the backward pass one copy.
@@ -155,8 +163,8 @@ Tensor guided_window(const std::vector<Tensor>& velocities, const NoisyCopies& c
   return at::stack(steps);
 }
 
-std::vector<Tensor> chain_velocities(const Bagel& model, const PackOutput& output, const ReplayPack& pack,
-                                     const Rollout& rollout, const std::vector<size_t>& stages) {
+std::vector<Tensor> window_velocities(const Bagel& model, const PackOutput& output, const ReplayPack& pack,
+                                      const Rollout& rollout, const std::vector<size_t>& stages) {
   const bool any =
       std::any_of(pack.copies.begin(), pack.copies.end(), [](const auto& own) { return !own.full.empty(); });
   if (!any) return {};
@@ -177,9 +185,38 @@ ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vecto
   const PackOutput output = forward(model, pack.segments);
   ReplayOutput result;
   result.flops = forward_flops(model.config, output.layout);
-  if (options.with_text) result.logprobs = action_logprobs(model, rollout, stages, pack, output, options.temperature);
-  result.velocities = chain_velocities(model, output, pack, rollout, stages);
+  if (options.with_text)
+    result.logprobs =
+        action_logprobs(model, sampled_actions(rollout, stages, pack, output.layout), output, options.temperature);
+  result.velocities = window_velocities(model, output, pack, rollout, stages);
   return result;
+}
+
+std::vector<StageValues> stage_values(const Rollout& rollout, const std::vector<size_t>& stages,
+                                      const ReplayOutput& output) {
+  std::vector<StageValues> values(stages.size());
+  const Tensor logprobs = output.logprobs.defined() ? output.logprobs.detach().cpu() : Tensor();
+  int64_t begin = 0;
+  for (size_t c = 0; c < stages.size(); ++c) {
+    if (!output.velocities.empty() && output.velocities[c].defined())
+      values[c].velocities = output.velocities[c].detach().cpu();
+    if (!output.logprobs.defined() || !rollout.stages[stages[c]].text) continue;
+    const int64_t count = static_cast<int64_t>(rollout.stages[stages[c]].text->tokens.size());
+    values[c].logprobs = logprobs.narrow(0, begin, count);
+    begin += count;
+  }
+  return values;
+}
+
+std::vector<StageValues> sampler_values(const Rollout& rollout) {
+  std::vector<StageValues> values;
+  for (const Stage& stage : rollout.stages) {
+    StageValues own;
+    if (stage.image) own.velocities = stage.image->velocities;
+    if (stage.text) own.logprobs = at::tensor(stage.text->logprobs, at::kDouble).to(at::kFloat);
+    values.push_back(std::move(own));
+  }
+  return values;
 }
 
 }  // namespace diptych

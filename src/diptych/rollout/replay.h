@@ -26,4 +26,17 @@ struct ReplayOptions {
 ReplayOutput replay(const Bagel& model, const Rollout& rollout, const std::vector<size_t>& stages,
                     const ReplayOptions& options);
 
+/** What a policy says about one stored stage, without gradient; in the host's memory. */
+struct StageValues {
+  Tensor logprobs;    // [actions], float32; undefined without a sampled text
+  Tensor velocities;  // [window, tokens, channels]; undefined without a sampled image or a window
+};
+
+/** Per-stage values of a replay, detached, in the order of its stages. */
+std::vector<StageValues> stage_values(const Rollout& rollout, const std::vector<size_t>& stages,
+                                      const ReplayOutput& output);
+
+/** What the sampler recorded of every stage. */
+std::vector<StageValues> sampler_values(const Rollout& rollout);
+
 }  // namespace diptych

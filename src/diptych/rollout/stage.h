@@ -10,9 +10,9 @@ namespace diptych {
 /** What a stage is given, as segments in their order (rollout/context.h), and what is left of it for the branches of
  *  classifier-free guidance. Shared by the group whose members are given the same. */
 struct StageContext {
-  std::vector<Segment> full;
-  std::vector<Segment> text_dropped;   // everything in front of the last text (BAGEL, inferencer.py)
-  std::vector<Segment> image_dropped;  // the texts alone
+  SegmentChain full;
+  SegmentChain text_dropped;   // everything in front of the last text (BAGEL, inferencer.py)
+  SegmentChain image_dropped;  // the texts alone
 };
 
 /** How a stage ended. */

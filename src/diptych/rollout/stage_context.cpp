@@ -67,10 +67,9 @@ bool has_image(const StageContext& context) {
 }
 
 std::vector<CachedContext> prefill_shared(const Bagel& model, KvCache& cache, const std::vector<StageContext>& contexts,
-                                          std::span<const Stage> stages,
-                                          const std::vector<Segment> StageContext::*branch) {
+                                          std::span<const Stage> stages, const SegmentChain StageContext::*branch) {
   std::map<int64_t, size_t> place;
-  std::vector<std::vector<Segment>> distinct;
+  std::vector<SegmentChain> distinct;
   for (const Stage& stage : stages)
     if (place.emplace(stage.context, distinct.size()).second)
       distinct.push_back(contexts[static_cast<size_t>(stage.context)].*branch);

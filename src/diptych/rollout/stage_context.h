@@ -28,7 +28,6 @@ bool has_image(const StageContext& context);
 /** Prefills one branch of the stages' contexts, once for each distinct one of `contexts`, the rollout's. Entry k of the
  *  result belongs to stages[k]. */
 std::vector<CachedContext> prefill_shared(const Bagel& model, KvCache& cache, const std::vector<StageContext>& contexts,
-                                          std::span<const Stage> stages,
-                                          const std::vector<Segment> StageContext::*branch);
+                                          std::span<const Stage> stages, const SegmentChain StageContext::*branch);
 
 }  // namespace diptych

@@ -49,7 +49,6 @@ struct Learner {
         {.prompts = {{"a red circle", 0}, {"two squares", 1}}, .group_size = 3, .options = episode_of(4), .seed = 6});
     options.loss.velocity_mse_weight = 1e-2;
     options.loss.text_kl_weight = 1e-2;
-    options.needs_reference = true;
     options.gate_text = options.gate_image = std::numeric_limits<double>::infinity();
   }
 
@@ -58,9 +57,8 @@ struct Learner {
       const ReferenceInPlace in_place(*policy);
       return replay_values(made.model, rollout, stages, options);
     }();
-    GateReport gate;
-    return update_policy(
-        made.model, rollout, stages, advantages, reference, options, *policy, [] { return 1.0; }, gate);
+    const UpdateInput input{rollout, stages, advantages, reference};
+    return PolicyUpdate(made.model, *policy, options, input).run([] { return 1.0; });
   }
 
   ModelFolder made;

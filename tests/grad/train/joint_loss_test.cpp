@@ -46,13 +46,13 @@ class JointLossGradient : public ::testing::Test {
                         {.prompts = prompts_, .group_size = 2, .options = episode, .seed = 6});
     at::NoGradGuard no_grad;
     const std::vector<StageValues> values =
-        stage_values(rollout_, chains_, replay(made_.model, rollout_, chains_, replay_));
+        stage_values(rollout_, stages_, replay(made_.model, rollout_, stages_, replay_));
     old_.clear();
     reference_.clear();
     denominators_ = {};
-    denominators_.images = static_cast<int64_t>(chains_.size());
+    denominators_.images = static_cast<int64_t>(stages_.size());
     // Old policy and reference lie a little aside, so that every ratio and penalty has a slope.
-    for (size_t c = 0; c < chains_.size(); ++c) {
+    for (size_t c = 0; c < stages_.size(); ++c) {
       const auto aside = [&](const Tensor& tensor, uint64_t address, double scale) {
         return tensor + numbers(address + 10 * c, tensor.sizes()).to(at::kDouble) * scale;
       };
@@ -64,9 +64,8 @@ class JointLossGradient : public ::testing::Test {
   }
 
   Tensor loss() const {
-    return joint_loss(rollout_, chains_, replay(made_.model, rollout_, chains_, replay_), old_, reference_, advantages_,
-                      options_, denominators_)
-        .total;
+    const ReplayOutput now = replay(made_.model, rollout_, stages_, replay_);
+    return joint_loss({rollout_, stages_, now, old_, reference_, advantages_}, options_, denominators_).total;
   }
 
   std::map<std::string, Tensor> gradients() {
@@ -126,11 +125,11 @@ class JointLossGradient : public ::testing::Test {
   ModelFolder made_ = load_model_folder(folder_.path(), at::kDouble);
   std::vector<EpisodePrompt> prompts_ = {{"a red circle", 0}, {"two squares", 1}};
   Rollout rollout_;
-  const std::vector<size_t> chains_ = {0, 1, 2, 3};
+  const std::vector<size_t> stages_ = {0, 1, 2, 3};
   const std::vector<double> advantages_ = {1.3, -0.6, 0.8, -1.1};
   std::vector<StageValues> old_, reference_;
-  JointLossOptions options_;
-  JointDenominators denominators_;
+  LossOptions options_;
+  LossDenominators denominators_;
   ReplayOptions replay_;
   Parameters parameters_;
 };

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "diptych/flow/timestep_grid.h"
-#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/reward/shapes_task.h"
+#include "diptych/rollout/episodes/episodes.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"
 #include "support/benchmark_named.h"
@@ -217,9 +217,9 @@ TEST_F(RefinementTest, AnEvaluationRefinesItsOwnPictures) {
   config_.prompts = 6;
   for (const char* mode : {"none", "always", "self"}) {
     config_.refine = mode;
-    const BenchmarkResult result = evaluate(
-        benchmark_named("pictures"),
-        {.painter = {made_.model, made_.tokenizer, options_}, .config = config_, .reward = brightness()});
+    const BenchmarkResult result =
+        evaluate(benchmark_named("pictures"),
+                 {.painter = {made_.model, made_.tokenizer, options_}, .config = config_, .reward = brightness()});
     const bool refines = std::string(mode) != "none";
     for (const char* name : {"before", "after", "kept_right", "repaired", "described", "diagnosed", "stops",
                              "stop_precision", "stop_recall"})

@@ -10,6 +10,7 @@
 #include "diptych/plan/workload.h"
 #include "diptych/tensor/device.h"
 #include "diptych/train/optimizer/trained_policy.h"
+#include "diptych/train/update/joint_loss.h"
 #include "support/tiny_model.h"
 #include "unit/plan/allocations.h"
 
@@ -65,7 +66,7 @@ RlRecipe recipe_of(const Case& which) {
 struct Sampled {
   Rollout rollout;
   std::vector<StageValues> values;  // old and reference
-  JointDenominators denominators;
+  LossDenominators denominators;
 };
 
 Sampled sampled(const Workload& work) {
@@ -137,9 +138,9 @@ TEST_P(MeasuredMemoryTest, UpdateTakesWhatWasPlanned) {
   EXPECT_EQ(allocations.live() - without_gradients, state.gradients_grow ? 0 : state.gradients);
   Allocations pass_allocations;
   ReplayOutput now = replay(model, made.rollout, chains, options.replay);
-  Tensor loss =
-      joint_loss(made.rollout, chains, now, made.values, made.values, {1, -1, 1, -1}, options.loss, made.denominators)
-          .total;
+  const std::vector<double> advantages = {1, -1, 1, -1};
+  const LossInput input{made.rollout, chains, now, made.values, made.values, advantages};
+  Tensor loss = joint_loss(input, options.loss, made.denominators).total;
   const int64_t kept = pass_allocations.live();
   pass_allocations.forget_peak();
   loss.backward();

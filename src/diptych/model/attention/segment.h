@@ -27,6 +27,9 @@ struct Segment {
   bool detach_context = false;  // gradients stop at the keys and values of everything seen but the segment itself
 };
 
+/** Segments of which each continues the one in front of it; parents are places in the chain, the first has none. */
+using SegmentChain = std::vector<Segment>;
+
 /** Tokens of a segment, boundary tokens of images included. */
 int64_t token_count(const Segment& segment);
 

@@ -123,7 +123,7 @@ RlRecipe checked_recipe(const RlRecipe& recipe) {
   require(train.mini_batches <= recipe.prompts.per_step, "train.mini_batches",
           cat("at most prompts.per_step = ", recipe.prompts.per_step, ": a mini-batch takes whole groups"),
           cat(train.mini_batches), "train.epochs updates more often on the same prompts");
-  require(trains_text || train.image_weight > 0, "train.text_weight and train.image_weight",
+  require(trains_text || trains_steps(train), "train.text_weight and train.image_weight",
           "at least one policy loss above 0", writes(program) ? "both 0" : "no thinking and image_weight 0", "");
   check_noise(recipe);
   for_each_section(recipe, [](const char*, const auto& section) {

@@ -12,7 +12,7 @@
 #include "diptych/tensor/device.h"
 #include "diptych/tensor/load.h"
 #include "diptych/train/run/session.h"
-#include "diptych/train/update/policy_update.h"
+#include "diptych/train/update/update_options.h"
 
 namespace diptych {
 

@@ -25,6 +25,7 @@
 #include "diptych/train/run/ranks.h"
 #include "diptych/train/run/run_log.h"
 #include "diptych/train/run/weights_checksum.h"
+#include "diptych/train/update/policy_update.h"
 
 namespace diptych {
 
@@ -116,7 +117,7 @@ class RlRun {
     together(ranks_, "the start of the reward", [&] { reward_ = started_reward(); });
     options_ = update_options(recipe, episode_, tokens * latent_token_width(folder_.model.config));
     evaluation_episode_.pack_done = stop_if_requested;
-    if (!recipe_.reference.empty() && options_.needs_reference) {
+    if (!recipe_.reference.empty() && needs_reference(recipe.train)) {
       ModelFolder reference = load_model_folder(recipe_.reference, compute_dtype(recipe.run.dtype));
       policy_.take_reference(reference.model);
     }
@@ -237,22 +238,21 @@ void RlRun::update(int64_t step, const RewardedRollout& rewarded, MetricRow& row
   }
   const Stopwatch referencing;
   std::vector<StageValues> reference;
-  if (options_.needs_reference) {
+  if (needs_reference(recipe_.train)) {
     const ReferenceInPlace in_place(policy_);
     reference = replay_values(folder_.model, rewarded.rollout, rewarded.contributing, options_);
   }
   row["time/reference"] = referencing.seconds();
   const Stopwatch updating;
-  GateReport gate;
   const auto rate = [&] {
     return learning_rate_scale(recipe_.optimizer, policy_.optimizer().step_count(), step, recipe_.train.steps);
   };
-  const UpdateReport report = update_policy(folder_.model, rewarded.rollout, rewarded.contributing,
-                                            rewarded.advantages.values, reference, options_, policy_, rate, gate);
+  const UpdateInput input{rewarded.rollout, rewarded.contributing, rewarded.advantages.values, reference};
+  const UpdateReport report = PolicyUpdate(folder_.model, policy_, options_, input).run(rate);
   const double seconds = updating.seconds();
   row["time/update"] = seconds;
   row["time/update_gflops"] = report.flops / seconds * 1e-9;
-  add_update_metrics(report, gate, row);
+  add_update_metrics(report, row);
   if (report.applied > 0 && !moves(report))
     log_warning(
         cat("step ", step + 1, ": every gradient was 0, so nothing was learnt: do the losses reach train.parameters?"));

@@ -91,19 +91,15 @@ void add_judge_metrics(const JudgeStatistics& before, const JudgeStatistics& now
   row["judge/busy_share"] = now.busy_share;
 }
 
-void add_update_metrics(const UpdateReport& update, const GateReport& gate, MetricRow& row) {
-  row["loss/text"] = update.text_loss;
-  row["loss/image"] = update.image_loss;
-  row["loss/velocity_mse"] = update.velocity_mse;
-  row["loss/latent_kl"] = update.latent_kl;
-  row["loss/text_kl"] = update.text_kl;
-  add_ratio_metrics("text", update.text_ratios, row);
-  add_ratio_metrics("image", update.image_ratios, row);
-  row["gate/first_text_ratio"] = update.first_text_ratio;
-  row["gate/first_image_ratio"] = update.first_image_ratio;
-  row["gate/text_mean"] = gate.text_mean;
-  row["gate/text_max"] = gate.text_max;
-  row["gate/image_max"] = gate.image_max;
+void add_update_metrics(const UpdateReport& update, MetricRow& row) {
+  for (const auto& [name, term] : update.losses) {
+    row["loss/" + name] = term.loss;
+    add_ratio_metrics(name, term.ratios, row);
+  }
+  for (const auto& [name, largest] : update.first_ratios) row["gate/first_" + name + "_ratio"] = largest;
+  row["gate/text_mean"] = update.gate.text_mean;
+  row["gate/text_max"] = update.gate.text_max;
+  row["gate/image_max"] = update.gate.image_max;
   row["update/applied"] = static_cast<double>(update.applied);
   row["update/skipped"] = static_cast<double>(update.skipped);
   for (const GroupStepReport& group : update.groups) {

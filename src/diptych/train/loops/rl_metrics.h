@@ -4,7 +4,7 @@
 #include "diptych/reward/judge/judge_statistics.h"
 #include "diptych/train/rollout/rewarded_rollout.h"
 #include "diptych/train/run/metrics.h"
-#include "diptych/train/update/policy_update.h"
+#include "diptych/train/update/update_report.h"
 
 namespace diptych {
 
@@ -18,6 +18,6 @@ void add_text_metrics(const Rollout& rollout, MetricRow& row);
 void add_judge_metrics(const JudgeStatistics& before, const JudgeStatistics& now, MetricRow& row);
 
 /** "loss/...", "ratio/...", "clip/...", "gate/...", "grad_norm/...", "update/...". */
-void add_update_metrics(const UpdateReport& update, const GateReport& gate, MetricRow& row);
+void add_update_metrics(const UpdateReport& update, MetricRow& row);
 
 }  // namespace diptych

@@ -3,6 +3,7 @@
 
 #include "diptych/eval/benchmarks/evaluation_defaults.h"
 #include "diptych/reward/kinds/reward_config.h"
+#include "diptych/train/losses/loss_term.h"
 #include "diptych/train/prompts/prompts_config.h"
 #include "diptych/train/recipe/rollout_config.h"
 #include "diptych/train/run/session.h"
@@ -48,6 +49,7 @@ struct RlTrainConfig {
   int64_t max_skipped = 3;
   int64_t record_every = 50;
   std::vector<std::string> parameters = {"language_model.model.layers.*"};
+  std::map<std::string, ConfigSection> losses = loss_sections();
 };
 
 inline void visit(ConfigFields& fields, RlTrainConfig& train) {
@@ -130,13 +132,21 @@ inline void visit(ConfigFields& fields, RlTrainConfig& train) {
   fields.range("record_every", train.record_every, 0, INT64_MAX,
                "steps between records of chains in RUN/rollouts, the first step's beside them; 0: none", Change::free);
   fields("parameters", train.parameters, "name patterns of the weights that train; ! excludes");
+  for (auto& [name, keys] : train.losses) fields.section(name, keys);
 }
+
+/** What the recipe says about the losses, but for `scale_with_geometry` and `velocity_mse_reduction`, which depend on
+ * the size of a picture (train/update/update_options.h). */
+LossOptions loss_options(const RlTrainConfig& train);
 
 /** Whether some penalty compares the policy with the weights it started from. */
 bool needs_reference(const RlTrainConfig& train);
 
 /** Whether some loss looks at the denoising steps of the window. */
 bool needs_velocities(const RlTrainConfig& train);
+
+/** Whether some policy loss does, not penalties alone. */
+bool trains_steps(const RlTrainConfig& train);
 
 /** Throws Error(config) for keys that rule each other out. */
 void check(const RlTrainConfig& train);

@@ -27,12 +27,10 @@ class EvaluationTest : public ::testing::Test {
     config_.prompts = 12;
   }
 
-  EvaluationInput input(const RewardFunction& reward = brightness(),
-                        const EvaluationShare& share = {}) const {
+  EvaluationInput input(const RewardFunction& reward = brightness(), const EvaluationShare& share = {}) const {
     return {.painter = {made_.model, made_.tokenizer, options_}, .config = config_, .reward = reward, .share = share};
   }
-  BenchmarkResult evaluate(const RewardFunction& reward = brightness(),
-                           const EvaluationShare& share = {}) const {
+  BenchmarkResult evaluate(const RewardFunction& reward = brightness(), const EvaluationShare& share = {}) const {
     return diptych::evaluate(benchmark_named("pictures"), input(reward, share));
   }
   /** Of three samples that nobody painted. */
@@ -89,17 +87,16 @@ TEST_F(EvaluationTest, SharesTogetherAreTheWhole) {
   const BenchmarkResult whole = evaluate(bright);
   std::vector<EvaluatedSample> of_the_second;
   evaluate(bright, {.rank = 1, .world = 2, .join = [&](std::vector<EvaluatedSample> own) {
-                          of_the_second = std::move(own);
-                          for (EvaluatedSample& sample : of_the_second) sample.prompt = {};
-                          return whole.samples;
-                        }});
+                      of_the_second = std::move(own);
+                      for (EvaluatedSample& sample : of_the_second) sample.prompt = {};
+                      return whole.samples;
+                    }});
   EXPECT_EQ(of_the_second.size(), 12u);
-  const BenchmarkResult joined =
-      evaluate(bright, {.rank = 0, .world = 2, .join = [&](auto own) {
-                              EXPECT_EQ(own.size(), 12u);
-                              own.insert(own.end(), of_the_second.begin(), of_the_second.end());
-                              return own;
-                            }});
+  const BenchmarkResult joined = evaluate(bright, {.rank = 0, .world = 2, .join = [&](auto own) {
+                                                     EXPECT_EQ(own.size(), 12u);
+                                                     own.insert(own.end(), of_the_second.begin(), of_the_second.end());
+                                                     return own;
+                                                   }});
   EXPECT_EQ(pixels(joined), pixels(whole));
   for (size_t i = 0; i < whole.samples.size(); ++i) {
     EXPECT_EQ(joined.samples[i].place, i);

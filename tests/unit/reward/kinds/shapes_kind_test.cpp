@@ -116,10 +116,13 @@ TEST(ShapesKind, TheFirstRewardThatCannotScoreTheRunIsNamed) {
   RewardConfig config;
   config.kind = "brightness";
   config.terms = {"shapes_soft:1", "shapes_edit:1", "beauty:1", "broken"};
-  expect_error([&] { check_rewarded_run(config, {.episode = "t2i", .foreign_prompts = "prompts from a file", .image_size = 32}); },
-               ExitCode::config, {"reward.kind", "\"shapes_soft\""});
-  expect_error([&] { check_rewarded_run(config, {.episode = "t2i", .image_size = 32}); },
-               ExitCode::config, {"reward.kind", "\"shapes_edit\""});
+  expect_error(
+      [&] {
+        check_rewarded_run(config, {.episode = "t2i", .foreign_prompts = "prompts from a file", .image_size = 32});
+      },
+      ExitCode::config, {"reward.kind", "\"shapes_soft\""});
+  expect_error([&] { check_rewarded_run(config, {.episode = "t2i", .image_size = 32}); }, ExitCode::config,
+               {"reward.kind", "\"shapes_edit\""});
   EXPECT_EQ(reward_of_edits(config)->name, "shapes_edit");
   config.terms = {"shapes_soft:1"};
   EXPECT_EQ(reward_of_edits(config), nullptr);

@@ -186,18 +186,17 @@ TEST_F(RefinementStepTest, AMixedStepTrains) {
     const RewardedRollout step = run({initial_, refined_});
     ModelFolder fresh = load_model_folder(folder_.path());
     TrainedPolicy policy(fresh.model, {.und_learning_rate = 1e-3, .gen_learning_rate = 1e-3});
-    GateReport gate;
-    const UpdateReport report = update_policy(
-        fresh.model, step.rollout, step.contributing, step.advantages.values, {},
-        update_options(recipe_, episode_, 256), policy, [] { return 1.0; }, gate);
+    const UpdateOptions options = update_options(recipe_, episode_, 256);
+    const UpdateInput input{step.rollout, step.contributing, step.advantages.values, {}};
+    const UpdateReport report = PolicyUpdate(fresh.model, policy, options, input).run([] { return 1.0; });
     EXPECT_EQ(report.applied, 1);
     EXPECT_GT(report.groups[0].grad_norm, 0);
-    EXPECT_EQ(report.image_ratios.count, text_only ? 0 : 24);
+    EXPECT_EQ(report.losses.at("image").ratios.count, text_only ? 0 : 24);
     int64_t actions = 0;
     for (const Stage& stage : step.rollout.stages)
       if (stage.text) actions += static_cast<int64_t>(stage.text->tokens.size());
-    EXPECT_EQ(report.text_ratios.count, actions);
-    EXPECT_LT(gate.text_max, 1e-4);
+    EXPECT_EQ(report.losses.at("text").ratios.count, actions);
+    EXPECT_LT(report.gate.text_max, 1e-4);
   }
 }
 

@@ -4,18 +4,18 @@
 #include <gtest/gtest.h>
 
 #include "support/compare.h"
-#include "unit/train/joint_chains.h"
+#include "unit/train/joint_stages.h"
 
 namespace diptych {
 namespace {
 
 TEST(JointLossOptionsTest, SequenceRatiosAreThoseOfGspo) {
-  Chains made = make_chains();
-  JointLossOptions options;
+  JointStages made = make_stages();
+  LossOptions options;
   options.sequence_ratio = true;
   options.text_weight = 0.9;
   options.text_clip = {0.01, 0.02};
-  const JointLoss loss = joint_loss(made.rollout, kAll, made.now(kAll, true, false), made.old, {}, made.advantages,
+  const JointLoss loss = joint_loss({made.rollout, kAll, made.now(kAll, true, false), made.old, {}, made.advantages},
                                     options, made.denominators);
   loss.total.backward();
   std::vector<Tensor> gradients;
@@ -24,25 +24,25 @@ TEST(JointLossOptionsTest, SequenceRatiosAreThoseOfGspo) {
 
   std::vector<Tensor> old;
   std::vector<int64_t> lengths;
-  for (size_t c = 0; c < kChains; ++c) {
+  for (size_t c = 0; c < kStages; ++c) {
     old.push_back(made.old[c].logprobs);
     lengths.push_back(old.back().size(0));
   }
   const Tensor advantages = at::tensor(made.advantages, at::kDouble);
   const PolicyLoss expected =
       sequence_policy_loss(at::cat(made.logprobs), at::cat(old), lengths, advantages,
-                           at::full_like(advantages, 1.0 / static_cast<double>(kChains)), options.text_clip);
-  EXPECT_EQ(loss.text, expected.loss.item<double>());
-  EXPECT_EQ(loss.text_ratios.count, kChains);
-  EXPECT_TRUE(same_bits(loss.text_ratios.max_abs_log_ratio, expected.ratios.max_abs_log_ratio));
+                           at::full_like(advantages, 1.0 / static_cast<double>(kStages)), options.text_clip);
+  EXPECT_EQ(loss.terms.at("text").loss, expected.loss.item<double>());
+  EXPECT_EQ(loss.terms.at("text").ratios.count, kStages);
+  EXPECT_TRUE(same_bits(loss.terms.at("text").ratios.max_abs_log_ratio, expected.ratios.max_abs_log_ratio));
   (0.9 * expected.loss).backward();
-  for (size_t c = 0; c < kChains; ++c)
+  for (size_t c = 0; c < kStages; ++c)
     EXPECT_TRUE(close(gradients[c], made.logprobs[c].grad(), {.normalised = 1e-14, .absolute = 1e-18})) << c;
 }
 
 TEST(JointLossOptionsTest, SequenceRatiosOfMicroBatchesAddUp) {
-  const Chains made = make_chains();
-  JointLossOptions options = all_parts();
+  const JointStages made = make_stages();
+  LossOptions options = all_parts();
   options.sequence_ratio = true;
   double total = 0;
   for (const std::vector<size_t>& part : std::vector<std::vector<size_t>>{{4}, {0, 3, 5}, {2, 1}})
@@ -51,13 +51,13 @@ TEST(JointLossOptionsTest, SequenceRatiosOfMicroBatchesAddUp) {
 }
 
 TEST(JointLossOptionsTest, EachLossHasALimitOfItsOwn) {
-  Chains made = make_chains();
+  JointStages made = make_stages();
   made.advantages = {9, -9, 0.5, 3, -0.25, -4};
   const auto loss_with = [&](double text_clamp, double image_clamp, const std::vector<double>& advantages) {
-    JointLossOptions options = all_parts();
+    LossOptions options = all_parts();
     options.text_advantage_clamp = text_clamp;
     options.image_advantage_clamp = image_clamp;
-    Chains other = made;
+    JointStages other = made;
     other.advantages = advantages;
     return loss_of(other, kAll, options);
   };
@@ -65,32 +65,32 @@ TEST(JointLossOptionsTest, EachLossHasALimitOfItsOwn) {
   const JointLoss free = loss_with(0, 0, made.advantages);
   const JointLoss clamped = loss_with(0, 0, at_two);
   const JointLoss text = loss_with(2, 0, made.advantages), image = loss_with(0, 2, made.advantages);
-  EXPECT_NE(free.text, clamped.text);
-  EXPECT_NE(free.image, clamped.image);
-  EXPECT_EQ(text.text, clamped.text);
-  EXPECT_EQ(text.image, free.image);
-  EXPECT_EQ(image.image, clamped.image);
-  EXPECT_EQ(image.text, free.text);
+  EXPECT_NE(free.terms.at("text").loss, clamped.terms.at("text").loss);
+  EXPECT_NE(free.terms.at("image").loss, clamped.terms.at("image").loss);
+  EXPECT_EQ(text.terms.at("text").loss, clamped.terms.at("text").loss);
+  EXPECT_EQ(text.terms.at("image").loss, free.terms.at("image").loss);
+  EXPECT_EQ(image.terms.at("image").loss, clamped.terms.at("image").loss);
+  EXPECT_EQ(image.terms.at("text").loss, free.terms.at("text").loss);
   EXPECT_EQ(loss_with(9, 9, made.advantages).total.item<double>(), free.total.item<double>());
 }
 
 /** Steps without noise have no log-ratios and no KL, so only what needs neither may be computed. */
 TEST(JointLossOptionsTest, WithoutNoiseTextsAndTheVelocityPenaltyTrain) {
-  Chains made = make_chains();
+  JointStages made = make_stages();
   made.rollout.schedule.noise_level = 0;
-  JointLossOptions options = all_parts();
+  LossOptions options = all_parts();
   options.image_weight = options.latent_kl_weight = 0;
   const JointLoss loss = loss_of(made, kAll, options);
-  const Chains noisy = make_chains();
+  const JointStages noisy = make_stages();
   const JointLoss expected = loss_of(noisy, kAll, options);
   EXPECT_TRUE(same_bits(loss.total, expected.total));
   EXPECT_TRUE(std::isfinite(loss.total.item<double>()));
-  EXPECT_EQ(loss.velocity_mse, expected.velocity_mse);
-  EXPECT_EQ(loss.latent_kl, 0);
-  EXPECT_GT(expected.latent_kl, 0) << "measured where there is noise, whatever its weight";
-  EXPECT_EQ(loss.image_ratios.count, 0);
+  EXPECT_EQ(loss.terms.at("velocity_mse").loss, expected.terms.at("velocity_mse").loss);
+  EXPECT_EQ(loss.terms.at("latent_kl").loss, 0);
+  EXPECT_GT(expected.terms.at("latent_kl").loss, 0) << "measured where there is noise, whatever its weight";
+  EXPECT_EQ(loss.terms.at("image").ratios.count, 0);
   loss.total.backward();
-  for (size_t c = 0; c < kChains; ++c) {
+  for (size_t c = 0; c < kStages; ++c) {
     EXPECT_GT(made.logprobs[c].grad().norm().item<double>(), 0);
     EXPECT_TRUE(std::isfinite(made.velocities[c].grad().norm().item<double>()));
     EXPECT_GT(made.velocities[c].grad().norm().item<double>(), 0);
@@ -99,24 +99,24 @@ TEST(JointLossOptionsTest, WithoutNoiseTextsAndTheVelocityPenaltyTrain) {
 
 /** 0 times infinity would be NaN. */
 TEST(JointLossOptionsTest, APolicyWithoutAWeightIsNotComputed) {
-  Chains made = make_chains();
+  JointStages made = make_stages();
   for (StageValues& values : made.old) {
     values.logprobs = at::full_like(values.logprobs, -1e6);
     values.velocities = values.velocities * 1e200;
   }
-  JointLossOptions options = all_parts();
+  LossOptions options = all_parts();
   options.image_weight = options.text_weight = 0;
   const JointLoss loss = loss_of(made, kAll, options);
   EXPECT_TRUE(std::isfinite(loss.total.item<double>()));
   EXPECT_GT(loss.total.item<double>(), 0) << "the penalties stay";
-  EXPECT_EQ(loss.text, 0);
-  EXPECT_EQ(loss.text_ratios.count, 0);
-  EXPECT_EQ(loss.image_ratios.count, 0);
+  EXPECT_EQ(loss.terms.at("text").loss, 0);
+  EXPECT_EQ(loss.terms.at("text").ratios.count, 0);
+  EXPECT_EQ(loss.terms.at("image").ratios.count, 0);
 }
 
-/** Chain 1 stopped with its text, stage 4 was painted without one. */
+/** Stage 1 stopped with its text, stage 4 was painted without one. */
 TEST(JointLossOptionsTest, StagesMayLackAPictureOrAText) {
-  Chains made = make_chains();
+  JointStages made = make_stages();
   made.rollout.stages[1].image.reset();
   made.velocities[1] = Tensor();
   made.old[1].velocities = made.reference[1].velocities = Tensor();
@@ -128,20 +128,20 @@ TEST(JointLossOptionsTest, StagesMayLackAPictureOrAText) {
 
   ReplayOutput now = made.now(texts, true, false);
   now.velocities = made.velocities;
-  const JointLossOptions options = all_parts();
+  const LossOptions options = all_parts();
   const JointLoss loss =
-      joint_loss(made.rollout, kAll, now, made.old, made.reference, made.advantages, options, made.denominators);
+      joint_loss({made.rollout, kAll, now, made.old, made.reference, made.advantages}, options, made.denominators);
   const auto part = [&](const std::vector<size_t>& stages, bool text) {
-    return joint_loss(made.rollout, stages, made.now(stages, text, !text), made.old, made.reference, made.advantages,
+    return joint_loss({made.rollout, stages, made.now(stages, text, !text), made.old, made.reference, made.advantages},
                       options, made.denominators);
   };
   const JointLoss text = part(texts, true), image = part(images, false);
-  EXPECT_EQ(loss.text, text.text);
-  EXPECT_EQ(loss.text_kl, text.text_kl);
-  EXPECT_EQ(loss.image, image.image);
-  EXPECT_EQ(loss.velocity_mse, image.velocity_mse);
-  EXPECT_EQ(loss.text_ratios.count, text.text_ratios.count);
-  EXPECT_EQ(loss.image_ratios.count, 5 * kWindow);
+  EXPECT_EQ(loss.terms.at("text").loss, text.terms.at("text").loss);
+  EXPECT_EQ(loss.terms.at("text_kl").loss, text.terms.at("text_kl").loss);
+  EXPECT_EQ(loss.terms.at("image").loss, image.terms.at("image").loss);
+  EXPECT_EQ(loss.terms.at("velocity_mse").loss, image.terms.at("velocity_mse").loss);
+  EXPECT_EQ(loss.terms.at("text").ratios.count, text.terms.at("text").ratios.count);
+  EXPECT_EQ(loss.terms.at("image").ratios.count, 5 * kWindow);
   EXPECT_NEAR(loss.total.item<double>(), (text.total + image.total).item<double>(), 1e-14);
 }
 

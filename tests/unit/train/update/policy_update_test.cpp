@@ -36,7 +36,7 @@ struct Learner {
   }
 
   UpdateReport update() {
-    return update_policy(made.model, rollout, stages, advantages, reference, options, *policy, rate, gate);
+    return PolicyUpdate(made.model, *policy, options, {rollout, stages, advantages, reference}).run(rate);
   }
 
   std::map<std::string, Tensor> state() const {
@@ -55,7 +55,6 @@ struct Learner {
   std::vector<StageValues> reference;
   UpdateOptions options;
   std::function<double()> rate = [] { return 1.0; };
-  GateReport gate;
 };
 
 class PolicyUpdateTest : public ::testing::Test {
@@ -81,17 +80,17 @@ TEST_F(PolicyUpdateTest, MicroBatchesMakeTheSameStep) {
   Learner whole = learner();
   const UpdateReport expected = whole.update();
   EXPECT_EQ(expected.applied, 1);
-  EXPECT_EQ(expected.first_text_ratio, 0);
-  EXPECT_EQ(expected.first_image_ratio, 0);
-  EXPECT_EQ(expected.text_ratios.count, actions(whole, whole.stages));
-  EXPECT_EQ(expected.image_ratios.count, 12);
+  EXPECT_EQ(expected.first_ratios.at("text"), 0);
+  EXPECT_EQ(expected.first_ratios.at("image"), 0);
+  EXPECT_EQ(expected.losses.at("text").ratios.count, actions(whole, whole.stages));
+  EXPECT_EQ(expected.losses.at("image").ratios.count, 12);
   for (const int64_t size : {1, 2, 4}) {
     Learner parts = learner();
     parts.options.chains_per_pack = size;
     const UpdateReport report = parts.update();
-    EXPECT_NEAR(report.text_loss, expected.text_loss, 1e-6);
-    EXPECT_NEAR(report.image_loss, expected.image_loss, 1e-6);
-    EXPECT_EQ(report.text_ratios.count, expected.text_ratios.count);
+    EXPECT_NEAR(report.losses.at("text").loss, expected.losses.at("text").loss, 1e-6);
+    EXPECT_NEAR(report.losses.at("image").loss, expected.losses.at("image").loss, 1e-6);
+    EXPECT_EQ(report.losses.at("text").ratios.count, expected.losses.at("text").ratios.count);
     for (size_t group = 0; group < 2; ++group) {
       EXPECT_GT(expected.groups[group].grad_norm, 0);
       EXPECT_NEAR(report.groups[group].grad_norm / expected.groups[group].grad_norm, 1, 1e-4);
@@ -130,10 +129,10 @@ TEST_F(PolicyUpdateTest, MiniBatchesKeepGroupsTogether) {
   EXPECT_EQ(report.applied, 2);
   EXPECT_EQ(some.policy->optimizer().step_count(), 2);
   // The report is of the second update: the stages of the second prompt, after a move of the policy.
-  EXPECT_EQ(report.text_ratios.count, actions(some, {3, 4, 5}));
-  EXPECT_EQ(report.image_ratios.count, 6);
-  EXPECT_GT(report.text_ratios.max_abs_log_ratio.item<double>(), 1e-5);
-  EXPECT_LT(report.first_text_ratio, 1e-5);
+  EXPECT_EQ(report.losses.at("text").ratios.count, actions(some, {3, 4, 5}));
+  EXPECT_EQ(report.losses.at("image").ratios.count, 6);
+  EXPECT_GT(report.losses.at("text").ratios.max_abs_log_ratio.item<double>(), 1e-5);
+  EXPECT_LT(report.first_ratios.at("text"), 1e-5);
 
   Learner more = learner();
   more.options.mini_batches = 5;  // more than there are prompts
@@ -198,7 +197,7 @@ TEST_F(PolicyUpdateTest, OldValuesStayThoseBeforeTheFirstUpdate) {
   double largest = 0;
   for (const size_t c : two.stages)
     largest = std::max(largest, (now[c].logprobs - before[c].logprobs).abs().max().item<double>());
-  EXPECT_NEAR(report.text_ratios.max_abs_log_ratio.item<double>() / largest, 1, 1e-3);
+  EXPECT_NEAR(report.losses.at("text").ratios.max_abs_log_ratio.item<double>() / largest, 1, 1e-3);
 }
 
 TEST_F(PolicyUpdateTest, OldValuesCanBeTheSamplers) {
@@ -206,8 +205,8 @@ TEST_F(PolicyUpdateTest, OldValuesCanBeTheSamplers) {
   some.options.old_from_rollout = true;
   const UpdateReport report = some.update();
   EXPECT_EQ(report.applied, 1);
-  EXPECT_LT(report.first_text_ratio, 1e-4);
-  EXPECT_NEAR(report.first_text_ratio, some.gate.text_max, 1e-6);
+  EXPECT_LT(report.first_ratios.at("text"), 1e-4);
+  EXPECT_NEAR(report.first_ratios.at("text"), report.gate.text_max, 1e-6);
 }
 
 TEST_F(PolicyUpdateTest, ZeroAdvantagesMoveNothing) {
@@ -283,7 +282,7 @@ TEST_F(PolicyUpdateTest, GateBAcceptsTheSamplerAndMeasuresIt) {
   EXPECT_EQ(same.image_max, 0);
 }
 
-TEST_F(PolicyUpdateTest, GateBNamesTheChainThatDisagrees) {
+TEST_F(PolicyUpdateTest, GateBNamesTheStageThatDisagrees) {
   const Learner some = learner();
   const auto tampered = [&](const std::function<void(std::vector<StageValues>&)>& tamper) {
     std::vector<StageValues> values = replay_values(some.made.model, some.rollout, some.stages, some.options);
@@ -350,10 +349,10 @@ TEST_F(PolicyUpdateTest, PenaltiesNeedADistanceFromTheReference) {
   some.advantages.assign(6, 0);
   some.reference = replay_values(some.made.model, some.rollout, some.stages, some.options);
   const UpdateReport still = some.update();
-  EXPECT_EQ(still.velocity_mse, 0);
+  EXPECT_EQ(still.losses.at("velocity_mse").loss, 0);
   some.reference[3].velocities = some.reference[3].velocities + 0.5;
   const UpdateReport moved = some.update();
-  EXPECT_NEAR(moved.velocity_mse, 0.25 / 6, 1e-5);
+  EXPECT_NEAR(moved.losses.at("velocity_mse").loss, 0.25 / 6, 1e-5);
   EXPECT_GT(moved.groups[1].grad_norm, 0);
 }
 
@@ -444,7 +443,7 @@ TEST(TrainedPolicyTest, TheChangedShareIsThatOfMergedWeights) {
 }
 
 /** Two processes with a prompt each have the gradients of one with both. */
-TEST_F(PolicyUpdateTest, ChainsOfOtherRanksCountInTheDenominators) {
+TEST_F(PolicyUpdateTest, StagesOfOtherRanksCountInTheDenominators) {
   const auto moments_without = [&](int64_t remote_prompt) {
     Learner some = learner();
     some.policy = std::make_unique<TrainedPolicy>(
@@ -477,7 +476,7 @@ TEST_F(PolicyUpdateTest, OptionsFollowTheRecipe) {
   EXPECT_EQ(options.loss.aggregation, TokenAggregation::token_mean);
   EXPECT_TRUE(options.replay.detach_context);
   EXPECT_TRUE(options.old_from_rollout);
-  EXPECT_TRUE(options.needs_reference);
+  EXPECT_TRUE(loss_needs(options.loss).reference);
 
   recipe.train.scale_with_geometry = true;
   recipe.train.velocity_mse_reduction = "sum";
@@ -492,7 +491,7 @@ TEST_F(PolicyUpdateTest, OptionsFollowTheRecipe) {
   recipe.train.image_weight = 0;
   options = build();
   EXPECT_EQ(options.replay.temperature, 1);  // as the sampler records it
-  EXPECT_FALSE(options.needs_reference);
+  EXPECT_FALSE(loss_needs(options.loss).reference);
   EXPECT_FALSE(options.replay.with_image);
   EXPECT_TRUE(options.replay.with_text);
   recipe.train.text_weight = 0;

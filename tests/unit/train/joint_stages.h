@@ -9,17 +9,17 @@
 
 namespace diptych {
 
-inline constexpr int64_t kChains = 6;
+inline constexpr int64_t kStages = 6;
 inline constexpr int64_t kWindow = 2;
 
 /** Stored stages of two groups, images of two sizes, thoughts of different lengths, without a model: what the policy
  *  says is a leaf tensor per stage. float64. */
-struct Chains {
+struct JointStages {
   Rollout rollout;
   std::vector<StageValues> old, reference;
   std::vector<Tensor> logprobs, velocities;  // leaves
   std::vector<double> advantages;
-  JointDenominators denominators;
+  LossDenominators denominators;
 
   ReplayOutput now(const std::vector<size_t>& stages, bool text = true, bool image = true) const {
     ReplayOutput output;
@@ -42,11 +42,11 @@ inline Tensor exact(uint64_t address, at::IntArrayRef shape, double scale) {
   return numbers(address, shape).to(at::kDouble) * scale;
 }
 
-inline Chains make_chains() {
-  Chains made;
+inline JointStages make_stages() {
+  JointStages made;
   made.rollout.prompts = 2;
   made.rollout.schedule = {.grid = timestep_grid(6, 2), .noise_level = 0.8, .window_begin = 0, .window_size = kWindow};
-  for (int64_t c = 0; c < kChains; ++c) {
+  for (int64_t c = 0; c < kStages; ++c) {
     const auto address = static_cast<uint64_t>(c) * 100;
     const int64_t tokens = c % 2 == 0 ? 4 : 6, length = 2 + c;
     Stage stage;
@@ -75,12 +75,12 @@ inline Chains make_chains() {
     made.denominators.text.sequences += 1;
     made.denominators.text.tokens += length;
   }
-  made.denominators.images = kChains;
+  made.denominators.images = kStages;
   return made;
 }
 
-inline JointLossOptions all_parts() {
-  JointLossOptions options;
+inline LossOptions all_parts() {
+  LossOptions options;
   options.text_weight = 0.9;
   options.image_weight = 1.1;
   options.velocity_mse_weight = 0.3;
@@ -93,8 +93,8 @@ inline JointLossOptions all_parts() {
 
 inline const std::vector<size_t> kAll = {0, 1, 2, 3, 4, 5};
 
-inline JointLoss loss_of(const Chains& made, const std::vector<size_t>& stages, const JointLossOptions& options) {
-  return joint_loss(made.rollout, stages, made.now(stages), made.old, made.reference, made.advantages, options,
+inline JointLoss loss_of(const JointStages& made, const std::vector<size_t>& stages, const LossOptions& options) {
+  return joint_loss({made.rollout, stages, made.now(stages), made.old, made.reference, made.advantages}, options,
                     made.denominators);
 }
 
