@@ -3,7 +3,6 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/reward/shapes_reward.h"
-#include "diptych/shapes/world/scene.h"
 
 namespace diptych {
 

@@ -2,6 +2,7 @@
 // What the benchmarks of the shapes world share.
 
 #include "diptych/reward/task.h"
+#include "diptych/shapes/world/prompts.h"
 
 namespace diptych {
 

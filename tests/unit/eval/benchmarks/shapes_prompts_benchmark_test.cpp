@@ -191,7 +191,7 @@ TEST_F(EvaluationTest, ReflectionsAreScoredOnThePictureThatTheyLookedAt) {
       "blue square with a red circle";
   shapes::Prompt prompt;
   prompt.text = text;
-  prompt.truth = *shapes::parse_caption(text);
+  prompt.request = *shapes::parse_caption(text);
   EvaluatedSample sample;
   sample.prompt = shapes_task(prompt);
   const shapes::Scene wrong{.objects = {{Shape::circle, Colour::red, 0}, {Shape::square, Colour::blue, 3}}};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "diptych/base/ascii.h"
 #include "diptych/serve/api_error.h"
 
 namespace diptych {
