@@ -1,7 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "diptych/io/retry_after.h"
+#include "diptych/io/http/retry_after.h"
 #include "diptych/reward/chat/chat_json.h"
 #include "diptych/reward/decompose/decompose_cache.h"
 #include "diptych/reward/decompose/decompose_reply.h"

@@ -1,6 +1,6 @@
 #include "diptych/tensor/torch.h"
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/train/recipe/rl_config.h"
 #include "diptych/train/run/recipe_changes.h"
 #include "fuzz/target.h"

@@ -3,7 +3,7 @@
 
 #include "diptych/tensor/torch.h"
 
-#include "diptych/model/folder/recipe.h"
+#include "diptych/model/folder/model_recipe.h"
 #include "diptych/tensor/random.h"
 
 namespace diptych {

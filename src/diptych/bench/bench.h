@@ -9,7 +9,7 @@
 
 #include "diptych/bench/profile.h"
 #include "diptych/model/folder/folder.h"
-#include "diptych/model/folder/recipe.h"
+#include "diptych/model/folder/model_recipe.h"
 #include "diptych/train/recipe/rl_config.h"
 
 namespace diptych {

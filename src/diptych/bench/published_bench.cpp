@@ -12,7 +12,7 @@
 #include "diptych/bench/bench_flops.h"
 #include "diptych/bench/model_bench.h"
 #include "diptych/bench/training_bench.h"
-#include "diptych/model/folder/recipe.h"
+#include "diptych/model/folder/model_recipe.h"
 #include "diptych/rollout/image_sampler.h"
 #include "diptych/shapes/examples/corpus.h"
 

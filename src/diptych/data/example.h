@@ -35,7 +35,7 @@ struct ShapesMixture {
 };
 
 /** Endless training examples of the shapes world. Thinking and reflections are imperfect on purpose
- *  (shapes/world/thinking.h, shapes/reflection/sample_reflection.h): their pictures follow what they say, right or
+ *  (shapes/prompts/thinking.h, shapes/reflection/sample_reflection.h): their pictures follow what they say, right or
  * wrong, while plain pictures and edits show the truth. Throws Error(config) for a mixture of nothing. */
 ExampleSource shapes_examples(const shapes::World& world, const ShapesMixture& mixture, uint64_t seed);
 

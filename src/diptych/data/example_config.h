@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "diptych/base/config_fields.h"
+#include "diptych/base/config/config_fields.h"
 #include "diptych/data/example.h"
 
 namespace diptych {

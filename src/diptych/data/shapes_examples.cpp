@@ -7,10 +7,10 @@
 #include "diptych/shapes/edits/edit.h"
 #include "diptych/shapes/examples/rating.h"
 #include "diptych/shapes/examples/visual_question.h"
+#include "diptych/shapes/prompts/thinking.h"
 #include "diptych/shapes/reflection/sample_reflection.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"
-#include "diptych/shapes/world/thinking.h"
 
 namespace diptych {
 

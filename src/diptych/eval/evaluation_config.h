@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "diptych/base/config.h"
-#include "diptych/base/config_section.h"
+#include "diptych/base/config/config.h"
+#include "diptych/base/config/config_section.h"
 
 namespace diptych {
 

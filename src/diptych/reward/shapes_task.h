@@ -6,7 +6,7 @@
 #include "diptych/data/atomic_question.h"
 #include "diptych/reward/task.h"
 #include "diptych/shapes/edits/edit.h"
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 
 namespace diptych {
 

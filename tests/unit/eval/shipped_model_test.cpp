@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "diptych/model/folder/folder.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/verify/verify.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"
 #include "diptych/tensor/image_tensor.h"

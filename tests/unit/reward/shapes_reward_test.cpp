@@ -4,9 +4,9 @@
 
 #include <cmath>
 
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/verify/verify.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/questions.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diptych/data/question_file.h"
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/world/questions.h"
 
 namespace diptych {

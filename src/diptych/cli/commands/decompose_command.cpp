@@ -14,7 +14,7 @@
 #include "diptych/reward/decompose/decompose.h"
 #include "diptych/reward/judge/judge.h"
 #include "diptych/reward/shapes_task.h"
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 
 namespace diptych {
 

@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/cli/commands/command.h"

@@ -2,7 +2,7 @@
 
 #include "diptych/cli/commands/command.h"
 #include "diptych/cli/recipe_arguments.h"
-#include "diptych/model/folder/recipe.h"
+#include "diptych/model/folder/model_recipe.h"
 #include "diptych/train/evaluate/evaluation_run.h"
 #include "diptych/train/loops/autoencoder_training.h"
 #include "diptych/train/loops/sft.h"

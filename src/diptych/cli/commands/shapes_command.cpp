@@ -7,12 +7,12 @@
 #include "diptych/cli/command_group.h"
 #include "diptych/cli/commands/command.h"
 #include "diptych/cli/number_checks.h"
+#include "diptych/shapes/prompts/prompts.h"
+#include "diptych/shapes/prompts/thinking.h"
 #include "diptych/shapes/verify/verify.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"
-#include "diptych/shapes/world/thinking.h"
 
 namespace diptych {
 

@@ -11,7 +11,7 @@
 #include "diptych/eval/refinement.h"
 #include "diptych/io/image/resize.h"
 #include "diptych/rollout/episodes/episodes.h"
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/text/unicode.h"
 #include "diptych/train/recipe/rollout_config.h"
 

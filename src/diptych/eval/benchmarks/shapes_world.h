@@ -2,7 +2,7 @@
 // What the benchmarks of the shapes world share.
 
 #include "diptych/reward/task.h"
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 
 namespace diptych {
 

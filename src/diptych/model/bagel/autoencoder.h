@@ -1,7 +1,7 @@
 #pragma once
 // The FLUX autoencoder between pixels and latents (bagel.md 7.2; Bagel modeling/autoencoder.py).
 
-#include "diptych/model/bagel/config.h"
+#include "diptych/model/config/model_config.h"
 #include "diptych/tensor/named_tensor.h"
 
 namespace diptych {

@@ -2,9 +2,9 @@
 // The whole model of a BAGEL folder, and its one forward pass.
 
 #include "diptych/model/bagel/autoencoder.h"
-#include "diptych/model/bagel/config.h"
 #include "diptych/model/bagel/mot.h"
 #include "diptych/model/bagel/vit.h"
+#include "diptych/model/config/model_config.h"
 
 namespace diptych {
 

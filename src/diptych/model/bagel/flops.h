@@ -2,7 +2,7 @@
 // What a forward pass costs, for achieved rates.
 
 #include "diptych/model/attention/pack_layout.h"
-#include "diptych/model/bagel/config.h"
+#include "diptych/model/config/model_config.h"
 
 namespace diptych {
 

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "diptych/model/attention/attention.h"
-#include "diptych/model/bagel/config.h"
+#include "diptych/model/config/model_config.h"
 #include "diptych/model/layers/rotary.h"
 #include "diptych/tensor/autograd.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 // SigLIP image encoder for patches of any grid, and the connector into the language model (bagel.md 6).
 
-#include "diptych/model/bagel/config.h"
+#include "diptych/model/config/model_config.h"
 #include "diptych/model/layers/layers.h"
 
 namespace diptych {

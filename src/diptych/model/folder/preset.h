@@ -1,7 +1,7 @@
 #pragma once
 // Published models whose geometry the program knows by name.
 
-#include "diptych/model/folder/recipe.h"
+#include "diptych/model/folder/model_recipe.h"
 
 namespace diptych {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "diptych/io/safetensors.h"
-#include "diptych/model/bagel/config.h"
+#include "diptych/model/config/model_config.h"
 
 namespace diptych {
 

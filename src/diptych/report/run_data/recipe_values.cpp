@@ -3,8 +3,8 @@
 #include <charconv>
 #include <sstream>
 
+#include "diptych/base/config/parse_toml.h"
 #include "diptych/base/error.h"
-#include "diptych/base/parse_toml.h"
 #include "diptych/base/text_format.h"
 
 namespace diptych {

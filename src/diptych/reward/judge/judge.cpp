@@ -13,7 +13,7 @@
 #include "diptych/base/log.h"
 #include "diptych/base/text_format.h"
 #include "diptych/io/files.h"
-#include "diptych/io/http_client.h"
+#include "diptych/io/http/http_client.h"
 #include "diptych/reward/judge/endpoint_pool.h"
 #include "diptych/reward/judge/judge_attempt.h"
 #include "diptych/reward/judge/judge_request.h"

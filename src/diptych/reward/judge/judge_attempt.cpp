@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "diptych/base/text_format.h"
-#include "diptych/io/retry_after.h"
+#include "diptych/io/http/retry_after.h"
 #include "diptych/reward/chat/chat_json.h"
 
 namespace diptych {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "diptych/io/http_client.h"
+#include "diptych/io/http/http_client.h"
 #include "diptych/reward/chat/chat.h"
 
 namespace diptych {

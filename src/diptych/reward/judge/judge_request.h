@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "diptych/io/http_client.h"
+#include "diptych/io/http/http_client.h"
 #include "diptych/reward/chat/chat.h"
 #include "diptych/reward/judge/judge_config.h"
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "diptych/reward/task.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/verify/verify.h"
-#include "diptych/shapes/world/prompts.h"
 
 namespace diptych {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/reward/judge/judge_config.h"
 #include "diptych/reward/kinds/reward_kind.h"
 

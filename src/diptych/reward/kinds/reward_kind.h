@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "diptych/base/config_section.h"
+#include "diptych/base/config/config_section.h"
 #include "diptych/reward/chat/chat.h"
 #include "diptych/reward/command_reward.h"
 #include "diptych/reward/task.h"

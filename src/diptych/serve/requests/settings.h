@@ -1,7 +1,7 @@
 #pragma once
 // What a server lets its clients do, and what it does where they do not say.
 
-#include "diptych/model/bagel/config.h"
+#include "diptych/model/config/model_config.h"
 #include "diptych/serve/engine/job.h"
 
 namespace diptych {

@@ -11,7 +11,7 @@
 
 #include "diptych/base/rng.h"
 #include "diptych/io/image/image.h"
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/world/scene.h"
 
 namespace diptych::shapes {

@@ -3,8 +3,8 @@
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/shapes/edits/edit.h"
+#include "diptych/shapes/prompts/hash_text.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/hash_text.h"
 
 namespace diptych::shapes {
 

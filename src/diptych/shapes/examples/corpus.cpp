@@ -5,11 +5,11 @@
 #include "diptych/shapes/edits/edit.h"
 #include "diptych/shapes/examples/rating.h"
 #include "diptych/shapes/examples/visual_question.h"
+#include "diptych/shapes/prompts/prompts.h"
+#include "diptych/shapes/prompts/thinking.h"
 #include "diptych/shapes/reflection/reflection.h"
 #include "diptych/shapes/reflection/sample_reflection.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/questions.h"
-#include "diptych/shapes/world/thinking.h"
 
 namespace diptych::shapes {
 

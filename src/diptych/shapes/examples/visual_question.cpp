@@ -4,11 +4,11 @@
 #include <optional>
 
 #include "diptych/shapes/examples/distort.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/reflection/faults.h"
 #include "diptych/shapes/reflection/reflection.h"
 #include "diptych/shapes/verify/detect.h"
 #include "diptych/shapes/verify/truth.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/random_scene.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"

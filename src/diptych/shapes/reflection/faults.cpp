@@ -3,9 +3,9 @@
 #include <numeric>
 
 #include "diptych/shapes/edits/edit.h"
+#include "diptych/shapes/prompts/thinking.h"
 #include "diptych/shapes/verify/truth.h"
 #include "diptych/shapes/world/sample_scene.h"
-#include "diptych/shapes/world/thinking.h"
 
 namespace diptych::shapes {
 

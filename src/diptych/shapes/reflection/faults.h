@@ -2,7 +2,7 @@
 // Scenes that are almost what was asked for.
 
 #include "diptych/base/rng.h"
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/world/scene.h"
 
 namespace diptych::shapes {

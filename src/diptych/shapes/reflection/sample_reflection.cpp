@@ -1,12 +1,12 @@
 #include "diptych/shapes/reflection/sample_reflection.h"
 
+#include "diptych/shapes/prompts/prompts.h"
+#include "diptych/shapes/prompts/thinking.h"
 #include "diptych/shapes/reflection/faults.h"
 #include "diptych/shapes/reflection/reflection.h"
 #include "diptych/shapes/reflection/repair.h"
 #include "diptych/shapes/verify/truth.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/sample_scene.h"
-#include "diptych/shapes/world/thinking.h"
 
 namespace diptych::shapes {
 

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "diptych/algorithm/text_loss.h"
-#include "diptych/base/config_section.h"
+#include "diptych/base/config/config_section.h"
 
 namespace diptych {
 

@@ -1,7 +1,7 @@
 #pragma once
 // The optimizer section of every training recipe.
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/train/optimizer/optimizer.h"
 
 namespace diptych {

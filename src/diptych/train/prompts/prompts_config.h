@@ -1,7 +1,7 @@
 #pragma once
 // The section of a recipe that says where its prompts come from.
 
-#include "diptych/base/config_fields.h"
+#include "diptych/base/config/config_fields.h"
 
 namespace diptych {
 

@@ -1,6 +1,6 @@
 #include "diptych/train/recipe/load_recipe.h"
 
-#include "diptych/base/config_layers.h"
+#include "diptych/base/config/config_layers.h"
 #include "diptych/eval/benchmarks/benchmarks.h"
 #include "diptych/train/prompts/prompt_sources.h"
 

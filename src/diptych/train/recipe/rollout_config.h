@@ -1,8 +1,8 @@
 #pragma once
 // The sampling section of recipes, shared by supervised and reinforcement training.
 
-#include "diptych/base/config.h"
-#include "diptych/model/bagel/config.h"
+#include "diptych/base/config/config.h"
+#include "diptych/model/config/model_config.h"
 #include "diptych/rollout/episode.h"
 #include "diptych/rollout/episodes/episodes.h"
 

@@ -1,13 +1,13 @@
 #pragma once
 // The recipe of a run against the one that it was started with. Whether a key may change stands in its own line of the
-// recipe (base/config.h, Change).
+// recipe (base/config/config.h, Change).
 
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 
 namespace diptych {
 

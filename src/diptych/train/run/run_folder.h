@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 
 namespace diptych {
 

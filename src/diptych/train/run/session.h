@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/base/progress.h"
 #include "diptych/model/folder/folder.h"
 #include "diptych/train/optimizer/optimizer_config.h"
@@ -70,7 +70,7 @@ struct ModelHashes {
  *  and writes the part of it that it owns. */
 class Session {
  public:
-  /** `ranks` must outlive the session. Throws Error(config) for a change that a run cannot take (base/config.h,
+  /** `ranks` must outlive the session. Throws Error(config) for a change that a run cannot take (base/config/config.h,
    * Change), Error(model) for another base model, and what prepare_run_folder() and load_latest() throw. */
   Session(const RunConfig& run, const RunRecipe& recipe, const ModelHashes& models,
           ProcessGroup& ranks = single_process());

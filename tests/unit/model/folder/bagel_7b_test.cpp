@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/base/text_format.h"
 #include "diptych/model/folder/inspection.h"
 #include "diptych/model/folder/preset.h"

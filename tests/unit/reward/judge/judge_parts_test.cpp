@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/io/files.h"
 #include "diptych/reward/judge/circuit_breaker.h"
 #include "diptych/reward/judge/endpoint_pool.h"

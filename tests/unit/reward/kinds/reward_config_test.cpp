@@ -7,7 +7,7 @@
 #include <map>
 #include <thread>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/base/text_format.h"
 #include "diptych/reward/shapes_task.h"
 #include "diptych/shapes/world/caption.h"

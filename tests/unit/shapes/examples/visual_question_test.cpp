@@ -5,9 +5,9 @@
 #include <map>
 #include <set>
 
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/verify/detect.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/questions.h"
 
 namespace diptych::shapes {

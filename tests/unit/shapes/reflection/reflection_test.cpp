@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/reflection/sample_reflection.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/prompts.h"
 
 namespace diptych::shapes {
 namespace {

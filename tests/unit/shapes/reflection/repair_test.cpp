@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "diptych/base/error.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/reflection/faults.h"
 #include "diptych/shapes/verify/truth.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/random_scene.h"
 #include "diptych/shapes/world/sample_scene.h"
 

@@ -4,10 +4,10 @@
 
 #include <map>
 
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/reflection/reflection.h"
 #include "diptych/shapes/verify/truth.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/prompts.h"
 
 namespace diptych::shapes {
 namespace {

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/reflection/faults.h"
 #include "diptych/shapes/verify/verify.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/prompts.h"
 #include "diptych/shapes/world/random_scene.h"
 #include "diptych/shapes/world/render.h"
 #include "diptych/shapes/world/sample_scene.h"

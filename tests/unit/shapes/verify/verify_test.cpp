@@ -7,7 +7,7 @@
 
 #include "diptych/base/text_format.h"
 #include "diptych/shapes/examples/distort.h"
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/world/sample_scene.h"
 
 namespace diptych::shapes {
@@ -23,7 +23,7 @@ Colour random_colour(Stream& stream) {
 }
 
 /** `count` random objects in different cells. */
-Scene random_scene(Stream& stream, const World& world, int count) {
+Scene drawn_scene(Stream& stream, const World& world, int count) {
   std::vector<int> cells;
   for (int cell = 0; cell < world.cells * world.cells; ++cell) cells.push_back(cell);
   Scene scene;
@@ -80,7 +80,7 @@ TEST_P(VerifyWorlds, CleanScenesAreCorrectAndChangedRequestsAreNot) {
   constexpr int kScenes = 1500;
   int correct = 0, high = 0, wrong_colour = 0, wrong_shape = 0, wrong_count = 0;
   for (int round = 0; round < kScenes; ++round) {
-    const Scene scene = random_scene(stream, world, 1 + static_cast<int>(stream.below(4)));
+    const Scene scene = drawn_scene(stream, world, 1 + static_cast<int>(stream.below(4)));
     const Request request = describe(scene);
     const Image image = render(scene, world);
     const Verdict verdict = verify(image, request, world);
@@ -142,7 +142,7 @@ TEST(Verify, PositionsFollowGenEval) {
   int scenes = 0, agreed = 0, held = 0;
   double correct_soft = 0, wrong_soft = 0;
   for (int round = 0; round < 800; ++round) {
-    const Scene scene = random_scene(stream, world, 2);
+    const Scene scene = drawn_scene(stream, world, 2);
     if (scene.objects[0].shape == scene.objects[1].shape) continue;
     Request request;
     for (const Object& object : scene.objects) request.clauses.push_back({object.shape, object.colour, 1});
@@ -168,7 +168,7 @@ TEST(Verify, VerdictsSurviveTheBlurAndNoiseOfAnAutoencoder) {
   int correct = 0;
   double soft = 0;
   for (int round = 0; round < kScenes; ++round) {
-    const Scene scene = random_scene(stream, world, 1 + static_cast<int>(stream.below(4)));
+    const Scene scene = drawn_scene(stream, world, 1 + static_cast<int>(stream.below(4)));
     const Image image = gaussian_noise(gaussian_blur(render(scene, world), 0.5), 4, stream);
     const Verdict verdict = verify(image, describe(scene), world);
     correct += verdict.correct;
@@ -188,7 +188,7 @@ TEST(Verify, SoftScoreFallsMonotonicallyWithDistortion) {
       int correct = 0;
       for (int round = 0; round < kScenes; ++round) {
         Stream stream({.seed = 25, .sample = static_cast<uint64_t>(round)});
-        const Scene scene = random_scene(stream, world, 2 + static_cast<int>(stream.below(2)));
+        const Scene scene = drawn_scene(stream, world, 2 + static_cast<int>(stream.below(2)));
         const Image image = distorted(scene, world, static_cast<Distortion>(index), strength, stream);
         const Verdict verdict = verify(image, describe(scene), world);
         sum += verdict.soft;
@@ -260,7 +260,7 @@ TEST(Verify, RequestsMeanNormalSizesOnThePlainBackground) {
   const World world;
   Stream stream({.seed = 27});
   for (int round = 0; round < 200; ++round) {
-    Scene scene = random_scene(stream, world, 1 + static_cast<int>(stream.below(4)));
+    Scene scene = drawn_scene(stream, world, 1 + static_cast<int>(stream.below(4)));
     const Request request = describe(scene);
     const double soft = verify(render(scene, world), request, world).soft;
     EXPECT_GT(soft, 0.95);

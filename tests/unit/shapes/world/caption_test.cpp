@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "diptych/shapes/world/prompts.h"
+#include "diptych/shapes/prompts/prompts.h"
 
 namespace diptych::shapes {
 namespace {

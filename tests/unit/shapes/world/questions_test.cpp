@@ -4,8 +4,8 @@
 
 #include <set>
 
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/world/caption.h"
-#include "diptych/shapes/world/prompts.h"
 
 namespace diptych::shapes {
 namespace {

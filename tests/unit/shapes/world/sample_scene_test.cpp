@@ -7,9 +7,9 @@
 #include <set>
 
 #include "diptych/base/error.h"
+#include "diptych/shapes/prompts/prompts.h"
 #include "diptych/shapes/world/caption.h"
 #include "diptych/shapes/world/position_rule.h"
-#include "diptych/shapes/world/prompts.h"
 
 namespace diptych::shapes {
 namespace {

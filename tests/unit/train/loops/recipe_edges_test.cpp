@@ -10,7 +10,7 @@
 
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
-#include "diptych/model/folder/recipe.h"
+#include "diptych/model/folder/model_recipe.h"
 #include "diptych/train/check/check_recipe.h"
 #include "diptych/train/evaluate/evaluation_run.h"
 #include "diptych/train/loops/autoencoder_training.h"

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <set>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/train/recipe/rl_config.h"
 
 namespace diptych {

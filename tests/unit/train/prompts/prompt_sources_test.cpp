@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "diptych/base/config.h"
+#include "diptych/base/config/config.h"
 #include "diptych/data/prompt_file.h"
 #include "diptych/io/files.h"
 #include "diptych/reward/shapes_task.h"
