@@ -19,10 +19,11 @@ struct RewardConfig;
 
 /** The run whose samples are to be scored, as far as a reward may refuse it. */
 struct RewardedRun {
-  std::string episode;          // rollout.episode
-  bool edits = false;           // the episode changes pictures that come with the prompts
-  std::string foreign_prompts;  // what its prompts are where they are not the shapes world's: "prompts from a file"
-  int64_t image_size = 0;       // rollout.image_size
+  std::string episode;  // rollout.episode
+  bool edits = false;   // the episode changes pictures that come with the prompts
+  std::string foreign_prompts =
+      {};                  // what its prompts are where they are not the shapes world's: "prompts from a file"
+  int64_t image_size = 0;  // rollout.image_size
 };
 
 /** What it asks of others to score one sample. */
