@@ -116,9 +116,7 @@ void let_waiting_threads_sleep(char** arguments) {
 
 /** Adds every command, in the order of the help. */
 void add_commands(CLI::App& app, int& status) {
-  std::vector<diptych::Command> commands = diptych::all_commands();
-  std::ranges::sort(commands, {}, &diptych::Command::order);
-  for (const diptych::Command& command : commands) command.add(app, status);
+  for (const diptych::Command& command : diptych::commands()) command.add(app, status);
 }
 
 /** A write beyond `ulimit -f` then fails with a reason, as on a full disk, instead of killing the process. With a

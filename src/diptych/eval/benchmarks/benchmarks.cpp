@@ -1,19 +1,8 @@
 #include "diptych/eval/benchmarks/benchmarks.h"
 
-#include <algorithm>
-
 #include "diptych/eval/benchmarks/evaluation_defaults.h"
 
 namespace diptych {
-
-const std::vector<Benchmark>& benchmarks() {
-  static const std::vector<Benchmark> all = [] {
-    std::vector<Benchmark> listed = listed_benchmarks();
-    std::ranges::sort(listed, {}, &Benchmark::order);
-    return listed;
-  }();
-  return all;
-}
 
 EvaluationConfig evaluation_defaults() {
   EvaluationConfig config;

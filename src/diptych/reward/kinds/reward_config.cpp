@@ -79,15 +79,6 @@ ChatFunction judge_function(const JudgeConfig& config) {
 
 }  // namespace
 
-const std::vector<RewardKind>& reward_kinds() {
-  static const std::vector<RewardKind> kinds = [] {
-    std::vector<RewardKind> all = listed_reward_kinds();
-    std::ranges::sort(all, {}, &RewardKind::order);
-    return all;
-  }();
-  return kinds;
-}
-
 const RewardKind* find_reward_kind(const std::string& name) {
   const auto kind = std::ranges::find(reward_kinds(), name, &RewardKind::name);
   return kind == reward_kinds().end() ? nullptr : &*kind;

@@ -1,6 +1,6 @@
 // What the exact verifier of the shapes world says of pictures made from its prompts, and of edits.
 
-#include "diptych/base/error.h"
+#include "diptych/base/config/require.h"
 #include "diptych/base/text_format.h"
 #include "diptych/reward/kinds/reward_kind.h"
 #include "diptych/reward/shapes_reward.h"
@@ -9,11 +9,6 @@
 namespace diptych {
 
 namespace {
-
-void require(bool holds, const std::string& key, const std::string& expected, const std::string& got,
-             const std::string& hint) {
-  if (!holds) throw Error(ExitCode::config, {key, expected, got, hint});
-}
 
 void check_verified_run(const std::string& kind, bool of_edits, const RewardedRun& run) {
   const std::string got = '"' + kind + '"';

@@ -1,22 +1,11 @@
 #include "diptych/rollout/episodes/episodes.h"
 
-#include <algorithm>
-
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 
 namespace diptych {
 
 namespace {
-
-const std::vector<Episode>& episodes() {
-  static const std::vector<Episode> sorted = [] {
-    std::vector<Episode> all = listed_episodes();
-    std::ranges::stable_sort(all, {}, &Episode::order);
-    return all;
-  }();
-  return sorted;
-}
 
 std::string words_of_all() {
   std::vector<std::string> words;

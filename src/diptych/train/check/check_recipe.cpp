@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "diptych/base/config/require.h"
 #include "diptych/base/text_format.h"
 #include "diptych/eval/benchmarks/benchmarks.h"
 #include "diptych/flow/sde_step.h"
 #include "diptych/train/prompts/prompt_sources.h"
-#include "diptych/train/recipe/require.h"
 #include "diptych/train/rollout/step_kinds.h"
 
 namespace diptych {

@@ -1,17 +1,6 @@
 #include "diptych/train/losses/loss_term.h"
 
-#include <algorithm>
-
 namespace diptych {
-
-const std::vector<LossTerm>& loss_terms() {
-  static const std::vector<LossTerm> sorted = [] {
-    std::vector<LossTerm> terms = listed_loss_terms();
-    std::ranges::stable_sort(terms, {}, &LossTerm::order);
-    return terms;
-  }();
-  return sorted;
-}
 
 std::map<std::string, ConfigSection> loss_sections() {
   std::map<std::string, ConfigSection> sections;

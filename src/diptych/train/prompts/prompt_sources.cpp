@@ -1,20 +1,9 @@
 #include "diptych/train/prompts/prompt_sources.h"
 
-#include <algorithm>
-
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 
 namespace diptych {
-
-const std::vector<PromptSource>& prompt_sources() {
-  static const std::vector<PromptSource> sorted = [] {
-    std::vector<PromptSource> all = listed_prompt_sources();
-    std::ranges::stable_sort(all, {}, &PromptSource::order);
-    return all;
-  }();
-  return sorted;
-}
 
 const PromptSource& prompt_source(const std::string& name) {
   std::vector<std::string> names;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "diptych/train/recipe/require.h"
+#include "diptych/base/config/require.h"
 
 namespace diptych {
 

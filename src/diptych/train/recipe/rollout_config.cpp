@@ -1,11 +1,11 @@
 #include "diptych/train/recipe/rollout_config.h"
 
+#include "diptych/base/config/require.h"
 #include "diptych/base/error.h"
 #include "diptych/base/text_format.h"
 #include "diptych/flow/timestep_grid.h"
 #include "diptych/shapes/reflection/reflection.h"
 #include "diptych/text/system_prompt.h"
-#include "diptych/train/recipe/require.h"
 
 namespace diptych {
 

@@ -1,4 +1,4 @@
-#include "diptych/train/recipe/require.h"
+#include "diptych/base/config/require.h"
 #include "diptych/train/rollout/step_kinds.h"
 
 namespace diptych {

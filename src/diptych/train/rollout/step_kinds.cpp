@@ -2,20 +2,15 @@
 
 #include <algorithm>
 
-#include "diptych/train/recipe/require.h"
+#include "diptych/base/config/require.h"
 
 namespace diptych {
 
 namespace {
 
 const StepKind& step_kind_of(const EpisodeProgram& program) {
-  static const std::vector<StepKind> sorted = [] {
-    std::vector<StepKind> all = listed_step_kinds();
-    std::ranges::stable_sort(all, {}, &StepKind::order);
-    return all;
-  }();
   // The last one, the plain step, takes whatever the others leave.
-  return *std::ranges::find_if(sorted, [&](const StepKind& kind) { return kind.takes(program); });
+  return *std::ranges::find_if(step_kinds(), [&](const StepKind& kind) { return kind.takes(program); });
 }
 
 const StepKind& step_kind_of(const RlRecipe& recipe) {
